@@ -1,0 +1,429 @@
+# SPDX-License-Identifier: MIT
+"""Everything that comes out: the events, as plain data.
+
+One class per row of the table of events in the README. They know nothing of each other, of bytes
+or of chunks. All are made alike: positional construction, slots, equality by value, a repr without
+surprises, ``as_dict()``, and a literal ``type`` tag, so that code which compares tags instead of
+classes works across two vendored copies of this package. They are not hashable, because some carry
+dicts. Fields may be assigned, nothing here looks at an event again once it is handed out.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar, Literal, Union, final
+else:
+
+    def final(cls):
+        """Stand in for ``typing.final``, whose import costs more than this whole package."""
+        return cls
+
+
+class _Record:
+    """What all events share. ``__match_args__`` names the fields in order."""
+
+    __slots__ = ()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the event as a dict: ``type`` first, then its fields in order, values not copied."""
+        return {name: getattr(self, name) for name in ("type", *self.__match_args__)}
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__match_args__)
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+        return f"{self.__class__.__name__}({fields})"
+
+
+@final
+class ServerSentEvent(_Record):
+    """One dispatched event of a ``text/event-stream`` (WHATWG HTML, "Interpreting an event stream").
+
+    Fields: ``event`` (str, the event type, ``"message"`` where none was given), ``data`` (str, the
+    data lines joined with LF), ``id`` (str, the last event ID in force, ``""`` if none).
+    """
+
+    __slots__ = ("data", "event", "id")
+    __match_args__ = ("event", "data", "id")
+    type: Literal["sse"] = "sse"
+
+    def __init__(self, event: str, data: str, id: str = "") -> None:
+        self.event = event
+        self.data = data
+        self.id = id
+
+
+@final
+class Start(_Record):
+    """The answer begins: fires once, with the first chunk that has a choice.
+
+    Fields: ``id``, ``model`` (str or None where not yet known), ``created`` (int, seconds since the
+    Unix epoch, or None).
+    """
+
+    __slots__ = ("created", "id", "model")
+    __match_args__ = ("id", "model", "created")
+    type: Literal["start"] = "start"
+
+    def __init__(self, id: str | None, model: str | None, created: int | None) -> None:
+        self.id = id
+        self.model = model
+        self.created = created
+
+
+@final
+class ContentDelta(_Record):
+    """Text of the answer. Fields: ``choice`` (int, the choice's index), ``text`` (str, never empty)."""
+
+    __slots__ = ("choice", "text")
+    __match_args__ = ("choice", "text")
+    type: Literal["content.delta"] = "content.delta"
+
+    def __init__(self, choice: int, text: str) -> None:
+        self.choice = choice
+        self.text = text
+
+
+@final
+class ContentDone(_Record):
+    """The answer of one choice is final. Fields: ``choice`` (int), ``text`` (str, all deltas joined)."""
+
+    __slots__ = ("choice", "text")
+    __match_args__ = ("choice", "text")
+    type: Literal["content.done"] = "content.done"
+
+    def __init__(self, choice: int, text: str) -> None:
+        self.choice = choice
+        self.text = text
+
+
+@final
+class ReasoningDelta(_Record):
+    """Reasoning, under whichever name the wire had. Fields: ``choice`` (int), ``text`` (str, never empty)."""
+
+    __slots__ = ("choice", "text")
+    __match_args__ = ("choice", "text")
+    type: Literal["reasoning.delta"] = "reasoning.delta"
+
+    def __init__(self, choice: int, text: str) -> None:
+        self.choice = choice
+        self.text = text
+
+
+@final
+class ReasoningDone(_Record):
+    """The reasoning of one choice is final. Fields: ``choice`` (int), ``text`` (str, all deltas joined)."""
+
+    __slots__ = ("choice", "text")
+    __match_args__ = ("choice", "text")
+    type: Literal["reasoning.done"] = "reasoning.done"
+
+    def __init__(self, choice: int, text: str) -> None:
+        self.choice = choice
+        self.text = text
+
+
+@final
+class RefusalDelta(_Record):
+    """Text of a refusal. Fields: ``choice`` (int), ``text`` (str, never empty)."""
+
+    __slots__ = ("choice", "text")
+    __match_args__ = ("choice", "text")
+    type: Literal["refusal.delta"] = "refusal.delta"
+
+    def __init__(self, choice: int, text: str) -> None:
+        self.choice = choice
+        self.text = text
+
+
+@final
+class RefusalDone(_Record):
+    """The refusal of one choice is final. Fields: ``choice`` (int), ``text`` (str, all deltas joined)."""
+
+    __slots__ = ("choice", "text")
+    __match_args__ = ("choice", "text")
+    type: Literal["refusal.done"] = "refusal.done"
+
+    def __init__(self, choice: int, text: str) -> None:
+        self.choice = choice
+        self.text = text
+
+
+@final
+class ToolCallStart(_Record):
+    """A tool call has a name, as known so far.
+
+    Fields: ``choice`` (int), ``index`` (int, its place in the final ``tool_calls``; None for the
+    legacy ``function_call``), ``id`` (str or None where not yet sent), ``name`` (str; None only for
+    a call never named, whose start fires just before its done), ``kind`` (``"function"``,
+    ``"custom"`` or ``"function_call"``).
+    """
+
+    __slots__ = ("choice", "id", "index", "kind", "name")
+    __match_args__ = ("choice", "index", "id", "name", "kind")
+    type: Literal["tool_call.start"] = "tool_call.start"
+
+    def __init__(self, choice: int, index: int | None, id: str | None, name: str | None, kind: str) -> None:
+        self.choice = choice
+        self.index = index
+        self.id = id
+        self.name = name
+        self.kind = kind
+
+
+@final
+class ToolCallDelta(_Record):
+    """A fragment of a call's arguments (of the input, for a custom tool), verbatim.
+
+    Fields: ``choice`` (int), ``index`` (int, place in the final ``tool_calls``; None for the legacy
+    ``function_call``), ``arguments`` (str, never empty; seldom valid JSON by itself).
+    """
+
+    __slots__ = ("arguments", "choice", "index")
+    __match_args__ = ("choice", "index", "arguments")
+    type: Literal["tool_call.delta"] = "tool_call.delta"
+
+    def __init__(self, choice: int, index: int | None, arguments: str) -> None:
+        self.choice = choice
+        self.index = index
+        self.arguments = arguments
+
+
+@final
+class ToolCallDone(_Record):
+    """A tool call is final. Run it only if ``status`` is ``"complete"`` (or ``"empty"``, meaning ``{}``).
+
+    Fields: ``choice`` (int), ``index`` (int or None, as in ``ToolCallStart``), ``id`` (str, made up
+    where the server sent none; None for the legacy ``function_call``), ``name`` (str, or None if never
+    sent), ``arguments`` (str, as sent, never repaired), ``kind`` (as in ``ToolCallStart``), ``status``:
+    ``"complete"`` one JSON object, ``"empty"`` no argument text, ``"incomplete"`` cut off,
+    ``"invalid"`` anything else; for custom tools ``"complete"`` or ``"incomplete"``.
+    """
+
+    __slots__ = ("arguments", "choice", "id", "index", "kind", "name", "status")
+    __match_args__ = ("choice", "index", "id", "name", "arguments", "kind", "status")
+    type: Literal["tool_call.done"] = "tool_call.done"
+
+    def __init__(
+        self,
+        choice: int,
+        index: int | None,
+        id: str | None,
+        name: str | None,
+        arguments: str,
+        kind: str,
+        status: str,
+    ) -> None:
+        self.choice = choice
+        self.index = index
+        self.id = id
+        self.name = name
+        self.arguments = arguments
+        self.kind = kind
+        self.status = status
+
+
+@final
+class AudioDelta(_Record):
+    """Audio of the answer.
+
+    Fields: ``choice`` (int), ``data`` (str, base64, or None), ``transcript`` (str or None).
+    """
+
+    __slots__ = ("choice", "data", "transcript")
+    __match_args__ = ("choice", "data", "transcript")
+    type: Literal["audio.delta"] = "audio.delta"
+
+    def __init__(self, choice: int, data: str | None, transcript: str | None) -> None:
+        self.choice = choice
+        self.data = data
+        self.transcript = transcript
+
+
+@final
+class LogprobsDelta(_Record):
+    """Log probabilities of this chunk's tokens.
+
+    Fields: ``choice`` (int), ``logprobs`` (dict, as on the wire).
+    """
+
+    __slots__ = ("choice", "logprobs")
+    __match_args__ = ("choice", "logprobs")
+    type: Literal["logprobs.delta"] = "logprobs.delta"
+
+    def __init__(self, choice: int, logprobs: dict[str, Any]) -> None:
+        self.choice = choice
+        self.logprobs = logprobs
+
+
+@final
+class ChoiceDone(_Record):
+    """A choice is final.
+
+    Fields: ``choice`` (int), ``finish_reason`` (str, or None if the server gave none).
+    """
+
+    __slots__ = ("choice", "finish_reason")
+    __match_args__ = ("choice", "finish_reason")
+    type: Literal["choice.done"] = "choice.done"
+
+    def __init__(self, choice: int, finish_reason: str | None) -> None:
+        self.choice = choice
+        self.finish_reason = finish_reason
+
+
+@final
+class Usage(_Record):
+    """Token counts, when they change. Field: ``usage`` (dict, all that is known so far)."""
+
+    __slots__ = ("usage",)
+    __match_args__ = ("usage",)
+    type: Literal["usage"] = "usage"
+
+    def __init__(self, usage: dict[str, Any]) -> None:
+        self.usage = usage
+
+
+@final
+class Extra(_Record):
+    """A field that has no event of its own, when it appears or changes.
+
+    Fields: ``choice`` (int, or None for a field of the chunk), ``index`` (int, the tool call it is on,
+    or None), ``field`` (str, its name), ``value`` (JSON, as this chunk carried it).
+    """
+
+    __slots__ = ("choice", "field", "index", "value")
+    __match_args__ = ("choice", "index", "field", "value")
+    type: Literal["extra"] = "extra"
+
+    def __init__(self, choice: int | None, index: int | None, field: str, value: Any) -> None:
+        self.choice = choice
+        self.index = index
+        self.field = field
+        self.value = value
+
+
+@final
+class Error(_Record):
+    """Something is wrong with the stream; reading goes on unless ``kind`` is ``"limit"``.
+
+    Fields: ``kind`` (``"server"``: the server reported it; ``"malformed"``: a frame or an entry
+    could not be read; ``"truncated"``: the stream was cut; ``"limit"``: one of the limits was passed;
+    ``"not_sse"``: the body is no event stream), ``message`` (str, a sentence; for ``server`` the
+    server's own), ``choice`` (int or None), ``code`` (the server's, as sent, or None), ``data`` (for
+    ``server`` the error value as parsed; else at most 200 characters of the input, or None),
+    ``frame`` (int, ordinal of the frame from 0, or None).
+    """
+
+    __slots__ = ("choice", "code", "data", "frame", "kind", "message")
+    __match_args__ = ("kind", "message", "choice", "code", "data", "frame")
+    type: Literal["error"] = "error"
+
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        choice: int | None = None,
+        code: Any = None,
+        data: Any = None,
+        frame: int | None = None,
+    ) -> None:
+        self.kind = kind
+        self.message = message
+        self.choice = choice
+        self.code = code
+        self.data = data
+        self.frame = frame
+
+
+@final
+class Done(_Record):
+    """The server said ``[DONE]``. No fields; the last of the Done events."""
+
+    __slots__ = ()
+    __match_args__ = ()
+    type: Literal["done"] = "done"
+
+
+@final
+class JSONTextDelta(_Record):
+    """A string value inside a JSON text grew (from ``PartialJSON``).
+
+    Fields: ``path`` (tuple of keys (str) and positions (int) from the top), ``text`` (str, decoded,
+    never empty).
+    """
+
+    __slots__ = ("path", "text")
+    __match_args__ = ("path", "text")
+    type: Literal["json.text"] = "json.text"
+
+    def __init__(self, path: tuple[str | int, ...], text: str) -> None:
+        self.path = path
+        self.text = text
+
+
+@final
+class JSONValue(_Record):
+    """A value inside a JSON text ended (from ``PartialJSON``): children first, the whole last.
+
+    Fields: ``path`` (tuple of keys (str) and positions (int) from the top, ``()`` for the whole),
+    ``value`` (JSON; a container is the live one, copy it to keep it).
+    """
+
+    __slots__ = ("path", "value")
+    __match_args__ = ("path", "value")
+    type: Literal["json.value"] = "json.value"
+
+    def __init__(self, path: tuple[str | int, ...], value: Any) -> None:
+        self.path = path
+        self.value = value
+
+
+# The union of all that ChatStream.feed() can return: for type checkers a Union, at runtime a tuple,
+# which isinstance() takes as well.
+if TYPE_CHECKING:
+    Event = Union[
+        Start,
+        ContentDelta,
+        ContentDone,
+        ReasoningDelta,
+        ReasoningDone,
+        RefusalDelta,
+        RefusalDone,
+        ToolCallStart,
+        ToolCallDelta,
+        ToolCallDone,
+        AudioDelta,
+        LogprobsDelta,
+        ChoiceDone,
+        Usage,
+        Extra,
+        Error,
+        Done,
+    ]
+else:
+    Event = (
+        Start,
+        ContentDelta,
+        ContentDone,
+        ReasoningDelta,
+        ReasoningDone,
+        RefusalDelta,
+        RefusalDone,
+        ToolCallStart,
+        ToolCallDelta,
+        ToolCallDone,
+        AudioDelta,
+        LogprobsDelta,
+        ChoiceDone,
+        Usage,
+        Extra,
+        Error,
+        Done,
+    )
