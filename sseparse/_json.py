@@ -57,17 +57,16 @@ _EXPECTED: Final = (
     "control character or bad escape in a key",
 )
 
-_LITERALS: Final[dict[str, tuple[str, Any]]] = {
-    "t": ("true", True),
-    "f": ("false", False),
-    "n": ("null", None),
-}
+_LITERALS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None}
 
 # These always match, if only the empty string.
 _blank: _Matcher = re.compile(r"[ \t\n\r]*").match  # type: ignore[assignment]
-# As much of a number as can still become one. It is one already if it ends in a digit.
+# As much as can still become a number. It is one already if it ends in a digit.
 _number: _Matcher = re.compile(  # type: ignore[assignment]
     r"(-?)(?:(0|[1-9][0-9]*)(\.[0-9]*)?((?<=[0-9])[eE][-+]?[0-9]*)?)?"
+).match
+_literal: _Matcher = re.compile(  # type: ignore[assignment]
+    r"(?:t(?:r(?:ue?)?)?|f(?:a(?:l(?:se?)?)?)?|n(?:u(?:ll?)?)?)?"
 ).match
 _plain: _Matcher = re.compile(r'[^"\\\x00-\x1f]*').match  # type: ignore[assignment]
 _escape_begun: _Matcher = re.compile(r"(?:\\(?:u[0-9a-fA-F]{0,3})?)?").match  # type: ignore[assignment]
@@ -190,7 +189,7 @@ class PartialJSON:
             return [JSONTextDelta(self._at, text)]
         if self._state == _CLOSED:
             raise RuntimeError("PartialJSON.feed() after close(): use a new PartialJSON for another text")
-        if self._state == _FAILED:
+        if self._state == _FAILED or not text:
             return []
         return self._read(text)
 
@@ -239,127 +238,127 @@ class PartialJSON:
             self._container[self._key] = text
 
     def _read(self, text: str) -> list[JSONTextDelta | JSONValue]:
+        """Read on, wherever we are. The whole grammar is here."""
         events: list[JSONTextDelta | JSONValue] = []
         held = self._held
-        base = self._seen - len(held)  # offset of text[0]; not true of a held number's own characters
+        base = self._seen - len(held)  # offset of text[0] (of a held number, only what follows it counts)
         self._seen += len(text)
         if held:
             text = held + text
             self._held = ""
+        state = self._state
         stack = self._stack
         container = self._container
+        array = container.__class__ is list
         path = self._path
         key = self._key
-        state = self._state
+        at = self._at
+        value: Any
+        problem = ""
+        quoted = ""  # the text as far as strings in it can be decoded, and a quote: made when needed
         pos = 0
         length = len(text)
-        problem = ""
         while pos < length:
             if state >= _IN_TEXT:
-                piece, stop = "", length
-                ended = text.find('"', pos) >= 0
-                if ended:
-                    try:
-                        piece, pos = scanstring(text, pos, True)
-                        piece = _unicode(piece)
-                    except ValueError:  # the quotes were escaped ones, or something is bad
-                        ended = False
-                if not ended:
-                    piece, pos, stop = _unfinished(text, pos)
-                if piece:
-                    if state == _IN_TEXT:
-                        events.append(JSONTextDelta(self._at, piece))
-                    self._keep(piece)
-                if not ended:
-                    self._held = text[pos:stop]
-                    pos = stop
+                if not quoted:
+                    quoted = text[: _decidable(text)] + '"'
+                try:
+                    value, pos = scanstring(quoted, pos, True)
+                except ValueError:
+                    # At most once: read again what is good, as if the text ended there.
+                    length = _first_bad(text, pos)
+                    text = text[:length]
+                    quoted = ""
+                    problem = _EXPECTED[state]
+                    continue
+                if not value.isascii():
+                    value = _well_formed(value)
+                if value and state == _IN_TEXT:
+                    events.append(JSONTextDelta(at, value))
+                if pos == len(quoted):  # it has met our quote: the string goes on in the next chunk
+                    if value:
+                        self._keep(value)
+                    self._held = text[pos - 1 :]
+                    pos = length
                     break
-                piece = self._taken()
+                if self._pieces or self._blocks:
+                    self._keep(value)
+                    value = self._taken()
                 if state == _IN_NAME:
-                    key = piece
+                    key = value
                     state = _COLON
                     continue
-                container[key] = piece
-                events.append(JSONValue(self._at, piece))
+                container[key] = value
+                events.append(JSONValue(at, value))
                 state = _AFTER
             else:
                 char = text[pos]
                 if char in " \t\n\r":
-                    pos = _blank(text, pos).end()
+                    pos += 1
+                    if text[pos : pos + 1] in " \t\n\r":  # a longer run: less common than a single blank
+                        pos = _blank(text, pos).end()
                     continue
                 if state <= _FIRST_VALUE and char != "]":
-                    if container.__class__ is list:
-                        key = len(container)
-                    at = (*path, key) if stack else ()
-                    value: Any
                     if char == '"':
-                        if container.__class__ is list:
-                            container.append("")
-                        else:
-                            container[key] = ""
-                        self._at = at
-                        state = _IN_TEXT
-                        pos += 1
-                        continue
-                    if char in "{[":
-                        if len(stack) >= self._max_depth:
-                            problem = "nested too deep"
+                        value, after = "", _IN_TEXT
+                    elif char == "{":
+                        value, after = {}, _FIRST_NAME
+                    elif char == "[":
+                        value, after = [], _FIRST_VALUE
+                    elif char in "tfn":
+                        match = _literal(text, pos)
+                        pos = match.end()
+                        word = match[0]
+                        if word not in _LITERALS:
+                            self._held = word
                             break
-                        value = [] if char == "[" else {}
-                        if container.__class__ is list:
-                            container.append(value)
-                        else:
-                            container[key] = value
-                        stack.append(container)
-                        container = value
-                        path = at
-                        state = _FIRST_NAME if char == "{" else _FIRST_VALUE
-                        pos += 1
-                        continue
-                    if char in _LITERALS:
-                        word, value = _LITERALS[char]
-                        if not text.startswith(word, pos):
-                            start = pos
-                            while pos < length and text[pos] == word[pos - start]:
-                                pos += 1
-                            if pos == length:
-                                self._held = text[start:]
-                            problem = f"expected {word}"
-                            break
-                        pos += len(word)
+                        value, after = _LITERALS[word], _AFTER
                     else:
                         match = _number(text, pos)
-                        start = len(held) if self._pieces else pos
+                        word = match[0]
+                        if pos + len(word) == length or self._pieces:
+                            self._keep(text[len(held) if self._pieces else pos : match.end()])
                         pos = match.end()
-                        self._keep(text[start:pos])
                         if pos == length:
                             self._held = "".join([part[:3] for part in match.groups("")])
                             break
-                        if not match[0]:
+                        if not word[-1:].isdigit():
+                            problem = word and "expected a digit"
                             break
-                        if not text[pos - 1].isdigit():
-                            problem = "expected a digit"
+                        if self._pieces:
+                            word = self._taken()
+                        try:
+                            value = int(word) if match.lastindex == 2 else float(word)
+                        except ValueError:  # more than sys.get_int_max_str_digits(); a fraction could follow
+                            problem = "an integer of too many digits"
                             break
-                        raw = self._taken()
-                        if match[3] or match[4]:
-                            value = float(raw)
-                        else:
-                            try:
-                                value = int(raw)
-                            except ValueError:
-                                problem = "an integer with too many digits"
-                                break
-                    if container.__class__ is list:
+                        after = _AFTER
+                    if array:
+                        key = len(container)
+                    at = path + (key,) if stack else ()
+                    if after == _AFTER:
+                        events.append(JSONValue(at, value))
+                    elif after != _IN_TEXT and len(stack) >= self._max_depth:
+                        problem = f"containers in containers, more than {self._max_depth} deep"
+                        break
+                    if array:
                         container.append(value)
                     else:
                         container[key] = value
-                    events.append(JSONValue(at, value))
-                    state = _AFTER
-                elif state == _AFTER and char == ",":
-                    state = _VALUE if container.__class__ is list else _NAME
+                    state = after
+                    if after != _AFTER:
+                        pos += 1
+                        if after != _IN_TEXT:
+                            stack.append(container)
+                            container = value
+                            array = after == _FIRST_VALUE
+                            path = at
+                        continue
+                elif char == "," and state == _AFTER:
+                    state = _VALUE if array else _NAME
                     pos += 1
                     continue
-                elif state == _COLON and char == ":":
+                elif char == ":" and state == _COLON:
                     state = _VALUE
                     pos += 1
                     continue
@@ -368,28 +367,32 @@ class PartialJSON:
                     pos += 1
                     continue
                 elif (
-                    (state == _FIRST_VALUE or (state == _AFTER and container.__class__ is list))
+                    state == _FIRST_VALUE or (state == _AFTER and array)
                     if char == "]"
-                    else char == "}" and (state == _FIRST_NAME or (state == _AFTER and container.__class__ is dict))
+                    else char == "}" and (state == _FIRST_NAME or (state == _AFTER and not array))
                 ):
                     events.append(JSONValue(path, container))
                     container = stack.pop()
+                    array = container.__class__ is list
                     path = path[:-1]
                     state = _AFTER
                     pos += 1
                 else:
                     break
-            if not stack:  # a value has ended, and it was the first
+            if not stack:  # a value has ended, and nothing is around it
                 state = _END
                 self.end = base + pos
+        self._state = state
         self._container = container
         self._path = path
         self._key = key
-        self._state = state
+        self._at = at
         if pos < length:
+            problem = problem or _EXPECTED[state]
+        if problem:
             self._settle()
             self._state = _FAILED
-            self.error = JSONProblem(problem or _EXPECTED[state], base + pos)
+            self.error = JSONProblem(problem, base + pos)
         return events
 
 
@@ -410,23 +413,6 @@ else:
     scanstring = _scan_strictly
 
 
-def _unfinished(text: str, start: int) -> tuple[str, int, int]:
-    """Read on in a string that does not end in this text.
-
-    Returns what it says, decoded; up to where that is decided; and where the first bad character is
-    (the length of the text if there is none).
-    """
-    stop = len(text)
-    cut = _decidable(text, start, stop)
-    try:
-        piece = scanstring(text[start:cut] + '"', 0, True)[0]
-    except ValueError:
-        stop = _first_bad(text, start)
-        cut = _decidable(text, start, stop)
-        piece = scanstring(text[start:cut] + '"', 0, True)[0]
-    return _unicode(piece), cut, stop
-
-
 def _first_bad(text: str, pos: int) -> int:
     """Return where the inside of a string that starts at pos has its first bad character."""
     while True:
@@ -437,25 +423,24 @@ def _first_bad(text: str, pos: int) -> int:
         pos = match.end()
 
 
-def _decidable(text: str, start: int, end: int) -> int:
-    """Return how far the inside of a string from start to end can be decoded, whatever follows."""
-    pos = max(start, end - 11)
+def _decidable(text: str) -> int:
+    """Return how much of a text that ends inside a string can be decoded, whatever follows it."""
+    pos = max(0, len(text) - 11)
     while True:
-        match = _undecided(text, pos, end)
+        match = _undecided(text, pos)
         if match is None:
-            return end
+            return len(text)
         pos = match.start()
-        if text[pos] != "\\" or (pos - start - len(text[start:pos].rstrip("\\"))) % 2 == 0:
+        # After an odd number of backslashes, this one is itself escaped, and what it seems to begin is not.
+        if text[pos] != "\\" or (pos - len(text[:pos].rstrip("\\"))) % 2 == 0:
             return pos
         pos += 1
 
 
-def _unicode(text: str) -> str:
-    """Join halves of surrogate pairs, and replace those that are alone."""
-    if text.isascii():
-        return text
+def _well_formed(text: str) -> str:
+    """Join the halves of surrogate pairs, and replace those that are alone with U+FFFD."""
     try:
-        text.encode()
+        text.encode("utf-16-le")  # the fastest of the checks: 16 us for 64 Ki characters
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
