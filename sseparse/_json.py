@@ -23,7 +23,7 @@ from ._events import JSONTextDelta, JSONValue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Final
+    from typing import Any, Callable, ClassVar, Final
 
     _Matcher = Callable[[str, int], re.Match[str]]
 
@@ -57,20 +57,18 @@ _EXPECTED: Final = (
     "control character or bad escape in a key",
 )
 
-_LITERALS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None}
+_LITERALS: Final[dict[str, tuple[str, Any]]] = {
+    "t": ("true", True),
+    "f": ("false", False),
+    "n": ("null", None),
+}
 
-# These always match, if only the empty string.
+# These two always match, if only the empty string.
 _blank: _Matcher = re.compile(r"[ \t\n\r]*").match  # type: ignore[assignment]
 # As much as can still become a number. It is one already if it ends in a digit.
 _number: _Matcher = re.compile(  # type: ignore[assignment]
     r"(-?)(?:(0|[1-9][0-9]*)(\.[0-9]*)?((?<=[0-9])[eE][-+]?[0-9]*)?)?"
 ).match
-_literal: _Matcher = re.compile(  # type: ignore[assignment]
-    r"(?:t(?:r(?:ue?)?)?|f(?:a(?:l(?:se?)?)?)?|n(?:u(?:ll?)?)?)?"
-).match
-_plain: _Matcher = re.compile(r'[^"\\\x00-\x1f]*').match  # type: ignore[assignment]
-_escape_begun: _Matcher = re.compile(r"(?:\\(?:u[0-9a-fA-F]{0,3})?)?").match  # type: ignore[assignment]
-_escape = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})').match
 # What the end of a chunk leaves undecided in a string: an escape that is cut, and the first half of
 # a surrogate pair (bare or escaped) whose second half may follow or has begun. 11 characters at most.
 _undecided = re.compile(
@@ -80,22 +78,27 @@ _undecided = re.compile(
 
 
 class JSONProblem:
-    """Why a text is no JSON.
+    """Why a text is no JSON. Compared by value.
 
-    Fields: ``message`` (str, a sentence without any of the text), ``offset`` (int, characters from the
-    start of the text to the first one that no valid text can continue with; the length of the text if
-    it merely ends).
+    Fields: ``message`` (str, a sentence without any of the text), ``offset`` (int, how many characters
+    come before the first one that no valid text can continue with; all of them if the text merely ends).
     """
 
     __slots__ = ("message", "offset")
     __match_args__ = ("message", "offset")
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __init__(self, message: str, offset: int) -> None:
         self.message = message
         self.offset = offset
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, JSONProblem):
+            return NotImplemented
+        return self.message == other.message and self.offset == other.offset
+
     def __repr__(self) -> str:
-        return f"JSONProblem({self.message!r}, {self.offset})"
+        return f"JSONProblem(message={self.message!r}, offset={self.offset!r})"
 
 
 class PartialJSON:
@@ -261,7 +264,8 @@ class PartialJSON:
         while pos < length:
             if state >= _IN_TEXT:
                 if not quoted:
-                    quoted = text[: _decidable(text)] + '"'
+                    plain = "\\" not in text and text.isascii()  # most are: half of what a small delta costs
+                    quoted = (text if plain else text[: _decidable(text)]) + '"'
                 try:
                     value, pos = scanstring(quoted, pos, True)
                 except ValueError:
@@ -305,14 +309,17 @@ class PartialJSON:
                         value, after = {}, _FIRST_NAME
                     elif char == "[":
                         value, after = [], _FIRST_VALUE
-                    elif char in "tfn":
-                        match = _literal(text, pos)
-                        pos = match.end()
-                        word = match[0]
-                        if word not in _LITERALS:
-                            self._held = word
+                    elif char in _LITERALS:
+                        word, value = _LITERALS[char]
+                        after = _AFTER
+                        if not text.startswith(word, pos):
+                            start = pos
+                            while pos < length and text[pos] == word[pos - start]:
+                                pos += 1
+                            self._held = text[start:]
+                            problem = "" if pos == length else f"expected {word}"
                             break
-                        value, after = _LITERALS[word], _AFTER
+                        pos += len(word)
                     else:
                         match = _number(text, pos)
                         word = match[0]
@@ -414,13 +421,15 @@ else:
 
 
 def _first_bad(text: str, pos: int) -> int:
-    """Return where the inside of a string that starts at pos has its first bad character."""
+    """Return where a string whose inside starts at pos ends or has its first bad character."""
+    good = re.compile(r'[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})').match  # only at errors: not at import
     while True:
-        pos = _plain(text, pos).end()
-        match = _escape(text, pos)
+        match = good(text, pos)
         if match is None:
-            return _escape_begun(text, pos).end()
+            break
         pos = match.end()
+    match = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?").match(text, pos)
+    return match.end() if match else pos
 
 
 def _decidable(text: str) -> int:
