@@ -141,7 +141,8 @@ class PartialJSON:
         self._state = _VALUE
         self._seen = 0  # how many characters were fed
         self._held = ""
-        # The string or number that is being read, in pieces; blocks are joined pieces.
+        # The string or number that is being read: pieces, and before them blocks of joined pieces, because
+        # a str of 4 characters takes 60 bytes. There are no blocks without pieces.
         self._pieces: list[str] = []
         self._blocks: list[str] = []
         # The top of the tree is a list with at most one entry: so every value has a container.
@@ -208,7 +209,7 @@ class PartialJSON:
                 events = self._read(" ")
             if self.end is None and self.error is None:
                 self._settle()
-                self.error = JSONProblem("the text ends before its value", seen)
+                self.error = JSONProblem("the text ends before its value does", seen)
         self._state = _CLOSED
         return events
 
@@ -221,10 +222,10 @@ class PartialJSON:
     def _keep(self, piece: str) -> None:
         """Add to the string or number that is being read."""
         pieces = self._pieces
-        pieces.append(piece)
         if len(pieces) >= 1024:
             self._blocks.append("".join(pieces))
             pieces.clear()
+        pieces.append(piece)
 
     def _taken(self) -> str:
         """Take out the string or number that is being read."""
@@ -237,7 +238,7 @@ class PartialJSON:
         """Bring a string that grew into the tree."""
         if self._state == _IN_TEXT and self._pieces:
             text = self._taken()
-            self._blocks.append(text)
+            self._keep(text)
             self._container[self._key] = text
 
     def _read(self, text: str) -> list[JSONTextDelta | JSONValue]:
@@ -285,7 +286,7 @@ class PartialJSON:
                     self._held = text[pos - 1 :]
                     pos = length
                     break
-                if self._pieces or self._blocks:
+                if self._pieces:
                     self._keep(value)
                     value = self._taken()
                 if state == _IN_NAME:
@@ -346,7 +347,7 @@ class PartialJSON:
                     if after == _AFTER:
                         events.append(JSONValue(at, value))
                     elif after != _IN_TEXT and len(stack) >= self._max_depth:
-                        problem = f"containers in containers, more than {self._max_depth} deep"
+                        problem = f"nested deeper than {self._max_depth}"
                         break
                     if array:
                         container.append(value)

@@ -1,0 +1,841 @@
+# SPDX-License-Identifier: MIT
+"""``PartialJSON``: tables, then properties against ``json.loads``, then what it costs.
+
+Each row of a table goes in whole, one character at a time, cut at every place, and through a pickled
+copy. What is right, nobody had to work out by hand: a text is JSON if ``json.loads`` takes it, and a
+character can continue it if there is some way on from there that ``json.loads`` takes.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+import pickle
+import re
+import sys
+import time
+import unittest
+from json import decoder
+from unittest import mock
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests import sseparse
+
+_json = sseparse._json
+PartialJSON = sseparse.PartialJSON
+
+
+# ---- what is right ----------------------------------------------------------------------------------
+
+
+def well_formed(text):
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def tidy(value):
+    """The value with all its strings well-formed, keys too."""
+    if isinstance(value, str):
+        return well_formed(value)
+    if isinstance(value, list):
+        return [tidy(item) for item in value]
+    if isinstance(value, dict):
+        return {well_formed(key): tidy(item) for key, item in value.items()}
+    return value
+
+
+def no_constant(name):
+    raise ValueError(name)
+
+
+def loads(text):
+    """``json.loads`` without NaN, Infinity and ill-formed strings. On PyPy it is not strict about \\u."""
+    if re.search(r"(?<!\\)(?:\\\\)*\\u(?![0-9a-fA-F]{4})", text):
+        raise ValueError("bad escape")
+    return tidy(json.loads(text, parse_constant=no_constant))
+
+
+def is_json(text):
+    try:
+        loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+# All that can be needed to finish the token a text ends in, and then to get to the end of a value.
+TOKEN = ["", "0", '"', '""', '0"', '00"', '000"', '0000"', "rue", "ue", "e", "alse", "lse", "se", "ull", "ll", "l"]
+VALUE = ["", "0", ":0", '"":0']
+
+
+def can_continue(text):
+    """Whether some JSON text begins with this one."""
+    closers = ""
+    for char in re.sub(r'"(?:[^"\\]|\\.)*"?\\?', "", text, flags=re.DOTALL):  # strings are left out
+        if char in "[{":
+            closers = "]}"["[{".index(char)] + closers
+        elif char in "]}":
+            closers = closers[1:]
+    return any(is_json(text + token + value + closers) for token in TOKEN for value in VALUE)
+
+
+def problem_offset(text):
+    """None for JSON, else how long the longest beginning is that some JSON text has as well."""
+    if is_json(text):
+        return None
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if can_continue(text[:middle]):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+# ---- what comes out ---------------------------------------------------------------------------------
+
+
+def text(*path_and_text):
+    return ("text", path_and_text[:-1], path_and_text[-1])
+
+
+def value(*path_and_value):
+    return ("value", path_and_value[:-1], repr(path_and_value[-1]))
+
+
+def flat(events):
+    """Events as tuples, the deltas of one string joined."""
+    out = []
+    for event in events:
+        if event.type == "json.value":
+            out.append(("value", event.path, repr(event.value)))
+        else:
+            assert event.text, "an empty delta"
+            if out and out[-1][:2] == ("text", event.path):
+                out[-1] = ("text", event.path, out[-1][2] + event.text)
+            else:
+                out.append(("text", event.path, event.text))
+    return out
+
+
+def state(reader):
+    """All that can be read off it. By repr, because 1, 1.0 and True are equal, and so are 0.0 and -0.0."""
+    return repr((reader.value, reader.complete, reader.error, reader.end))
+
+
+def run(pieces, **options):
+    reader = PartialJSON(**options)
+    events = []
+    for piece in pieces:
+        events += reader.feed(piece)
+    return flat(events + reader.close()), reader
+
+
+def pieces_of(source, cuts):
+    places = [0, *sorted(cuts), len(source)]
+    return [source[a:b] for a, b in zip(places, places[1:])]
+
+
+# ---- tables -----------------------------------------------------------------------------------------
+
+# (name, text, events, where it is bad or None). The end result is what json.loads says.
+GOOD = [
+    ("a word", '"word"', [text("word"), value("word")]),
+    ("an empty string", '""', [value("")]),
+    ("true", "true", [value(True)]),
+    ("false", " false ", [value(False)]),
+    ("null", "\r\n\tnull", [value(None)]),
+    ("a number at the top", "12", [value(12)]),
+    ("and white space after it", "12\n", [value(12)]),
+    ("zero", "0", [value(0)]),
+    ("minus zero is an int", "-0", [value(0)]),
+    ("minus zero as a float", "-0.0", [value(-0.0)]),
+    ("an exponent makes a float", "1e2", [value(100.0)]),
+    ("the longest sort of number", "-120.045E-07", [value(-1.20045e-05)]),
+    ("0 may have a fraction", "0.50", [value(0.5)]),
+    ("and an exponent", "0e+0", [value(0.0)]),
+    ("too large for a float", "[1e999,-1e999]", [value(0, float("inf")), value(1, -float("inf")),
+                                                value([float("inf"), -float("inf")])]),
+    ("ints are exact", "[9007199254740993, 123456789012345678901234567890]",
+     [value(0, 9007199254740993), value(1, 123456789012345678901234567890),
+      value([9007199254740993, 123456789012345678901234567890])]),
+    ("an empty array", "[]", [value([])]),
+    ("an empty object", "{ }", [value({})]),
+    ("white space everywhere", ' [ 1 , { "a" : [ ] , "b" : "x" } ] ',
+     [value(0, 1), value(1, "a", []), text(1, "b", "x"), value(1, "b", "x"), value(1, {"a": [], "b": "x"}),
+      value([1, {"a": [], "b": "x"}])]),
+    ("indentation", '{\n    "a": [\n\t\t1,\r\n\n  true\n    ]\n}',
+     [value("a", 0, 1), value("a", 1, True), value("a", [1, True]), value({"a": [1, True]})]),
+    ("children first", '{"a":{"b":["x"]}}',
+     [text("a", "b", 0, "x"), value("a", "b", 0, "x"), value("a", "b", ["x"]), value("a", {"b": ["x"]}),
+      value({"a": {"b": ["x"]}})]),
+    ("positions count every kind of value", '[null,"",[],{},1,false]',
+     [value(0, None), value(1, ""), value(2, []), value(3, {}), value(4, 1), value(5, False),
+      value([None, "", [], {}, 1, False])]),
+    ("no deltas for keys", '{"long key \\n":1}', [value("long key \n", 1), value({"long key \n": 1})]),
+    ("an empty key", '{"":"x"}', [text("", "x"), value("", "x"), value({"": "x"})]),
+    ("every escape", r'"\"\\\/\b\f\n\r\t\u0041\u00E9\u00e9"',
+     [text('"\\/\b\f\n\r\tAÉé'.replace("É", "é")), value('"\\/\b\f\n\r\tAéé')]),
+    ("backslashes before u", r'["\\u0041","\\\u0041","\\\\ud83d"]',
+     [text(0, "\\u0041"), value(0, "\\u0041"), text(1, "\\A"), value(1, "\\A"), text(2, "\\\\ud83d"),
+      value(2, "\\\\ud83d"), value(["\\u0041", "\\A", "\\\\ud83d"])]),
+    ("DEL and C1 are no control characters here", '"\x7f\x80\u2028"', [text("\x7f\x80\u2028"), value("\x7f\x80\u2028")]),
+    ("text beyond ASCII", '{"ключ":"Grüße 日本 \U0001f600"}',
+     [text("ключ", "Grüße 日本 \U0001f600"), value("ключ", "Grüße 日本 \U0001f600"),
+      value({"ключ": "Grüße 日本 \U0001f600"})]),
+    ("an escaped pair", r'"\ud83d\ude00"', [text("\U0001f600"), value("\U0001f600")]),
+    ("in capitals", r'"\uDBFF\uDFFF"', [text("\U0010ffff"), value("\U0010ffff")]),
+    ("a bare pair", '"\ud83d\ude00"', [text("\U0001f600"), value("\U0001f600")]),
+    ("half bare, half escaped", '"\ud83d\\ude00 \\ud83d\ude00"', [text("\U0001f600 \U0001f600"),
+                                                               value("\U0001f600 \U0001f600")]),
+    ("first half alone", r'"\ud83d"', [text("�"), value("�")]),
+    ("second half alone", r'"a\ude00"', [text("a�"), value("a�")]),
+    ("the wrong way round", r'"\ude00\ud83d"', [text("��"), value("��")]),
+    ("two first halves, then a second", r'"\ud83d\ud83d\ude00"', [text("�\U0001f600"), value("�\U0001f600")]),
+    ("first half, then another escape", r'"\ud83d\n\ud83d\u0041\ud83d\uD7FF"', [text("�\n�A�\ud7ff"),
+                                                                               value("�\n�A�\ud7ff")]),
+    ("bare halves alone", '["\ud83d","\ude00"]', [text(0, "�"), value(0, "�"), text(1, "�"), value(1, "�"),
+                                                value(["�", "�"])]),
+    ("halves in a key", r'{"\ud83d\ude00\ud83d":1}', [value("\U0001f600�", 1), value({"\U0001f600�": 1})]),
+    ("what seems to be half of a pair", r'"\\ud83d\ude00"', [text("\\ud83d�"), value("\\ud83d�")]),
+    ("duplicate keys: the last wins", '{"a":"x","b":1,"a":"yz"}',
+     [text("a", "x"), value("a", "x"), value("b", 1), text("a", "yz"), value("a", "yz"), value({"a": "yz", "b": 1})]),
+    ("keys that become duplicates", r'{"\ud800":1,"\udfff":2}', [value("�", 1), value("�", 2), value({"�": 2})]),
+]
+
+# (name, text, offset of the first character that no JSON text can continue with, what came before).
+BAD = [
+    ("nothing", "", 0, []),
+    ("only white space", " \n", 2, []),
+    ("a byte order mark", "\ufeff{}", 0, []),
+    ("white space that is none in JSON", "\xa01", 0, []),
+    ("nor is this", "[1,\x0b2]", 3, [value(0, 1)]),
+    ("a word", "hello", 0, []),
+    ("a digit, but no ASCII", "٣", 0, []),
+    ("NaN", "[NaN]", 1, []),
+    ("Infinity", "Infinity", 0, []),
+    ("minus Infinity", "-Infinity", 1, []),
+    ("single quotes", "{'a':1}", 1, []),
+    ("a comment", "[1,/**/2]", 3, [value(0, 1)]),
+    ("tru3", "tru3", 3, []),
+    ("True", "True", 0, []),
+    ("nul]", "[nul]", 4, []),
+    ("a literal cut", "fals", 4, []),
+    ("a letter after a literal", "nulls", 4, [value(None)]),
+    ("a plus sign", "+1", 0, []),
+    ("a leading zero", "01", 1, [value(0)]),
+    ("and behind a minus", "-01", 2, [value(0)]),
+    ("minus alone", "-", 1, []),
+    ("minus and a letter", "-x", 1, []),
+    ("minus and a minus", "[--1]", 2, []),
+    ("no digit before the point", ".5", 0, []),
+    ("none between sign and point", "-.5", 1, []),
+    ("no digit after the point", "1.", 2, []),
+    ("an exponent there", "1.e1", 2, []),
+    ("a bracket there", "[1.]", 3, []),
+    ("two points", "1.2.3", 3, [value(1.2)]),
+    ("an exponent without digits", "1e", 2, []),
+    ("with a sign", "1e+]", 3, []),
+    ("two signs", "1e+-1", 3, []),
+    ("a fraction in the exponent", "1e1.5", 3, [value(10.0)]),
+    ("two exponents", "1e1e1", 3, [value(10.0)]),
+    ("hexadecimal", "0x1", 1, [value(0)]),
+    ("an underscore", "1_000", 1, [value(1)]),
+    ("a digit after a digit that is no ASCII", "1٣", 1, [value(1)]),
+    ("an unknown escape", '"a\\x41"', 3, [text("a")]),
+    ("an escaped quote of the wrong kind", '"\\\'"', 2, []),
+    ("a capital U", '"\\U0041"', 2, []),
+    ("three digits", '"\\u12g4"', 5, []),
+    ("no digits", '"\\u"', 3, []),
+    ("what int() would take", '"\\u+041"', 3, []),
+    ("this as well", '"a\\u0_41"', 5, [text("a")]),
+    ("blanks in it", '"\\u 041"', 3, []),
+    ("digits of another script", '"\\u٣٣٣٣"', 3, []),
+    ("bad after many good escapes", '"\\\\\\"\\u0041\\ud83d\\ude00b\\q"', 25, [text('\\"A\U0001f600b')]),
+    ("bad when half of a pair waits", '"a\\ud83d\\x"', 9, [text("a")]),
+    ("bad when half of a pair no longer waits", '"a\\ud83d\\u0x"', 11, [text("a�")]),
+    ("a line feed in a string", '"a\nb"', 2, [text("a")]),
+    ("a NUL in a string", '"\x00"', 1, []),
+    ("a control character in a key", '{"a\x1f":1}', 3, []),
+    ("a bad escape in a key", '{"a\\q":1}', 4, []),
+    ("the highest control character", '"\x1f"', 1, []),
+    ("a string cut", '"abc', 4, [text("abc")]),
+    ("cut in an escape", '"abc\\', 5, [text("abc")]),
+    ("cut in a pair", '"abc\\ud83d', 10, [text("abc")]),
+    ("cut after an escaped quote", '["a\\"', 5, [text(0, 'a"')]),
+    ("a key cut", '{"abc', 5, []),
+    ("an array cut", "[1", 2, []),
+    ("after its comma", "[1,", 3, [value(0, 1)]),
+    ("an object cut", '{"a":1,"b"', 10, [value("a", 1)]),
+    ("only a bracket", "[", 1, []),
+    ("a comma too many", "[1,]", 3, [value(0, 1)]),
+    ("in an object", '{"a":1,}', 7, [value("a", 1)]),
+    ("a lone comma", "[,1]", 1, []),
+    ("in an object ", "{,}", 1, []),
+    ("two commas", "[1,,2]", 3, [value(0, 1)]),
+    ("a comma at the top", ",", 0, []),
+    ("no comma", "[1 2]", 3, [value(0, 1)]),
+    ("between strings", '["a""b"]', 4, [text(0, "a"), value(0, "a")]),
+    ("between members", '{"a":1 "b":2}', 7, [value("a", 1)]),
+    ("no colon", '{"a" 1}', 5, []),
+    ("a comma for a colon", '{"a",1}', 4, []),
+    ("a bracket for a colon", '{"a"}', 4, []),
+    ("two colons", '{"a"::1}', 5, []),
+    ("a colon in an array", '["a":1]', 4, [text(0, "a"), value(0, "a")]),
+    ("a colon first", "{:1}", 1, []),
+    ("no value", '{"a":}', 5, []),
+    ("none for the next key", '{"a":,"b":1}', 5, []),
+    ("a value for a key", "{1:2}", 1, []),
+    ("a literal for a key", "{true:2}", 1, []),
+    ("for the second key", '{"a":1,2:3}', 7, [value("a", 1)]),
+    ("a bracket for a key", "{[", 1, []),
+    ("the wrong bracket", "[}", 1, []),
+    ("this way as well", "{]", 1, []),
+    ("after a value", "[1}", 2, [value(0, 1)]),
+    ("after a member", '{"a":1]', 6, [value("a", 1)]),
+    ("after a comma", '{"a":1,]', 7, [value("a", 1)]),
+    ("after a key", '{"a"]', 4, []),
+    ("after a colon", '{"a":]', 5, []),
+    ("where the array begins", "[{]", 2, []),
+    ("a bracket at the top", "]", 0, []),
+    ("a brace", "}", 0, []),
+    ("a bracket too many", "[]]", 2, [value([])]),
+    ("twice the same", '{"a":1}{"a":1}', 7, [value("a", 1), value({"a": 1})]),
+    ("two lines of it", "{}\n{}", 3, [value({})]),
+    ("text behind it", "{} and more", 3, [value({})]),
+    ("a quote behind a string", '"a""', 3, [text("a"), value("a")]),
+    ("a number behind a number", "1 2", 2, [value(1)]),
+    ("a surrogate outside of strings", "[\ud83d", 1, []),
+]
+
+# (name, what is fed, what each of it brings). Nothing waits that need not.
+STEPS = [
+    ("text at once", ['"', "a", "bc", 'd"'], [[], [text("a")], [text("bc")], [text("d"), value("abcd")]]),
+    ("with its quote", ['{"k": "ab', "c"], [[text("k", "ab")], [text("k", "c")]]),
+    ("empty feeds", ["", '"a', "", "b", ""], [[], [text("a")], [], [text("b")], []]),
+    ("an escape waits", ['"a\\', 'n"'], [[text("a")], [text("\n"), value("a\n")]]),
+    ("a backslash may be the escaped one", ['"a\\\\', "n"], [[text("a\\")], [text("n")]]),
+    ("or not", ['"a\\\\\\', "n"], [[text("a\\")], [text("\n")]]),
+    ("u and its digits wait", ['"\\u', "0", "0", "4", "1"], [[], [], [], [], [text("A")]]),
+    ("nothing before them does", ['"abc\\u004'], [[text("abc")]]),
+    ("half a pair waits", ['"a\\ud83d', "\\", "u", "d", "e", "0", "0b"],
+     [[text("a")], [], [], [], [], [], [text("\U0001f600b")]]),
+    ("in capitals", ['"\\uDBFF', "\\uDFF", "F"], [[], [], [text("\U0010ffff")]]),
+    ("until it is alone", ['"\\ud83d', "b"], [[], [text("�b")]]),
+    ("which another escape says", ['"\\ud83d\\', "n"], [[], [text("�\n")]]),
+    ("or its first digit", ['"\\ud83d\\u', "0"], [[], [text("�")]]),
+    ("or its second", ['"\\ud83d\\ud', "8"], [[], [text("�")]]),
+    ("or the end of the string", ['"\\ud83d', '"'], [[], [text("�"), value("�")]]),
+    ("a second half never waits", ['"\\ude00', ""], [[text("�")], []]),
+    ("what is no half does not", ['"\\ud7ff', '"'], [[text("\ud7ff")], [value("\ud7ff")]]),
+    ("an escaped backslash before u is none", ['"\\\\ud83d'], [[text("\\ud83d")]]),
+    ("an escaped backslash before an escape is none", ['"\\\\\\ud83d', "\\ude00"], [[text("\\")], [text("\U0001f600")]]),
+    ("many backslashes", ['"' + "\\" * 40, "\\" * 41], [[text("\\" * 20)], [text("\\" * 20)]]),
+    ("a bare half waits", ['"a\ud83d', "\ude00"], [[text("a")], [text("\U0001f600")]]),
+    ("the last of them", ['"\ud83d\ud83d', "b"], [[text("�")], [text("�b")]]),
+    ("for an escaped half, too", ['"\ud83d\\u', "de00"], [[], [text("\U0001f600")]]),
+    ("and the other way round", ['"\\ud83d', "\ude00"], [[], [text("\U0001f600")]]),
+    ("the highest first half", ['"\udbff', "\udfff"], [[], [text("\U0010ffff")]]),
+    ("a bare second half does not", ['"a\ude00'], [[text("a�")]]),
+    ("a control character in a small delta", ['"a', "b\x01", "c"], [[text("a")], [text("b")], []]),
+    ("a number waits", ["[1", "2", ",3", "]"], [[], [], [value(0, 12)], [value(1, 3), value([12, 3])]]),
+    ("a literal does not", ["[tru", "e", ",null"], [[], [value(0, True)], [value(1, None)]]),
+    ("nor does the top", ["nul", "l"], [[], [value(None)]]),
+    ("nor a container", ["[[", "]", "]"], [[], [value(0, [])], [value([[]])]]),
+    ("keys wait", ['{"a', "b", '":"', "c"], [[], [], [], [text("ab", "c")]]),
+]
+
+# (a text that goes on, its value so far)
+SO_FAR = [
+    ("", None),
+    (" ", None),
+    ("1", None),
+    ("-", None),
+    ("tru", None),
+    ("true", True),
+    ('"', ""),
+    ('"a', "a"),
+    ('"a\\', "a"),
+    ('"a\\u00e9', "aé"),
+    ("[", []),
+    ("[1", []),
+    ("[1,", [1]),
+    ("[1,fals", [1]),
+    ("[1,false", [1, False]),
+    ('["', [""]),
+    ('["a","b', ["a", "b"]),
+    ('[["a', [["a"]]),
+    ("{", {}),
+    ('{"', {}),
+    ('{"a', {}),
+    ('{"a"', {}),
+    ('{"a":', {}),
+    ('{"a":1', {}),
+    ('{"a":1,', {"a": 1}),
+    ('{"a":[', {"a": []}),
+    ('{"a":"', {"a": ""}),
+    ('{"a":"x', {"a": "x"}),
+    ('{"a":"x","b', {"a": "x"}),
+    ('{"a":{"b":"x","c":[{"d":"y', {"a": {"b": "x", "c": [{"d": "y"}]}}),
+    ('{"a":1,"a":"x', {"a": "x"}),
+]
+
+
+class Tables(unittest.TestCase):
+    def check(self, source, events, result, offset, end):
+        """However it is cut, and from a copy made anywhere, the same comes out."""
+        whole, reader = run([source])
+        self.assertEqual(whole, events)
+        self.assertEqual(repr(reader.value), repr(result))
+        self.assertEqual(reader.error and reader.error.offset, offset)
+        self.assertEqual(reader.end, end)
+        self.assertEqual(reader.complete, end is not None)
+        drip, dripped = run(source)
+        self.assertEqual(drip, events)
+        self.assertEqual(state(dripped), state(reader))
+        for cut in range(len(source) + 1):
+            first = PartialJSON()
+            before = first.feed(source[:cut])
+            for again in (first, pickle.loads(pickle.dumps(first)), copy.deepcopy(first)):
+                after = again.feed(source[cut:]) + again.close()
+                self.assertEqual(flat(before + after), events, cut)
+                self.assertEqual(state(again), state(reader), cut)
+
+    def test_good(self):
+        for name, source, events in GOOD:
+            with self.subTest(name):
+                self.assertIsNone(problem_offset(source))
+                self.check(source, events, loads(source), None, len(source.rstrip(" \t\n\r")))
+
+    def test_bad(self):
+        for name, source, offset, events in BAD:
+            with self.subTest(name):
+                self.assertEqual(problem_offset(source), offset)
+                good = source[:offset]
+                if events and events[-1][:2] == ("value", ()):
+                    self.check(source, events, loads(good), offset, len(good.rstrip()))
+                else:
+                    # A number at the end of what is good has ended if the text goes on.
+                    good += " " if good[-1:].isdigit() and good != source else ""
+                    self.check(source, events, run([good])[1].value, offset, None)
+
+    def test_steps(self):
+        for name, pieces, steps in STEPS:
+            with self.subTest(name):
+                reader = PartialJSON()
+                self.assertEqual([flat(reader.feed(piece)) for piece in pieces], steps)
+
+    def test_value_so_far(self):
+        for source, so_far in SO_FAR:
+            with self.subTest(source):
+                reader, dripped = PartialJSON(), PartialJSON()
+                reader.feed(source)
+                for char in source:
+                    dripped.feed(char)
+                    self.assertIs(dripped.value, dripped.value)
+                for each in (reader, dripped, pickle.loads(pickle.dumps(reader))):
+                    self.assertEqual(repr(each.value), repr(so_far))
+                    self.assertEqual(each.complete, source == "true")
+
+
+class Contract(unittest.TestCase):
+    def test_the_tree_is_alive(self):
+        reader = PartialJSON()
+        reader.feed('{"a":["x')
+        tree = reader.value
+        reader.feed('y"],"b":2}')
+        self.assertIs(reader.value, tree)
+        self.assertEqual(tree, {"a": ["xy"], "b": 2})
+
+    def test_the_value_after_each_delta(self):
+        reader, growing = PartialJSON(), ""
+        reader.feed('["')
+        for number in range(3000):
+            piece = str(number)
+            growing += piece
+            reader.feed(piece)
+            if number % 7 == 0:
+                self.assertEqual(reader.value, [growing])
+        self.assertEqual(flat(reader.feed('"'))[-1], value(0, growing))
+        self.assertEqual(reader.value, [growing])
+
+    def test_events_hold_the_containers_of_the_tree(self):
+        reader = PartialJSON()
+        *_, inner, outer = reader.feed('{"a":[1]}')
+        self.assertIs(outer.value, reader.value)
+        self.assertIs(inner.value, reader.value["a"])
+
+    def test_after_an_error_nothing_more_is_read(self):
+        reader = PartialJSON()
+        self.assertEqual(flat(reader.feed('["abc\\x')), [text(0, "abc")])
+        before = state(reader)
+        for piece in ('"', "plain text", "", "]"):
+            self.assertEqual(reader.feed(piece), [])
+        self.assertEqual(reader.close(), [])
+        self.assertEqual(state(reader), before)
+        self.assertEqual(reader.value, ["abc"])
+
+    def test_text_behind_the_value_does_it_no_harm(self):
+        reader = PartialJSON()
+        reader.feed(' {"a":1} ')
+        self.assertIsNone(reader.error)
+        self.assertEqual((reader.complete, reader.end), (True, 8))
+        self.assertEqual(reader.feed('{"a":1}'), [])
+        self.assertEqual((reader.complete, reader.end, reader.value), (True, 8, {"a": 1}))
+        self.assertEqual(reader.error, _json.JSONProblem("text after the end of the value", 9))
+
+    def test_close(self):
+        reader = PartialJSON()
+        self.assertEqual(reader.feed("12"), [])
+        self.assertEqual((reader.complete, reader.end, reader.value), (False, None, None))
+        self.assertEqual(flat(reader.close()), [value(12)])
+        self.assertEqual((reader.complete, reader.end, reader.value, reader.error), (True, 2, 12, None))
+        before = state(reader)
+        self.assertEqual(reader.close(), [])
+        self.assertEqual(state(reader), before)
+
+    def test_a_number_inside_is_not_settled_by_close(self):
+        reader = PartialJSON()
+        reader.feed('{"a":"b","c":12')
+        self.assertEqual(reader.close(), [])
+        self.assertEqual(reader.value, {"a": "b"})
+        self.assertEqual(reader.error, _json.JSONProblem("the text ends before its value does", 15))
+
+    def test_the_text_so_far_after_close(self):
+        reader = PartialJSON()
+        reader.feed('["a')
+        reader.feed("b\\u00")
+        reader.close()
+        self.assertEqual(reader.value, ["ab"])
+        self.assertEqual(reader.error.offset, 8)
+
+    def test_feed_after_close(self):
+        for source in ("", "[]", '"a', "x"):
+            reader = PartialJSON()
+            reader.feed(source)
+            reader.close()
+            for piece in ("more", ""):
+                with self.assertRaisesRegex(RuntimeError, "use a new PartialJSON"):
+                    reader.feed(piece)
+
+    def test_only_str(self):
+        for piece in (b"[]", bytearray(b"[]"), None, ["a"], 1):
+            reader = PartialJSON()
+            reader.feed('"a')
+            with self.assertRaisesRegex(TypeError, f"takes str, not {type(piece).__name__}: feed the arguments"):
+                reader.feed(piece)
+            self.assertEqual(flat(reader.feed('b"')), [text("b"), value("ab")])
+
+    def test_messages(self):
+        for source, message in (
+            ("x", "expected a value"),
+            ("[x", "expected a value or ']'"),
+            ("[1,]", "expected a value"),
+            ("{x", "expected a key in double quotes or '}'"),
+            ('{"a":1,}', "expected a key in double quotes"),
+            ('{"a"}', "expected ':'"),
+            ("[1}", "expected ',' or the end of the container"),
+            ('"\n', "control character or bad escape in a string"),
+            ('{"\n', "control character or bad escape in a key"),
+            ("[] x", "text after the end of the value"),
+            ("-x", "expected a digit"),
+            ("nuls", "expected null"),
+            ("nul", "the text ends before its value does"),
+            ("1.", "the text ends before its value does"),
+        ):
+            with self.subTest(source):
+                self.assertEqual(run([source])[1].error.message, message)
+
+    def test_problems_are_plain_data(self):
+        problem = _json.JSONProblem("why", 3)
+        self.assertEqual(problem, _json.JSONProblem("why", 3))
+        self.assertEqual(problem, pickle.loads(pickle.dumps(problem)))
+        self.assertNotEqual(problem, _json.JSONProblem("why", 4))
+        self.assertNotEqual(problem, _json.JSONProblem("why not", 3))
+        self.assertNotEqual(problem, ("why", 3))
+        self.assertEqual(repr(problem), "JSONProblem(message='why', offset=3)")
+
+    def test_repr_says_nothing_of_the_text(self):
+        reader = PartialJSON()
+        reader.feed('{"secret":["secr')
+        self.assertEqual(repr(reader), "<PartialJSON read=16 depth=2 complete=False error=None>")
+        reader.feed("\\n")
+        reader.feed("et")
+        self.assertEqual(repr(reader), "<PartialJSON read=20 depth=2 complete=False error=None>")
+
+
+class Limits(unittest.TestCase):
+    def test_depth(self):
+        for opener, closer in (("[", "]"), ('{"a":', "}")):
+            for max_depth in (0, 1, 3, 128):
+                within = opener * max_depth + "1" + closer * max_depth
+                self.assertIsNone(run([within], max_depth=max_depth)[1].error)
+                self.assertEqual(run([within], max_depth=max_depth)[1].value, json.loads(within))
+                for pieces in ([opener * 1000], opener * 1000):
+                    reader = run(pieces, max_depth=max_depth)[1]
+                    self.assertEqual(reader.error.offset, len(opener) * max_depth)
+                    self.assertEqual(reader.error.message, f"nested deeper than {max_depth}")
+
+    def test_depth_is_128(self):
+        self.assertIsNone(run(["[" * 128 + "]" * 128])[1].error)
+        self.assertEqual(run(["[" * 129 + "]" * 129])[1].error.offset, 128)
+
+    def test_depth_counts_what_is_open(self):
+        self.assertIsNone(run(['[[],[],{"a":[]},{}]'], max_depth=3)[1].error)
+        self.assertEqual(run(['[[],[],{"a":[]},{}]'], max_depth=2)[1].error.offset, 12)
+
+    def test_depth_does_not_use_the_stack(self):
+        depth = 100_000
+        reader = PartialJSON(max_depth=depth)
+        # Each value that ends has a path as long as it is deep: closing all of these would take a while.
+        self.assertEqual(reader.feed("[" * depth), [])
+        self.assertEqual([len(event.path) for event in reader.feed("1]]]")], [depth, depth - 1, depth - 2, depth - 3])
+
+    def test_integers_the_interpreter_refuses(self):
+        limit = sys.get_int_max_str_digits()
+        within, over = "9" * limit, "9" * (limit + 1)
+        self.assertEqual(run([within])[1].value, int(within))
+        self.assertEqual(run(["[" + over + ".0]"])[1].value, [float(over)])
+        for source, offset in (
+            (over, limit + 1),
+            (over + " ", limit + 1),
+            ("[" + over + "]", limit + 2),
+            ("[-" + over + "x", limit + 3),
+        ):
+            for pieces in ([source], source, pieces_of(source, range(0, limit, 64))):
+                events, reader = run(pieces)
+                self.assertEqual(events, [])
+                self.assertEqual(reader.error, _json.JSONProblem("an integer of too many digits", offset))
+
+    def test_long_numbers(self):
+        for source in ("1." + "3" * 5000, "0." + "0" * 5000 + "1e4990", "1e" + "0" * 5000 + "12", "-" + "8" * 4000):
+            for pieces in ([source], source, pieces_of(source, range(0, len(source), 7))):
+                self.assertEqual(repr(run(pieces)[1].value), repr(json.loads(source)))
+
+
+# ---- properties -------------------------------------------------------------------------------------
+
+characters = st.characters(blacklist_categories=())  # surrogates, too
+texts = st.text(characters) | st.text(st.sampled_from('ab"\\/\n\u00e9\ud83d\ude00\udbff\udfff\x7f'))
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
+styles = st.fixed_dictionaries(
+    {
+        "indent": st.sampled_from([None, 0, 3, "\t"]),
+        "separators": st.sampled_from([None, (",", ":"), (" ,\n", "\r\t: ")]),
+        "ensure_ascii": st.booleans(),
+    }
+)
+
+
+@st.composite
+def documents(draw, keys=texts):
+    """Any value, written in any style."""
+
+    def containers(inner):
+        return st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4)
+
+    blank = st.text(" \t\n\r", max_size=3)
+    written = json.dumps(draw(st.recursive(scalars, containers, max_leaves=12)), **draw(styles))
+    return draw(blank) + written + draw(blank)
+
+
+@st.composite
+def damaged(draw):
+    """A document with a few characters changed, added or lost."""
+    source = draw(documents())
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.integers(0, len(source)))
+        lost = draw(st.integers(0, 2))
+        source = source[:place] + draw(st.text(TOKENS, max_size=2)) + source[place + lost :]
+    return source
+
+
+TOKENS = st.sampled_from('{}[]:,"\\/ubtrufalsen0123456789abcdefABCDEF+-.eE \t\n\x00\ud83d\ude00\u00e9')
+anything = st.text(TOKENS, max_size=12) | st.text(characters, max_size=12) | damaged()
+strings = st.lists(
+    st.sampled_from(["\\", "u", "d", "8", "3", "D", "E", "0", "\\ud83d", "\\ude00", "\ud83d", "\ude00", "n", '"'])
+).map(lambda parts: '["' + "".join(parts))
+cuts = st.lists(st.integers(0, 1000), max_size=8)
+
+
+class Members(list):
+    """The members of an object, duplicates too."""
+
+
+def obvious_events(node, path=()):
+    if isinstance(node, str):
+        node = well_formed(node)
+        return ([text(*path, node)] if node else []) + [value(*path, node)], node
+    if isinstance(node, Members):
+        members = [(well_formed(key), inner) for key, inner in node]
+        result = {}
+    elif isinstance(node, list):
+        members = list(enumerate(node))
+        result = dict.fromkeys(range(len(node)))
+    else:
+        return [value(*path, node)], node
+    events = []
+    for key, inner in members:
+        inside, result[key] = obvious_events(inner, (*path, key))
+        events += inside
+    if not isinstance(node, Members):
+        result = list(result.values())
+    return [*events, value(*path, result)], result
+
+
+def begins(part, whole):
+    """Whether a tree is one that this one has been."""
+    if isinstance(part, str) and isinstance(whole, str):
+        return whole.startswith(part)
+    if isinstance(part, list) and isinstance(whole, list):
+        *done, last = part or [None]
+        return not part or (done == whole[: len(done)] and len(part) <= len(whole) and begins(last, whole[len(done)]))
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return list(part) == list(whole)[: len(part)] and begins(
+            list(part.values()), [whole[key] for key in part]
+        )
+    return repr(part) == repr(whole)
+
+
+class Properties(unittest.TestCase):
+    @given(documents(), cuts)
+    def test_any_value_in_any_style_and_any_cut(self, source, cuts):
+        events, reader = run(pieces_of(source, [cut % (len(source) + 1) for cut in cuts]))
+        expected, result = obvious_events(json.loads(source, object_pairs_hook=Members))
+        self.assertIsNone(reader.error)
+        self.assertEqual(repr(reader.value), repr(loads(source)))
+        self.assertEqual(repr(reader.value), repr(result))
+        self.assertEqual(events, expected)
+
+    @settings(max_examples=300)
+    @given(anything | strings, cuts)
+    @example('{"a":"\ud83d\\u', [])
+    def test_any_text(self, source, cuts):
+        events, reader = run([source])
+        self.assertEqual(reader.error and reader.error.offset, problem_offset(source))
+        self.assertEqual(reader.error is None, is_json(source))
+        if reader.error is None:
+            self.assertEqual(repr(reader.value), repr(loads(source)))
+        for pieces in (source, pieces_of(source, [cut % (len(source) + 1) for cut in cuts])):
+            cut_events, cut_reader = run(pieces)
+            self.assertEqual(cut_events, events)
+            self.assertEqual(state(cut_reader), state(reader))
+
+    @given(documents(keys=texts.map(well_formed)))  # others may become duplicates, of which the last wins
+    def test_the_value_is_always_a_beginning(self, source):
+        whole = loads(source)
+        reader = PartialJSON()
+        steps = []
+        for char in source:
+            reader.feed(char)
+            steps.append(copy.deepcopy(reader.value))
+            self.assertTrue(steps[-1] is None or begins(steps[-1], whole), (steps[-1], whole))
+        for earlier, later in zip(steps, steps[1:]):
+            self.assertTrue(earlier is None or begins(earlier, later), (earlier, later))
+
+
+# ---- what it costs ----------------------------------------------------------------------------------
+
+
+class Cost(unittest.TestCase):
+    def test_each_character_is_scanned_a_few_times_at_most(self):
+        scanned = 0
+
+        def scanstring(source, start, strict):
+            nonlocal scanned
+            piece, end = scan(source, start, strict)
+            scanned += end - start
+            return piece, end
+
+        def number(source, start):
+            nonlocal scanned
+            match = scan_number(source, start)
+            scanned += match.end() - start
+            return match
+
+        def decidable(source):
+            nonlocal scanned
+            scanned += len(source)
+            return scan_end(source)
+
+        scan, scan_number, scan_end = _json.scanstring, _json._number, _json._decidable
+        n = 20_000
+        with mock.patch.multiple(_json, scanstring=scanstring, _number=number, _decidable=decidable):
+            for name, source in (
+                ("escapes", '"' + "\\u00e9\\n" * (n // 8) + '"'),
+                ("pairs", '"' + "\\ud83d\\ude00" * (n // 12) + '"'),
+                ("halves", '"' + "\\ud83d" * (n // 6) + '"'),
+                ("backslashes", '"' + "\\" * n + '"'),
+                ("quotes", '"' + '\\"' * (n // 2) + '"'),
+                ("digits", "1." + "7" * n),
+                ("small strings", "[" + '"\\n",' * (n // 5) + "1]"),
+                ("small numbers", "[" + "1," * (n // 2) + "1]"),
+                ("a long key", '{"' + "k" * n + '":1}'),
+            ):
+                # In feeds of one character an escape is looked at again with each of its characters.
+                for size, times in ((1, 24), (64, 3), (n, 3)):
+                    with self.subTest(name, size=size):
+                        scanned = 0
+                        reader = run(pieces_of(source, range(0, len(source), size)))[1]
+                        self.assertIsNone(reader.error)
+                        self.assertLessEqual(scanned, times * len(source))
+
+    def test_a_delta_costs_the_same_whatever_came_before(self):
+        def seconds(opening, piece, count):
+            best = float("inf")
+            for _ in range(3):
+                reader = PartialJSON()
+                reader.feed(opening)
+                began = time.process_time()
+                for _ in range(count):
+                    reader.feed(piece)
+                best = min(best, time.process_time() - began)
+                self.assertIsNone(reader.error)
+            return best / count
+
+        # 32 times as many; anything quadratic is 32 times as slow.
+        for opening, piece in (('["', "abcd"), ('["', "\\n\ud83d"), ('{"', "abcd"), ("[", "1234"), ("[1", ",[],1")):
+            with self.subTest(opening=opening, piece=piece):
+                self.assertLess(seconds(opening, piece, 64_000), 8 * seconds(opening, piece, 2_000))
+
+    def test_small_pieces_are_not_kept_as_such(self):
+        for opening, piece in (('["', "abcd"), ("[", "1234")):
+            reader = PartialJSON()
+            reader.feed(opening)
+            for _ in range(10_000):
+                reader.feed(piece)
+            self.assertLess(len(reader._pieces) + len(reader._blocks), 1100)
+
+
+class OtherInterpreters(unittest.TestCase):
+    """The standard library's string scanner in Python (PyPy has no other) reads digits with int()."""
+
+    def test_with_a_lax_scanner(self):
+        def lax(source, start, strict=True):
+            return strict_scanner(re.sub(r"(?<=\\u)[+_ 0-9a-fA-F]{4}", "0041", source), start, strict)
+
+        strict_scanner = decoder.scanstring
+        name = _json.__name__
+        with mock.patch.object(decoder, "scanstring", lax), mock.patch.dict(sys.modules), mock.patch.object(
+            sseparse, "_json"
+        ):
+            del sys.modules[name]
+            again = importlib.import_module(name)
+        self.assertEqual(again._scan_laxly, lax)
+        for _, source, offset, _ in BAD:
+            for pieces in ([source], source):
+                reader = again.PartialJSON()
+                for piece in pieces:
+                    reader.feed(piece)
+                reader.close()
+                self.assertEqual(reader.error.offset, offset, source)
+        reader = again.PartialJSON()
+        reader.feed('{"\\u0041":"b\\u0041", "c": "\\\\u+041"}')
+        self.assertEqual(list(reader.value), ["A", "c"])
+
+
+if __name__ == "__main__":
+    unittest.main()
