@@ -143,6 +143,17 @@ def scan(text):
     return ("complete", None) if at == len(text) else ("invalid", at)
 
 
+def is_one_value(text):
+    """Is it complete? (Asks json first: what that refuses need not be scanned.)"""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        return False
+    except (ValueError, RecursionError):
+        pass  # longer numbers or deeper nesting than json takes
+    return scan(text)[0] == "complete"
+
+
 def skip_space(text, at):
     while at < len(text) and text[at] in JSON_SPACE:
         at += 1
@@ -624,8 +635,13 @@ def is_container(value):
     return isinstance(value, (dict, list))
 
 
+def is_json_equal(old, new):
+    """Python takes 1, 1.0 and true for equal; JSON does not."""
+    return type(old) is type(new) and old == new
+
+
 def same(old, new):
-    return type(old) is type(new) and clean(old) == clean(new)
+    return is_json_equal(clean(old), clean(new))
 
 
 def merge_last(key, old, new):
@@ -678,9 +694,9 @@ def merge_entries(old, new):
 
 def find_entry(entries, entry):
     kind, index = entry.get("type"), entry.get("index")
-    places = [place for place, one in enumerate(entries) if same(one.get("type"), kind)]
+    places = [place for place, one in enumerate(entries) if one.get("type") == kind]
     if index is not None:
-        places = [place for place in places if same(entries[place].get("index"), index)]
+        places = [place for place in places if is_json_equal(entries[place].get("index"), index)]
         return places[0] if places else None
     if kind in ("thinking", "text") and places and not entries[places[-1]].get("signature"):
         return places[-1]
@@ -796,7 +812,7 @@ class Choice:
         self.refusal = Text()
         self.refusal_seen = False
         self.calls = []
-        self.touches = []  # (call, index or None) for each fragment, in order
+        self.touches = []  # (call, index or None) of the fragments so far, in the order of the last of each
         self.function_call = None
         self.audio = None
         self.audio_data = []
@@ -1084,7 +1100,7 @@ class Answer:
                     return
                 call = Call(len(choice.calls))
                 choice.calls.append(call)
-            choice.touches.append((call, index))
+            choice.touches = [touch for touch in choice.touches if touch != (call, index)] + [(call, index)]
             if call_id is not None and call_id not in call.ids:
                 call.ids.append(call_id)  # its id, or an alias
 
@@ -1132,7 +1148,7 @@ class Answer:
         # (d) two calls without identity
         if name is not None and not call.ids:
             differ = call.name is not None and call.name != name
-            if (differ or call_id is None) and scan(clean(call.arguments.raw))[0] == "complete":
+            if (differ or call_id is None) and is_one_value(clean(call.arguments.raw)):
                 return None
         return call
 
