@@ -1,2 +1,85 @@
 # SPDX-License-Identifier: MIT
-"""stub"""
+"""Decode a streamed LLM answer: bytes in, typed events and the final message out. No I/O.
+
+    stream = sseparse.ChatStream()
+    for chunk in source:                        # bytes from any socket
+        for event in stream.feed(chunk): ...
+    for event in stream.close(): ...
+    completion = stream.completion()            # what the server would have sent without streaming
+
+Where things live:
+
+    _stream.py     ChatStream, parse: frames, [DONE], errors, JSON without frames
+    _sse.py        SSEDecoder: the event stream of the WHATWG standard
+    _assembler.py  ChatAssembler: all state of choices and tool calls
+    _template.py   the fast road: frames read without parsing them
+    _json.py       PartialJSON: JSON that is still being written
+    _http.py       HTTPBody: the body of one HTTP/1.1 response
+    _sources.py    iter_events, aiter_events: whatever can be read
+    _events.py     what comes out
+    _errors.py     the one exception
+    types.py       TypedDicts of the final object, imported only when asked for
+"""
+
+from __future__ import annotations
+
+from ._assembler import ChatAssembler
+from ._errors import StreamError
+from ._events import (
+    AudioDelta,
+    ChoiceDone,
+    ContentDelta,
+    ContentDone,
+    Done,
+    Error,
+    Event,
+    Extra,
+    JSONTextDelta,
+    JSONValue,
+    LogprobsDelta,
+    ReasoningDelta,
+    ReasoningDone,
+    RefusalDelta,
+    RefusalDone,
+    ServerSentEvent,
+    Start,
+    ToolCallDelta,
+    ToolCallDone,
+    ToolCallStart,
+    Usage,
+)
+from ._json import JSONProblem, PartialJSON
+from ._sse import SSEDecoder
+from ._stream import ChatStream, parse
+
+__all__ = [
+    "AudioDelta",
+    "ChatAssembler",
+    "ChatStream",
+    "ChoiceDone",
+    "ContentDelta",
+    "ContentDone",
+    "Done",
+    "Error",
+    "Event",
+    "Extra",
+    "JSONProblem",
+    "JSONTextDelta",
+    "JSONValue",
+    "LogprobsDelta",
+    "PartialJSON",
+    "ReasoningDelta",
+    "ReasoningDone",
+    "RefusalDelta",
+    "RefusalDone",
+    "SSEDecoder",
+    "ServerSentEvent",
+    "Start",
+    "StreamError",
+    "ToolCallDelta",
+    "ToolCallDone",
+    "ToolCallStart",
+    "Usage",
+    "parse",
+]
+__version__ = "0.1.0"

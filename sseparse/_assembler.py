@@ -1,0 +1,1606 @@
+# SPDX-License-Identifier: MIT
+"""From chunks to the message: all state of choices and tool calls, and nowhere else.
+
+It takes chunks (decoded JSON objects), emits events and keeps what the non-streaming response would
+have said. It knows no bytes, no frames and no ``[DONE]``; whoever sees those calls ``close()``.
+
+Theory of operation
+-------------------
+A *choice* is new, open or finished. It is new until an entry of ``choices`` names its index, then
+open; a finish_reason finishes it, but only for the record: servers send content, usage, even whole
+tool calls after it, so nothing is closed by it. ``close()`` ends all choices at once, fires every
+Done event, and from then on entries of ``choices`` are not read any more.
+
+A *call* is unnamed, started or done. It is made by the first fragment that no rule of
+``CALL_RULES`` gives to an existing call. While it is unnamed its arguments are kept silently; the
+name starts it (``ToolCallStart``, then what was kept as one delta, then deltas as they come). It is
+done with its choice, never before: arguments that parse as JSON may still go on.
+
+Who may touch them: ``_entry`` makes choices, ``_fragment`` makes and feeds calls, ``_finish`` ends
+both. All else only reads. ``version`` counts each change of state that is not text appended to a
+text which was there already. A chunk that leaves it alone and emits one delta would do the same
+again with another text: that is what the fast road (``_template.py``) stands on, so whatever
+changes state here must call ``_changed``.
+
+Text that grows is kept in pieces (``_Text``), never in a string. Strings may hold halves of
+surrogate pairs (``"\\ud83d"`` alone in one chunk); text is stored as it came and mended when read,
+so that halves which meet are one character.
+"""
+
+from __future__ import annotations
+
+import json
+from binascii import Error as Base64Error
+from binascii import a2b_base64, b2a_base64
+
+from ._errors import StreamError
+from ._events import (
+    AudioDelta,
+    ChoiceDone,
+    ContentDelta,
+    ContentDone,
+    Done,
+    Error,
+    Extra,
+    LogprobsDelta,
+    ReasoningDelta,
+    ReasoningDone,
+    RefusalDelta,
+    RefusalDone,
+    Start,
+    ToolCallDelta,
+    ToolCallDone,
+    ToolCallStart,
+    Usage,
+)
+from ._json import PartialJSON
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any, Callable
+
+    from ._events import Event
+    from .types import Completion, Message, ToolCall
+
+MAX_CHOICES = 128
+MAX_TOOL_CALLS = 128
+MAX_ERRORS = 100
+MAX_DEPTH = 128  # of JSON; fixed, or the outcome would hang on how deep the caller's stack is
+MAX_INTEGER_BITS = 14280  # about the 4300 digits at which CPython refuses to print or parse
+MAX_USAGE_VALUES = 1024  # each Usage event copies them, so their number is bounded; servers send 5 to 40
+
+# Each table names in a comment the server or the report that showed the need for it.
+
+# Fields of a delta that are reasoning. The first that has text feeds the events, all are kept under
+# their own name. (DeepSeek, Qwen, xAI; OpenRouter, Groq, vLLM: vllm-project/vllm#27755; GitHub
+# Copilot: ericc-ch/copilot-api#152; both at once: OpenRouter, azrtydxb/Fastllm-proxy#23)
+REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+
+# Strings inside unknown structure of a delta that grow by appending, besides all whose name begins
+# with "reasoning". All others are replaced. (OpenRouter: agno-agi/agno#8794; LiteLLM thinking_blocks)
+APPENDED_FIELDS = frozenset(("text", "summary", "data", "thinking", "transcript"))
+
+# Entries of these types without an index join the last entry of their type until it is signed.
+# (LiteLLM thinking_blocks: its own client drops blocks without signature)
+JOINED_TYPES = frozenset(("thinking", "text"))
+
+# A later "stop" does not replace these. (ChatMock and other converters: RayBytes/ChatMock#114)
+LASTING_FINISH_REASONS = frozenset(("tool_calls", "function_call", "length", "content_filter", "error"))
+
+# A custom tool's input has no grammar; the end of its choice tells whether it was cut. (no report seen)
+CUTTING_FINISH_REASONS = frozenset(("length", "content_filter", "error"))
+
+# Padding against traffic analysis. (OpenAI; Mistral's "p")
+NOISE_FIELDS = frozenset(("obfuscation", "p"))
+
+# Known fields of a chunk; all others are kept and fire Extra. The value of "object" is not trusted:
+# Azure sends "", Perplexity "chat.completion.done".
+CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "choices", "usage", "error"))
+
+# Known fields of a fragment of tool_calls. ("extra_content" and the like are kept: Gemini's thought
+# signatures must be sent back, earendil-works/pi#3234)
+FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom"))
+
+
+class _LimitReached(Exception):
+    """Unwinds to add(): the error after the last allowed one became a limit error."""
+
+
+class _Unreadable(Exception):
+    """Unwinds to add(): the caller's chunk is one that no parser would have let through."""
+
+
+class _Text:
+    """Text that grows. ``pieces`` are joined into ``blocks`` now and then, or 1-character deltas would
+    cost nine bytes a character. ``held`` is a high surrogate that waits for its low half before an
+    event may carry it; ``halves`` is True once any half was seen.
+    """
+
+    __slots__ = ("blocks", "halves", "held", "pieces")
+
+    FOLD_AT = 1024
+
+    def __init__(self, text: str = "") -> None:
+        self.blocks: list[str] = []
+        self.pieces: list[str] = [text] if text else []
+        self.held = ""
+        self.halves = False
+
+    def append(self, text: str, halves: bool) -> None:
+        self.pieces.append(text)
+        if halves:
+            self.halves = True
+        if len(self.pieces) >= self.FOLD_AT:
+            self.fold()
+
+    def fold(self) -> None:
+        self.blocks.append("".join(self.pieces))
+        self.pieces.clear()
+
+    def utter(self, text: str) -> str:
+        """Return what an event may say now that ``text`` (perhaps with halves) came."""
+        text = self.held + text
+        self.held = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        return well_formed(text[:-1] if self.held else text)
+
+    def join(self) -> str:
+        """Return the whole text, well-formed."""
+        if self.blocks and self.pieces:
+            self.fold()
+        parts = self.blocks or self.pieces
+        if len(parts) > 1:
+            parts[:] = ["".join(parts)]
+        text = parts[0] if parts else ""
+        return well_formed(text) if self.halves else text
+
+    def uttered(self) -> str:
+        """Return the text that events have carried or may carry: all but a half that waits."""
+        text = self.join()
+        return text[:-1] if self.held else text
+
+    def copy(self) -> _Text:
+        text = _Text()
+        text.blocks = self.blocks.copy()
+        text.pieces = self.pieces.copy()
+        text.held = self.held
+        text.halves = self.halves
+        return text
+
+    def __bool__(self) -> bool:
+        return bool(self.pieces or self.blocks)
+
+
+class _Items:
+    """A list of objects in a delta that grows by key: entries found by (type, index), never by search."""
+
+    __slots__ = ("by_key", "by_type", "entries")
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.by_key: dict[tuple[str | None, int], dict[str, Any]] = {}
+        self.by_type: dict[str | None, dict[str, Any]] = {}
+
+    def add(self, entry: dict[str, Any], halves: bool) -> None:
+        kind = entry.get("type")
+        if kind.__class__ is not str:
+            kind = None
+        index = entry.get("index")
+        if index.__class__ is int:
+            kept = self.by_key.get((kind, index))
+        else:
+            kept = self.by_type.get(kind) if kind in JOINED_TYPES else None
+            if kept is not None and kept.get("signature"):
+                kept = None
+        if kept is None:
+            kept = {}
+            self.entries.append(kept)
+            self.by_type[kind] = kept
+            if index.__class__ is int:
+                self.by_key[kind, index] = kept
+        for key, value in entry.items():
+            _grow(kept, key, value, halves)
+
+
+class _Call:
+    """One tool call, or the legacy function_call. ``begun``: it has argument text. ``inner``: unknown
+    fields of ``function`` or ``custom``. ``scanner`` has read the arguments up to ``blocks[scanned]``.
+    """
+
+    __slots__ = (
+        "arguments",
+        "begun",
+        "extras",
+        "id",
+        "index",
+        "inner",
+        "kind",
+        "name",
+        "scanned",
+        "scanner",
+        "started",
+        "type",
+    )
+
+    def __init__(self, index: int | None, kind: str) -> None:
+        self.index = index
+        self.kind = kind
+        self.id: str | None = None
+        self.type: str | None = None
+        self.name: str | None = None
+        self.arguments = _Text()
+        self.begun = False
+        self.started = False
+        self.inner: dict[str, Any] = {}
+        self.extras: dict[str, Any] = {}
+        self.scanner: PartialJSON | None = None
+        self.scanned = 0
+
+    def is_whole(self) -> bool:
+        """Whether the arguments so far are one complete JSON value; reads only what is new (rule 4d)."""
+        if self.scanner is None:
+            self.scanner = PartialJSON(max_depth=MAX_DEPTH)
+        arguments = self.arguments
+        if arguments.pieces:
+            arguments.fold()
+        for block in arguments.blocks[self.scanned :]:
+            self.scanner.feed(block)
+        self.scanned = len(arguments.blocks)
+        return self.scanner.complete and self.scanner.error is None
+
+
+class _Audio:
+    """Audio of a message. ``data`` is in runs: where a fragment ends in padding, a new run begins."""
+
+    __slots__ = ("data", "fields", "transcript")
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self.data: list[_Text] | None = None
+        self.transcript: _Text | None = None
+
+    def joined_data(self) -> str:
+        """Return the data as one base64 string. (litellm joins such fragments; no report of others)"""
+        runs = [run.join() for run in self.data or ()]
+        if len(runs) > 1:
+            try:
+                return b2a_base64(b"".join([a2b_base64(run) for run in runs]), newline=False).decode("ascii")
+            except (Base64Error, ValueError):
+                pass  # it never was base64: as it came, then
+        return "".join(runs)
+
+
+class _Choice:
+    """One choice. ``at`` and ``ids`` find its calls: by wire index, by id, and by both (``at_id``)."""
+
+    __slots__ = (
+        "at",
+        "at_id",
+        "audio",
+        "calls",
+        "content",
+        "extras",
+        "finish_reason",
+        "function_call",
+        "ids",
+        "index",
+        "last",
+        "logprobs",
+        "logprobs_seen",
+        "message_extras",
+        "parts",
+        "reasoning",
+        "refusal",
+        "refusal_seen",
+        "role",
+        "thoughts",
+    )
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.role: str | None = None
+        self.finish_reason: str | None = None
+        self.content: _Text | None = None
+        self.parts: list[Any] | None = None
+        self.reasoning: dict[str, _Text] = {}
+        self.thoughts: _Text | None = None  # what the events said of it
+        self.refusal: _Text | None = None
+        self.refusal_seen = False
+        self.calls: list[_Call] = []
+        self.at: dict[int, _Call] = {}
+        self.ids: dict[str, _Call] = {}
+        self.at_id: dict[tuple[str, int], _Call] = {}
+        self.last: _Call | None = None
+        self.function_call: _Call | None = None
+        self.audio: _Audio | None = None
+        self.logprobs: dict[str, Any] | None = None
+        self.logprobs_seen = False
+        self.message_extras: dict[str, Any] = {}
+        self.extras: dict[str, Any] = {}
+
+
+# How a fragment of tool_calls finds its call: the first of these functions that knows answers with
+# the call, or with None for a new one; ``...`` means that the next is asked. Each is given the
+# choice and what the fragment brings: id, index and name, None where it does not.
+
+
+def _by_known_id(choice: _Choice, id: str | None, index: int | None, name: str | None) -> Any:
+    """(a) The id is known. (id repeated on each fragment: Fireworks, TGI, SillyTavern/SillyTavern#5948;
+    one id for several calls, told apart by index: no report seen)"""
+    if id is None or id not in choice.ids:
+        return ...
+    if index is not None and (id, index) in choice.at_id:
+        return choice.at_id[id, index]
+    latest = choice.ids[id]
+    return None if name is not None and index is not None and latest.begun else latest
+
+
+def _by_index(choice: _Choice, id: str | None, index: int | None, name: str | None) -> Any:
+    """(b) A call is at this index. (all calls at index 0: Ollama, ollama/ollama#15457; an id that changes
+    without a name: Poolside, poolsideai/pool#9; indexes from 1: router-for-me/CLIProxyAPI#5229)"""
+    if index is None:
+        return ...
+    call = choice.at.get(index)
+    if call is None or (name is not None and id is not None and call.id is not None and call.id != id):
+        return None
+    return None if _begins_anew(call, id, name) else call
+
+
+def _by_recency(choice: _Choice, id: str | None, index: int | None, name: str | None) -> Any:
+    """(c) No index: the call touched last. (Mistral, Gemini: openai/openai-python#2806; continuations
+    with nothing at all: OCI, oracle/langchain-oracle#253)"""
+    call = choice.last
+    if call is None or (id is not None and call.id is not None and call.id != id):
+        return None
+    if name is not None and call.name is not None:
+        return None
+    return None if _begins_anew(call, id, name) else call
+
+
+def _begins_anew(call: _Call, id: str | None, name: str | None) -> bool:
+    """(d) A second whole call without any identity. (local servers: huggingface/smolagents#1958)"""
+    if name is None or call.id is not None or (name == call.name and id is not None):
+        return False
+    return call.is_whole()
+
+
+CALL_RULES = (_by_known_id, _by_index, _by_recency)
+
+
+class ChatAssembler:
+    """Chunks in, events out, and the final message: for those who hold decoded chunks already.
+
+    Args:
+        max_choices: choice indexes must be below it.
+        max_tool_calls: calls per choice.
+        max_errors: Error events before it gives up with one of kind ``limit``.
+
+    Attributes: ``done`` (bool: closed with ``done=True``), ``finished`` (bool: there is a choice, and each
+    has a finish_reason), ``closed`` (bool), ``errors`` (list of the Error events so far), ``id``, ``model``
+    (str or None until known), ``usage`` (dict or None).
+
+    It neither changes nor keeps the chunks it is given. It pickles and deep-copies at any point.
+    """
+
+    __slots__ = (
+        "_chat",
+        "choices",
+        "created",
+        "events",
+        "_extras",
+        "_halves",
+        "_header",
+        "_id",
+        "_legacy",
+        "_max_choices",
+        "_max_errors",
+        "_max_tool_calls",
+        "_model",
+        "_usage",
+        "_usage_values",
+        "_whole",
+        "closed",
+        "done",
+        "errors",
+        "frame",
+        "started",
+        "stopped",
+        "version",
+    )
+
+    def __init__(
+        self,
+        *,
+        max_choices: int = MAX_CHOICES,
+        max_tool_calls: int = MAX_TOOL_CALLS,
+        max_errors: int = MAX_ERRORS,
+    ) -> None:
+        self._max_choices = max_choices
+        self._max_tool_calls = max_tool_calls
+        self._max_errors = max_errors
+        self._id: str | None = None
+        self._model: str | None = None
+        self.created: Any = None
+        self._extras: dict[str, Any] = {}
+        self._usage: dict[str, Any] | None = None
+        self._usage_values = 0
+        self.choices: dict[int, _Choice] = {}
+        self._chat = False  # an entry had a delta or a message
+        self._legacy = False  # an entry had a text and neither of them
+        self._whole = False  # an entry had a whole message
+        self._header: dict[str, Any] | None = None
+        self._halves = False  # the chunk at hand has halves of surrogate pairs
+        self.events: list[Event] = []
+        self.frame: int | None = 0
+        self.version = 0
+        self.started = False
+        self.stopped = False
+        self.closed = False
+        self.done = False
+        self.errors: list[Error] = []
+
+    # -- what goes in ---------------------------------------------------------------------------
+
+    def add(self, chunk: Mapping[str, Any]) -> list[Event]:
+        """Return the events that ``chunk`` causes, in order.
+
+        ``chunk`` is a mapping as ``json.loads`` or an SDK's ``model_dump()`` gives it, keys in any order.
+        Nothing it says raises: type confusion and nesting beyond 128 levels are Error events. After a
+        limit error it returns ``[]``; after ``close(done=True)`` only usage and unknown fields are read.
+        Raises TypeError for what is no mapping of JSON values, RuntimeError after ``close()``.
+        """
+        if isinstance(chunk, (str, bytes, bytearray)) or not hasattr(chunk, "items"):
+            raise TypeError(
+                f"add() takes a decoded chunk (a mapping), not {type(chunk).__name__}:"
+                " pass json.loads(data) or chunk.model_dump(), or feed bytes to ChatStream"
+            )
+        if self.closed and not self.done:
+            raise RuntimeError("add() after close(): make a new ChatAssembler for the next answer")
+        self.events = []
+        if not self.stopped:
+            try:
+                plain = _plain(chunk, 1)
+            except _Unreadable as reason:
+                self.report("malformed", f"{reason}; the chunk was not read")
+            else:
+                self.read(plain, _has_halves(plain))
+            self.frame = (self.frame or 0) + 1
+        return self.take()
+
+    def close(self, done: bool = False) -> list[Event]:
+        """End the answer: return the Done events, each exactly once, with ``Done`` last if ``done``.
+
+        Idempotent; ``done=True`` says that the server declared the end. Truncation is not judged here,
+        but by those who see the framing.
+        """
+        self.events = []
+        self.finish(done)
+        return self.take()
+
+    # -- what ChatStream uses ---------------------------------------------------------------------
+
+    def emit_to(self, events: list[Event]) -> None:
+        """Append the events from now on to this list."""
+        self.events = events
+
+    def take(self) -> list[Event]:
+        """Return the list of events and forget it."""
+        events = self.events
+        self.events = []
+        return events
+
+    def read(self, chunk: dict[str, Any], halves: bool, error: Any = None) -> None:
+        """Read a chunk that is ours to change. ``error``: what the framing said is an error, if any."""
+        self._halves = halves
+        try:
+            self._chunk(chunk, error)
+        except _LimitReached:
+            pass
+
+    def report(self, kind: str, message: str, data: Any = None, code: Any = None) -> None:
+        """Emit an Error that whoever sees the framing found."""
+        self._halves = True
+        try:
+            self._error(kind, message, data=data, code=code)
+        except _LimitReached:
+            pass
+
+    def limit(self, message: str) -> None:
+        """Emit the limit error: from now on nothing is read."""
+        error = Error("limit", message)
+        self.stopped = True
+        self.errors.append(error)
+        self.events.append(error)
+
+    def finish(self, done: bool) -> None:
+        """Fire the Done events unless they were, and note which end it was."""
+        if not (self.closed or self.done):
+            for index in sorted(self.choices):
+                self._finish(self.choices[index], done)
+        if not done:
+            self.closed = True
+        elif not (self.done or self.closed):
+            self.done = True
+            self.events.append(Done())
+        self._changed()
+
+    @property
+    def has_whole_message(self) -> bool:
+        """Whether an entry brought a ``message`` instead of a ``delta``."""
+        return self._whole
+
+    # -- reading a chunk ----------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        self.version += 1
+
+    def _error(
+        self,
+        kind: str,
+        message: str,
+        choice: int | None = None,
+        code: Any = None,
+        data: Any = None,
+    ) -> None:
+        self._changed()
+        if len(self.errors) >= self._max_errors:
+            self.limit(f"more than {self._max_errors} errors; nothing more is read")
+            raise _LimitReached
+        frame = self.frame
+        if self._halves:
+            message = well_formed(message)
+            code = _render(code, True)
+            data = _render(data, True)
+        error = Error(kind, message, choice, code, data, frame)
+        self.errors.append(error)
+        self.events.append(error)
+
+    def _malformed(self, what: str, value: Any, choice: int | None = None) -> None:
+        """Report an entry that cannot be read; ``what`` is a whole clause."""
+        self._error("malformed", what, choice, data=_excerpt(value))
+
+    def _server_error(self, error: Any, around: dict[str, Any], choice: int | None = None) -> None:
+        """Report an error of the server, with message and code found where they are.
+
+        (eight shapes: vllm-project and sglang error frames, OpenRouter with choices, Groq's
+        ``event: error``, llama.cpp ggml-org/llama.cpp#16109, old vLLM aaif-goose/goose#8027)
+        """
+        message: Any = error
+        code = None
+        if error.__class__ is dict:
+            message = error.get("message")
+            code = error.get("code")
+            if message is None:
+                message = error.get("error")
+            if message.__class__ is dict:
+                code = message.get("code") if code is None else code
+                message = message.get("message")
+        if message.__class__ is not str or not message:
+            message = around.get("message")
+        if code is None:
+            code = around.get("code")
+        if message.__class__ is not str or not message:
+            kind = error.get("type") if error.__class__ is dict else None
+            message = "the server reported an error without a message"
+            if kind.__class__ is str and kind:
+                message += f", of type {kind}"
+        self._error("server", message, choice, code, error)
+
+    def _chunk(self, chunk: dict[str, Any], error: Any) -> None:
+        choices = chunk.pop("choices", None)
+        for name in NOISE_FIELDS:
+            if name in chunk:
+                del chunk[name]
+        if error is None:
+            error = chunk.get("error") or (chunk if chunk.get("object") == "error" else None)
+        if error is not None:
+            self._server_error(error, chunk)
+            if choices.__class__ is not list:
+                return
+        usage = None
+        if self.done:
+            usage = self._header_fields(chunk, False)
+        else:
+            if choices.__class__ is not list:
+                if choices:
+                    self._malformed("choices is not a list; it was ignored", choices)
+                choices = ()
+            if chunk != self._header or (choices and not self.started):
+                usage = self._header_fields(chunk, any(entry is not None for entry in choices))
+            position = 0
+            for entry in choices:
+                if entry.__class__ is dict:
+                    of_choice = self._entry(entry, position)
+                    if usage is None:
+                        usage = of_choice
+                elif entry is not None:
+                    self._malformed("entry of choices is not an object; it was ignored", entry)
+                position += 1
+        if usage:
+            self._overlay_usage(usage)
+
+    def _header_fields(self, chunk: dict[str, Any], starts: bool) -> Any:
+        """Read the fields of a chunk beside ``choices``; return its usage, None if there is none.
+
+        Most chunks repeat these fields to the letter, so that reading them again would change nothing:
+        they are remembered in ``_header`` where that holds (strings and nulls only, because 1 == True).
+        """
+        repeats = True
+        usage = None
+        extras = None
+        for key, value in chunk.items():
+            if value is None or key == "object":
+                continue
+            if key == "id":
+                if self._id is None and value.__class__ is str and value and not self.done:
+                    self._id = self._text(value)
+                    self._changed()
+            elif key == "model":
+                if value.__class__ is str and value and not self.done and self._text(value) != self._model:
+                    self._model = self._text(value)
+                    self._changed()
+            elif key == "created":
+                if self.created is None and _is_number(value) and value and not self.done:
+                    self.created = value
+                    self._changed()
+            elif key == "usage":
+                repeats = False
+                usage = value
+            elif key != "error":
+                if key == "x_groq" and value.__class__ is dict and chunk.get("usage") is None:
+                    usage = value.get("usage")
+                if value.__class__ is not str:
+                    repeats = False
+                if extras is None:
+                    extras = {}
+                extras[key] = value
+        if starts and not self.started:
+            self.started = True
+            self._changed()
+            self.events.append(Start(self._id, self._model, self.created))
+        if extras is not None:
+            self._keep_extras(self._extras, extras, None, None)
+        self._header = chunk if repeats and not self._halves else None
+        if usage is not None and usage.__class__ is not dict:
+            self._malformed("usage is not an object; it was ignored", usage)
+            return None
+        return usage
+
+    def _overlay_usage(self, usage: dict[str, Any]) -> None:
+        """Overlay usage field by field. (cumulative on each chunk: vLLM, SGLang, Perplexity; null again
+        later, details dropped later: pydantic/pydantic-ai#5889)"""
+        if self._usage is None:
+            self._usage = {}
+        if self._usage_values > MAX_USAGE_VALUES:
+            self._malformed(f"usage has more than {MAX_USAGE_VALUES} values; it was ignored", usage)
+            return
+        if _overlay(self._usage, usage):
+            self._changed()
+            self._usage_values = _count(self._usage)
+            self.events.append(Usage(_render(self._usage, self._halves)))
+
+    def _entry(self, entry: dict[str, Any], position: int) -> Any:
+        """Read one entry of ``choices``; return the usage it carries, if any."""
+        index = entry.get("index")
+        if index is None:
+            index = position
+        choice = self.choices.get(index) if index.__class__ is int else None
+        if choice is None:
+            choice = self._choice(index, entry)
+            if choice is None:
+                return None
+        delta = finish_reason = rest = None
+        for key, value in entry.items():
+            if value is None:
+                if key == "logprobs" and not choice.logprobs_seen:
+                    choice.logprobs_seen = True
+                    self._changed()
+            elif key == "delta":
+                delta = value
+            elif key == "finish_reason":
+                finish_reason = value
+            elif key != "index":
+                if rest is None:
+                    rest = {}
+                rest[key] = value
+        if delta.__class__ is dict:
+            self._chat = True
+            self._delta(choice, delta)
+        elif delta:  # null and PHP's [] are no delta
+            self._malformed("delta is not an object; it was ignored", delta, choice.index)
+        if finish_reason.__class__ is str and finish_reason:
+            self._finish_reason(choice, finish_reason)
+        return None if rest is None else self._rest_of_entry(choice, rest, delta)
+
+    def _choice(self, index: Any, entry: dict[str, Any]) -> _Choice | None:
+        """Return the choice of this index, new or named in an odd way; None if it cannot be one."""
+        number = _as_index(index)
+        if number is None or number >= self._max_choices:
+            reason = "is no index" if number is None else f"is not below max_choices ({self._max_choices})"
+            self._malformed(f"index of a choice {reason}; the entry was ignored", entry)
+            return None
+        choice = self.choices.get(number)
+        if choice is None:
+            choice = self.choices[number] = _Choice(number)
+            self._changed()
+        return choice
+
+    def _finish_reason(self, choice: _Choice, reason: str) -> None:
+        reason = self._text(reason)
+        kept = choice.finish_reason
+        if reason != kept and not (reason == "stop" and kept in LASTING_FINISH_REASONS):
+            choice.finish_reason = reason
+            self._changed()
+
+    def _rest_of_entry(self, choice: _Choice, rest: dict[str, Any], delta: Any) -> Any:
+        """Read what few entries have: a message, a text, logprobs, an error, unknown fields."""
+        message = rest.pop("message", None)
+        if delta.__class__ is not dict:
+            if message.__class__ is dict:
+                self._chat = self._whole = True
+                self._message_as_delta(choice, message)
+            elif message is None and "text" in rest:
+                text = rest.pop("text")
+                if text.__class__ is str:
+                    self._legacy = True
+                    self._content(choice, text)
+                else:
+                    self._malformed("text is not a string; it was ignored", text, choice.index)
+            elif message:
+                self._malformed("message is not an object; it was ignored", message, choice.index)
+        logprobs = rest.pop("logprobs", None)
+        error = rest.pop("error", None)
+        usage = rest.pop("usage", None)
+        for name in NOISE_FIELDS:
+            rest.pop(name, None)
+        if rest:
+            self._keep_extras(choice.extras, rest, choice.index, None)
+        if logprobs is not None:
+            self._logprobs(choice, logprobs)
+        if error:
+            self._server_error(error, {}, choice.index)
+            self._finish_reason(choice, "error")
+        return usage if usage.__class__ is dict else None
+
+    def _message_as_delta(self, choice: _Choice, message: dict[str, Any]) -> None:
+        """Read a whole message as one delta of the fields that nothing was accumulated for. (simulated
+        streaming: Amm1rr/WebAI-to-API#55; a final snapshot: abundantbeing/hermes-browser-extension#11)"""
+        have = set(choice.message_extras)
+        if choice.thoughts:
+            have.update(REASONING_FIELDS)
+        for name, kept in (
+            ("content", choice.content or choice.parts),
+            ("refusal", choice.refusal),
+            ("tool_calls", choice.calls),
+            ("function_call", choice.function_call),
+            ("audio", choice.audio),
+        ):
+            if kept:
+                have.add(name)
+        self._delta(choice, {key: value for key, value in message.items() if key not in have})
+
+    def _logprobs(self, choice: _Choice, logprobs: Any) -> None:
+        """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions)"""
+        if logprobs.__class__ is not dict:
+            self._malformed("logprobs is not an object; it was ignored", logprobs, choice.index)
+            return
+        self._changed()
+        if self._halves:
+            logprobs = _render(logprobs, True)
+        kept = choice.logprobs
+        if kept is None:
+            kept = choice.logprobs = {}
+        for key, value in logprobs.items():
+            old = kept.get(key)
+            if value.__class__ is list:
+                if old.__class__ is list:
+                    old.extend(value)
+                else:
+                    kept[key] = value.copy()
+            elif value is not None or key not in kept:
+                kept[key] = _render(value, False)
+        self.events.append(LogprobsDelta(choice.index, logprobs))
+
+    def _keep_extras(
+        self, kept: dict[str, Any], extras: dict[str, Any], choice: int | None, index: int | None
+    ) -> None:
+        """Keep unknown fields outside of deltas: the last non-null one; objects are merged."""
+        for key, value in extras.items():
+            if value.__class__ is dict:
+                old = kept.get(key)
+                if old.__class__ is not dict:
+                    old = kept[key] = {}
+                _overlay(old, value)
+            elif value.__class__ is list:
+                kept[key] = _render(value, False)
+            elif _is_same(kept.get(key), value):
+                continue
+            else:
+                kept[key] = value
+            self._extra(choice, index, key, value)
+
+    def _extra(self, choice: int | None, index: int | None, field: str, value: Any) -> None:
+        self._changed()
+        if self._halves:
+            field = well_formed(field)
+            value = _render(value, True)
+        self.events.append(Extra(choice, index, field, value))
+
+    def _text(self, text: str) -> str:
+        return well_formed(text) if self._halves else text
+
+    # -- reading a delta ------------------------------------------------------------------------------
+
+    def _delta(self, choice: _Choice, delta: dict[str, Any]) -> None:
+        content = rest = None
+        for key, value in delta.items():
+            if value is None:
+                if key == "refusal" and not choice.refusal_seen:
+                    choice.refusal_seen = True
+                    self._changed()
+            elif key == "content":
+                content = value
+            elif key == "role":
+                if choice.role is None and value.__class__ is str and value:
+                    choice.role = self._text(value)
+                    self._changed()
+            elif key != "index" and key not in NOISE_FIELDS:
+                if rest is None:
+                    rest = {}
+                rest[key] = value
+        if rest is None and content.__class__ is str:
+            self._content(choice, content)
+        elif rest is not None or content is not None:
+            self._delta_in_order(choice, content, rest or {})
+
+    def _delta_in_order(self, choice: _Choice, content: Any, rest: dict[str, Any]) -> None:
+        """Read the fields of a delta in the order in which their events are promised."""
+        fed = False
+        for name in REASONING_FIELDS:
+            if name in rest and rest[name].__class__ is str:
+                fed = self._reasoning(choice, name, rest.pop(name), fed)
+        if content.__class__ is str:
+            self._content(choice, content)
+        elif content.__class__ is list:
+            self._content_parts(choice, content, fed)
+        elif content is not None:
+            self._malformed("content is neither string nor list; it was ignored", content, choice.index)
+        if "refusal" in rest:
+            self._refusal(choice, rest.pop("refusal"))
+        if "tool_calls" in rest:
+            self._tool_calls(choice, rest.pop("tool_calls"))
+        if "function_call" in rest:
+            self._function_call(choice, rest.pop("function_call"))
+        if "audio" in rest:
+            self._audio(choice, rest.pop("audio"))
+        for key, value in rest.items():
+            if _grow(choice.message_extras, key, value, self._halves):
+                self._extra(choice.index, None, key, value)
+
+    def _utter(self, text: _Text, piece: str) -> str:
+        """Append to a text; return what an event may say of it."""
+        text.append(piece, self._halves)
+        if self._halves or text.held:
+            self._changed()
+            return text.utter(piece)
+        return piece
+
+    def _content(self, choice: _Choice, piece: str) -> None:
+        content = choice.content
+        if content is None:
+            content = choice.content = _Text()
+            self._changed()
+        if choice.parts is not None:
+            self._changed()
+            if piece:
+                _add_part(choice.parts, {"type": "text", "text": piece}, self._halves)
+        if piece:
+            piece = self._utter(content, piece)
+            if piece:
+                self.events.append(ContentDelta(choice.index, piece))
+
+    def _content_parts(self, choice: _Choice, parts: list[Any], fed: bool) -> None:
+        """Read content that is a list of parts: text is text, thinking is reasoning. (Mistral)"""
+        self._changed()
+        if choice.content is None:
+            choice.content = _Text()
+        if choice.parts is None:
+            choice.parts = [{"type": "text", "text": choice.content.copy()}] if choice.content else []
+        text: list[str] = []
+        thoughts: list[str] = []
+        for part in parts:
+            if part is None:
+                continue
+            _add_part(choice.parts, part, self._halves)
+            if part.__class__ is dict:
+                if part.get("type") == "text" and part.get("text").__class__ is str:
+                    text.append(part["text"])
+                elif part.get("type") == "thinking":
+                    thoughts += _thoughts_of(part)
+        if thoughts and not fed:
+            self._think(choice, "".join(thoughts))
+        piece = self._utter(choice.content, "".join(text)) if text else ""
+        if piece:
+            self.events.append(ContentDelta(choice.index, piece))
+
+    def _reasoning(self, choice: _Choice, name: str, piece: str, fed: bool) -> bool:
+        """Append reasoning under its wire name; return whether this delta has fed the events by now."""
+        text = choice.reasoning.get(name)
+        if text is None:
+            text = choice.reasoning[name] = _Text()
+            if choice.thoughts is None:
+                choice.thoughts = text  # nearly always the only name: what the events say is kept once
+            self._changed()
+        if not piece:
+            return fed
+        if text is choice.thoughts:
+            self._utter_reasoning(choice, text, piece)
+        else:
+            self._changed()
+            text.append(piece, self._halves)
+            if not fed:
+                self._think(choice, piece)
+        return True
+
+    def _think(self, choice: _Choice, piece: str) -> None:
+        """Let the events say reasoning from a second source; from now on it is kept apart from the first."""
+        thoughts = choice.thoughts
+        if thoughts is None:
+            thoughts = choice.thoughts = _Text()
+        elif any(thoughts is text for text in choice.reasoning.values()):
+            choice.thoughts = thoughts.copy()
+            thoughts.held = ""
+            thoughts = choice.thoughts
+        self._utter_reasoning(choice, thoughts, piece)
+
+    def _utter_reasoning(self, choice: _Choice, thoughts: _Text, piece: str) -> None:
+        piece = self._utter(thoughts, piece)
+        if piece:
+            self.events.append(ReasoningDelta(choice.index, piece))
+
+    def _refusal(self, choice: _Choice, piece: Any) -> None:
+        if piece.__class__ is not str:
+            self._malformed("refusal is not a string; it was ignored", piece, choice.index)
+            return
+        if choice.refusal is None:
+            choice.refusal = _Text()
+            self._changed()
+        if piece:
+            piece = self._utter(choice.refusal, piece)
+            if piece:
+                self.events.append(RefusalDelta(choice.index, piece))
+
+    def _audio(self, choice: _Choice, audio: Any) -> None:
+        if audio.__class__ is not dict:
+            if audio:
+                self._malformed("audio is not an object; it was ignored", audio, choice.index)
+            return
+        self._changed()
+        kept = choice.audio
+        if kept is None:
+            kept = choice.audio = _Audio()
+        data = transcript = None
+        for key, value in audio.items():
+            if key == "data" and value.__class__ is str:
+                if kept.data is None:
+                    kept.data = [_Text()]
+                kept.data[-1].append(value, self._halves)
+                if value.endswith("="):
+                    kept.data.append(_Text())
+                data = self._text(value) or None
+            elif key == "transcript" and value.__class__ is str:
+                if kept.transcript is None:
+                    kept.transcript = _Text()
+                transcript = self._utter(kept.transcript, value) if value else None
+            else:
+                _overlay(kept.fields, {key: value})
+        if data or transcript:
+            self.events.append(AudioDelta(choice.index, data, transcript or None))
+
+    # -- tool calls -------------------------------------------------------------------------------------
+
+    def _tool_calls(self, choice: _Choice, fragments: Any) -> None:
+        if fragments.__class__ is dict:
+            fragments = [fragments]
+        elif fragments.__class__ is not list:
+            self._malformed("tool_calls is not a list; it was ignored", fragments, choice.index)
+            return
+        for fragment in fragments:
+            if fragment.__class__ is dict:
+                self._fragment(choice, fragment)
+            elif fragment is not None:
+                self._malformed("entry of tool_calls is not an object; it was ignored", fragment, choice.index)
+
+    def _fragment(self, choice: _Choice, fragment: dict[str, Any]) -> None:
+        """Give one entry of a delta's ``tool_calls`` to its call."""
+        wire_index = fragment.get("index")
+        index = wire_index if wire_index is None else _as_index(wire_index)
+        if index is None and wire_index is not None:
+            self._malformed("index of a tool call is no index; the fragment was ignored", fragment, choice.index)
+            return
+        id = fragment.get("id")
+        id = self._text(id) if id.__class__ is str and id else None
+        kind = "function" if fragment.get("function") is not None or fragment.get("custom") is None else "custom"
+        body = fragment.get(kind)
+        if body.__class__ is not dict:
+            if body:
+                self._malformed(f"{kind} is not an object; it was ignored", body, choice.index)
+            body = {} if body is not None else None
+        if id is None and index is None and body is None:
+            call = choice.last
+            if call is None:
+                fields = {key: value for key, value in fragment.items() if value is not None}
+                if fields:
+                    self._extra(choice.index, None, "tool_calls", fields)
+                return
+        else:
+            name = body.get("name") if body else None
+            if name.__class__ is not str or not name:
+                name = None
+            call = self._find_call(choice, id, index, name)
+            if call is None:
+                call = self._new_call(choice, fragment, kind)
+                if call is None:
+                    return
+            if name is not None and call.id is None:
+                self._changed()  # rule (d) looks at the arguments each time
+        choice.last = call  # the fast road does the same, or checks it
+        if index is not None and choice.at.get(index) is not call:
+            choice.at[index] = call
+            self._changed()
+        if id is not None:
+            self._identify(choice, call, id, index)
+        if body:
+            self._grow_call(choice, call, body, "input" if kind == "custom" else "arguments")
+        if len(fragment) > 2 or index is None or body is None:
+            self._rest_of_fragment(choice, call, fragment)
+
+    def _find_call(self, choice: _Choice, id: str | None, index: int | None, name: str | None) -> _Call | None:
+        for rule in CALL_RULES:
+            call = rule(choice, id, index, name)
+            if call is not ...:
+                return call  # type: ignore[no-any-return]
+        raise AssertionError("the last rule always knows")
+
+    def _new_call(self, choice: _Choice, fragment: dict[str, Any], kind: str) -> _Call | None:
+        if len(choice.calls) >= self._max_tool_calls:
+            what = f"more than max_tool_calls ({self._max_tool_calls}) calls; the fragment was ignored"
+            self._malformed(what, fragment, choice.index)
+            return None
+        if fragment.get("type") == "custom":
+            kind = "custom"
+        call = _Call(len(choice.calls), kind)
+        choice.calls.append(call)
+        self._changed()
+        return call
+
+    def _identify(self, choice: _Choice, call: _Call, id: str, index: int | None) -> None:
+        """Note an id: the call's own, or an alias. (id after the arguments began: vercel/ai back-fills it)"""
+        if call.id is None:
+            call.id = id
+            self._changed()
+        if choice.ids.get(id) is not call:
+            choice.ids[id] = call
+            self._changed()
+        if index is not None and choice.at_id.get((id, index)) is not call:
+            choice.at_id[id, index] = call
+            self._changed()
+
+    def _grow_call(self, choice: _Choice, call: _Call, body: dict[str, Any], field: str) -> None:
+        """Read the inside of a fragment: name, arguments (``input`` of a custom tool), unknown fields."""
+        piece = None
+        for key, value in body.items():
+            if value is None:
+                continue
+            if key == field:
+                piece = value
+            elif key == "name":
+                if value.__class__ is str and value:
+                    self._name(call, self._text(value))
+            elif key not in NOISE_FIELDS:
+                self._changed()
+                _overlay(call.inner, {key: value})
+        if piece.__class__ is dict or piece.__class__ is list:
+            # (TGI until huggingface/text-generation-inference#2949, koboldcpp)
+            piece = json.dumps(piece, ensure_ascii=False, separators=(",", ":"))
+        elif piece is not None and piece.__class__ is not str:
+            self._malformed(f"{field} is neither string nor object; it was ignored", piece, choice.index)
+            piece = None
+        if not call.started and call.name is not None and not (call.index is None and choice.calls):
+            self._start(choice, call)
+        if piece:
+            if not call.begun:
+                call.begun = True
+                self._changed()
+            piece = self._utter(call.arguments, piece)
+            if piece and call.started:
+                self.events.append(ToolCallDelta(choice.index, call.index, piece))
+
+    def _name(self, call: _Call, name: str) -> None:
+        """Set, grow or keep the name. (split: NVIDIA-NeMo/Switchyard#785; repeated: Fireworks, TGI)"""
+        if call.name is None:
+            call.name = name
+        elif name == call.name or call.begun:
+            return
+        elif name.startswith(call.name):
+            call.name = name
+        else:
+            call.name += name
+        self._changed()
+
+    def _start(self, choice: _Choice, call: _Call) -> None:
+        """Fire the start of a call, and what came before it as one delta."""
+        call.started = True
+        self._changed()
+        self.events.append(ToolCallStart(choice.index, call.index, call.id, call.name, call.kind))
+        earlier = call.arguments.uttered()
+        if earlier:
+            self.events.append(ToolCallDelta(choice.index, call.index, earlier))
+
+    def _rest_of_fragment(self, choice: _Choice, call: _Call, fragment: dict[str, Any]) -> None:
+        """Read the type and the unknown fields of a fragment."""
+        extras = None
+        for key, value in fragment.items():
+            if key not in FRAGMENT_FIELDS and value is not None and key not in NOISE_FIELDS:
+                if extras is None:
+                    extras = {}
+                extras[key] = value
+        kind = fragment.get("type")
+        if call.type is None and kind.__class__ is str and kind:
+            call.type = self._text(kind)
+            self._changed()
+        if extras is not None:
+            self._keep_extras(call.extras, extras, choice.index, call.index)
+
+    def _function_call(self, choice: _Choice, body: Any) -> None:
+        """Read the legacy field. Beside tool_calls it is kept silently: some servers mirror one call in
+        both (llama-cpp-python)."""
+        if body.__class__ is not dict:
+            if body:
+                self._malformed("function_call is not an object; it was ignored", body, choice.index)
+            return
+        call = choice.function_call
+        if call is None:
+            call = choice.function_call = _Call(None, "function_call")
+            self._changed()
+        self._grow_call(choice, call, body, "arguments")
+
+    # -- the end ----------------------------------------------------------------------------------------
+
+    def _finish(self, choice: _Choice, done: bool) -> None:
+        """Fire the Done events of one choice."""
+        index = choice.index
+        emit = self.events.append
+        for text, delta, whole in (
+            (choice.content, ContentDelta, ContentDone),
+            (choice.thoughts, ReasoningDelta, ReasoningDone),
+            (choice.refusal, RefusalDelta, RefusalDone),
+        ):
+            if text:
+                if text.held:
+                    text.held = ""
+                    emit(delta(index, "\ufffd"))
+                emit(whole(index, text.join()))
+        if choice.audio is not None and choice.audio.transcript is not None and choice.audio.transcript.held:
+            choice.audio.transcript.held = ""
+            emit(AudioDelta(index, None, "\ufffd"))
+        calls = choice.calls.copy()
+        legacy = choice.function_call
+        if legacy is not None and (legacy.started or not calls):
+            calls.append(legacy)
+        for call in calls:
+            self._finish_call(choice, call, done)
+        emit(ChoiceDone(index, choice.finish_reason))
+
+    def _finish_call(self, choice: _Choice, call: _Call, done: bool) -> None:
+        if not call.started:
+            self._start(choice, call)
+        if call.arguments.held:
+            call.arguments.held = ""
+            self.events.append(ToolCallDelta(choice.index, call.index, "\ufffd"))
+        arguments = call.arguments.join()
+        if call.kind != "custom":
+            status = _status(arguments)
+        elif choice.finish_reason in CUTTING_FINISH_REASONS or not (choice.finish_reason or done):
+            status = "incomplete"
+        else:
+            status = "complete"
+        id = self._call_id(choice, call)
+        self.events.append(
+            ToolCallDone(choice.index, call.index, id, call.name, arguments, call.kind, status)
+        )
+
+    def _call_id(self, choice: _Choice, call: _Call) -> str | None:
+        """Return the id, or one made up from what is known, the same on every reading."""
+        if call.id is not None or call.index is None:
+            return call.id
+        kept = "".join([c for c in self._id or "" if c.isascii() and (c.isalnum() or c in "-_")])
+        stream = f"_{kept[-16:]}" if kept else ""
+        return f"call{stream}_{choice.index}_{call.index}"
+
+    # -- what comes out -----------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str | None:
+        """The completion's id: the first non-empty one, None until known."""
+        return self._id
+
+    @property
+    def model(self) -> str | None:
+        """The model: the last non-empty one, None until known."""
+        return self._model
+
+    @property
+    def usage(self) -> dict[str, Any] | None:
+        """A copy of the token counts as known so far, or None."""
+        return None if self._usage is None else _render(self._usage, True)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a choice and each has a finish_reason."""
+        return bool(self.choices) and all(choice.finish_reason for choice in self.choices.values())
+
+    def text(self, choice: int = 0) -> str:
+        """Return the answer's text so far, ``""`` if there is none."""
+        kept = self.choices.get(choice)
+        return kept.content.uttered() if kept and kept.content else ""
+
+    def reasoning(self, choice: int = 0) -> str:
+        """Return the reasoning so far, as the events carried it, ``""`` if there is none."""
+        kept = self.choices.get(choice)
+        return kept.thoughts.uttered() if kept and kept.thoughts else ""
+
+    def refusal(self, choice: int = 0) -> str:
+        """Return the refusal so far, ``""`` if there is none."""
+        kept = self.choices.get(choice)
+        return kept.refusal.uttered() if kept and kept.refusal else ""
+
+    def finish_reason(self, choice: int = 0) -> str | None:
+        """Return the finish_reason, None if there is none yet."""
+        kept = self.choices.get(choice)
+        return kept.finish_reason if kept else None
+
+    def tool_calls(self, choice: int = 0) -> list[ToolCall]:
+        """Return the tool calls so far, in the shape of the final object; ``[]`` if there are none."""
+        kept = self.choices.get(choice)
+        return [self._tool_call(kept, call) for call in kept.calls] if kept else []
+
+    def message(self, choice: int = 0) -> Message:
+        """Return the message so far, in the shape of the final object.
+
+        Raises IndexError for a choice that was never seen.
+        """
+        kept = self.choices.get(choice)
+        if kept is None:
+            seen = ", ".join(map(str, sorted(self.choices))) or "none"
+            raise IndexError(f"no choice {choice!r} in this stream; seen so far: {seen}")
+        return self._message(kept)
+
+    def snapshot(self) -> Completion:
+        """Return the answer so far, in the shape of the non-streaming response. Never raises.
+
+        Later chunks do not change it, but the entries of ``logprobs`` lists are shared with the events.
+        """
+        legacy = self._legacy and not self._chat
+        completion: dict[str, Any] = {
+            "id": self._id,
+            "object": "text_completion" if legacy else "chat.completion",
+            "created": self.created,
+            "model": self._model,
+            "choices": [self._final_choice(self.choices[index], legacy) for index in sorted(self.choices)],
+        }
+        if self._usage is not None:
+            completion["usage"] = _render(self._usage, True)
+        for key, value in _render(self._extras, True).items():
+            completion.setdefault(key, value)
+        return completion  # type: ignore[return-value]
+
+    def completion(self, ignore: Iterable[str] = ()) -> Completion:
+        """Return the whole answer, or raise what keeps it from being whole.
+
+        Args:
+            ignore: kinds of errors to tolerate, e.g. ``("malformed",)``.
+
+        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any error.
+        """
+        if isinstance(ignore, str):
+            raise TypeError(f"ignore takes a collection of error kinds: pass ({ignore!r},)")
+        if not (self.done or self.closed):
+            raise RuntimeError("completion() before the end: feed to [DONE] or call close(), or use snapshot()")
+        ignored = set(ignore)
+        grave = [error for error in self.errors if error.kind not in ignored]
+        if grave:
+            raise StreamError(_story(grave), self.errors, self.snapshot())  # type: ignore[arg-type]
+        return self.snapshot()
+
+    def _final_choice(self, choice: _Choice, legacy: bool) -> dict[str, Any]:
+        final: dict[str, Any] = {"index": choice.index}
+        if legacy:
+            final["text"] = choice.content.uttered() if choice.content else ""
+        else:
+            final["message"] = self._message(choice)
+        if choice.logprobs is not None:
+            final["logprobs"] = {
+                key: value.copy() if value.__class__ is list else _render(value, True)
+                for key, value in choice.logprobs.items()
+            }
+        elif choice.logprobs_seen:
+            final["logprobs"] = None
+        final["finish_reason"] = choice.finish_reason
+        for key, value in _render(choice.extras, True).items():
+            final.setdefault(key, value)
+        return final
+
+    def _message(self, choice: _Choice) -> Message:
+        content: Any = choice.content
+        if choice.parts is not None:
+            content = _render(choice.parts, True)
+        elif content is not None:
+            content = content.uttered()
+        message: dict[str, Any] = {"role": choice.role or "assistant", "content": content}
+        for name, text in choice.reasoning.items():
+            message[name] = text.uttered()
+        if choice.refusal is not None:
+            message["refusal"] = choice.refusal.uttered()
+        elif choice.refusal_seen:
+            message["refusal"] = None
+        if choice.calls:
+            message["tool_calls"] = [self._tool_call(choice, call) for call in choice.calls]
+        if choice.function_call is not None:
+            message["function_call"] = self._function(choice.function_call, "arguments")
+        if choice.audio is not None:
+            message["audio"] = self._final_audio(choice.audio)
+        for key, value in _render(choice.message_extras, True).items():
+            message.setdefault(key, value)
+        return message  # type: ignore[return-value]
+
+    def _tool_call(self, choice: _Choice, call: _Call) -> ToolCall:
+        final: dict[str, Any] = {"id": self._call_id(choice, call), "type": call.type or call.kind}
+        final[call.kind] = self._function(call, "input" if call.kind == "custom" else "arguments")
+        for key, value in _render(call.extras, True).items():
+            final.setdefault(key, value)
+        return final  # type: ignore[return-value]
+
+    def _function(self, call: _Call, field: str) -> dict[str, Any]:
+        final = {"name": call.name or "", field: call.arguments.uttered()}
+        for key, value in _render(call.inner, True).items():
+            final.setdefault(key, value)
+        return final
+
+    def _final_audio(self, audio: _Audio) -> dict[str, Any]:
+        final: dict[str, Any] = _render(audio.fields, True)
+        if audio.data is not None:
+            final["data"] = audio.joined_data()
+        if audio.transcript is not None:
+            final["transcript"] = audio.transcript.uttered()
+        return final
+
+    def __repr__(self) -> str:
+        state = "stopped" if self.stopped else "done" if self.done else "closed" if self.closed else "open"
+        calls = sum(len(choice.calls) for choice in self.choices.values())
+        return (
+            f"<ChatAssembler {state}, {len(self.choices)} choices, {calls} tool calls,"
+            f" {len(self.errors)} errors>"
+        )
+
+
+# -- values -------------------------------------------------------------------------------------------
+
+
+def _story(errors: list[Error]) -> str:
+    """Return what str() of a StreamError says: the first errors, with the server's messages and codes."""
+    lines: list[str] = []
+    for error in errors[:3]:
+        where = "" if error.frame is None else f" in frame {error.frame}"
+        code = "" if error.code is None else f" (code {error.code!r})"
+        lines.append(f"{error.kind} error{where}: {error.message}{code}")
+    if len(errors) > 3:
+        lines.append(f"and {len(errors) - 3} more")
+    return "; ".join(lines)
+
+
+def well_formed(text: str) -> str:
+    """Return ``text`` with the halves of surrogate pairs joined, and U+FFFD for those left over."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _as_index(value: Any) -> int | None:
+    """Return an index from an integer or a string of ASCII digits, else None."""
+    if value.__class__ is int:
+        return value if value >= 0 else None  # type: ignore[no-any-return]
+    if value.__class__ is str and value.isascii() and value.isdigit() and len(value) <= 18:
+        return int(value)
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return value.__class__ is int or value.__class__ is float
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return one == other and one.__class__ is other.__class__
+
+
+def _excerpt(value: Any) -> str:
+    """Return the first 200 characters of a value's JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))[:200]
+
+
+def _overlay(kept: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Lay ``new`` over ``kept``, field by field and deep; return whether that changed anything."""
+    changed = False
+    for key, value in new.items():
+        old = kept.get(key)
+        if value is None:
+            if key not in kept:
+                kept[key] = None
+                changed = True
+        elif value.__class__ is dict:
+            if old.__class__ is not dict:
+                old = kept[key] = {}
+                changed = True
+            changed = _overlay(old, value) or changed
+        elif not _is_same(old, value):
+            kept[key] = _render(value, False)
+            changed = True
+    return changed
+
+
+def _grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
+    """Merge one unknown field of a delta, rules 9 and 10; return whether Extra should tell of it."""
+    old = kept.get(key)
+    if value is None:
+        kept.setdefault(key, None)
+        return False
+    if value.__class__ is str and (key in APPENDED_FIELDS or key.startswith("reasoning")):
+        if old.__class__ is not _Text:
+            old = kept[key] = _Text()
+        elif not value:
+            return False
+        old.append(value, halves)
+        return True
+    if value.__class__ is dict:
+        if old.__class__ is not dict:
+            old = kept[key] = {}
+        for name, inner in value.items():
+            _grow(old, name, inner, halves)
+        return True
+    if value.__class__ is list:
+        if all(entry.__class__ is dict or entry is None for entry in value) and (value or old is None):
+            if old.__class__ is not _Items:
+                old = kept[key] = _Items()
+            for entry in value:
+                if entry is not None:
+                    old.add(entry, halves)
+        elif value:
+            kept[key] = _render(value, False)
+        return True
+    if _is_same(old, value):
+        return False
+    kept[key] = value
+    return True
+
+
+def _add_part(parts: list[Any], part: Any, halves: bool) -> None:
+    """Add a part to a message's content: adjacent text is merged, so is adjacent thinking."""
+    last = parts[-1] if parts else None
+    kind = part.get("type") if part.__class__ is dict else None
+    if kind == "text" and part.get("text").__class__ is str:
+        field = "text"
+    elif kind == "thinking" and part.get("thinking").__class__ in (str, list):
+        field = "thinking"
+    else:
+        parts.append(_render(part, False))
+        return
+    inner = part[field]
+    form = _Text if inner.__class__ is str else list
+    if last.__class__ is not dict or last.get("type") != kind or last.get(field).__class__ is not form:
+        last = {"type": kind, field: form()}
+        parts.append(last)
+    if inner.__class__ is str:
+        last[field].append(inner, halves)
+    else:
+        for thought in inner:
+            if thought is not None:
+                _add_part(last[field], thought, halves)
+    _overlay(last, {key: value for key, value in part.items() if key not in ("type", field)})
+
+
+def _thoughts_of(part: dict[str, Any]) -> list[str]:
+    """Return the strings of a thinking part."""
+    thinking = part.get("thinking")
+    if thinking.__class__ is str:
+        return [thinking]  # type: ignore[list-item]
+    return [
+        thought["text"]
+        for thought in (thinking if thinking.__class__ is list else ())  # type: ignore[union-attr]
+        if thought.__class__ is dict and thought.get("type") == "text" and thought.get("text").__class__ is str
+    ]
+
+
+def _render(value: Any, halves: bool) -> Any:
+    """Return plain JSON of a kept value, copied; with ``halves``, mended where a half may be."""
+    kind = value.__class__
+    if kind is str:
+        return well_formed(value) if halves and not value.isascii() else value
+    if kind is dict:
+        if halves:
+            return {_render(key, True): _render(inner, True) for key, inner in value.items()}
+        return {key: _render(inner, False) for key, inner in value.items()}
+    if kind is list:
+        return [_render(inner, halves) for inner in value]
+    if kind is _Text:
+        return value.join()
+    if kind is _Items:
+        return [_render(entry, halves) for entry in value.entries]
+    return value
+
+
+def _count(value: Any) -> int:
+    """Return how many values there are in a JSON value."""
+    if value.__class__ is dict:
+        return 1 + sum(map(_count, value.values()))
+    if value.__class__ is list:
+        return 1 + sum(map(_count, value))
+    return 1
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """Return a deep copy of the caller's value in plain JSON types."""
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        if value.bit_length() > MAX_INTEGER_BITS:
+            raise _Unreadable("an integer too large for the interpreter to print")
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if -1e400 < value < 1e400 else None
+    if depth > MAX_DEPTH:
+        raise _Unreadable(f"JSON nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner, depth + 1) for inner in value]  # pyright: ignore
+    if hasattr(value, "items") and hasattr(value, "keys"):
+        return {str(key): _plain(inner, depth + 1) for key, inner in value.items()}
+    raise TypeError(f"a chunk holds JSON values, not {type(value).__name__}: pass json.loads(data) or model_dump()")
+
+
+def _has_halves(value: Any) -> bool:
+    """Whether any string in a plain value, keys too, has a lone surrogate."""
+    if value.__class__ is str:
+        if value.isascii():
+            return False
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return True
+        return False
+    if value.__class__ is dict:
+        return any(_has_halves(key) or _has_halves(inner) for key, inner in value.items())
+    return value.__class__ is list and any(map(_has_halves, value))
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+_loads = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+
+def _status(arguments: str) -> str:
+    """Return ToolCallDone.status of a function's arguments."""
+    if not arguments:
+        return "empty"
+    if arguments.count("[") + arguments.count("{") <= MAX_DEPTH:
+        try:
+            return "complete" if _loads(arguments).__class__ is dict else "invalid"
+        except ValueError:
+            pass
+    scanner = PartialJSON(max_depth=MAX_DEPTH)
+    scanner.feed(arguments)
+    if scanner.error is not None:
+        return "invalid"
+    if not scanner.complete:
+        return "incomplete"
+    return "complete" if scanner.value.__class__ is dict else "invalid"

@@ -1,0 +1,726 @@
+# SPDX-License-Identifier: MIT
+"""ChatStream: from the bytes of a streamed answer to events and the final object.
+
+Glue. It knows what a frame may say (a chunk, ``[DONE]``, an error, nothing) and what servers do
+instead of sending frames (JSON lines, a JSON document, a web page). How bytes become lines is in
+``_sse.py``, what chunks mean in ``_assembler.py``, how most frames are read without parsing them in
+``_template.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from ._assembler import MAX_CHOICES, MAX_DEPTH, MAX_ERRORS, MAX_TOOL_CALLS, ChatAssembler
+from ._events import ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
+from ._json import PartialJSON
+from ._sse import MAX_EVENT_BYTES, EventStreamParser, data_of
+from ._template import MAX_ATTEMPTS, MAX_MISSES, MAX_TEMPLATES, Template, learn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ._events import Error, Event
+    from ._sse import BytesLike
+    from .types import Completion, Message, ToolCall
+
+_BLANK = " \t\n\r"  # JSON's white space
+_FIELD_NAMES = (b"data", b"event", b"id", b"retry", b"error")
+_TEXT_DELTAS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
+_SMALL = 4096  # bytes; more than this in one feed is likely more than one frame
+_LARGEST_BULK = 65536
+
+_ABSENT: Any = ...
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if -1e400 < number < 1e400 else None
+
+
+def _null(constant: str) -> None:
+    """Read NaN, Infinity and -Infinity, which Python's own json module likes to write, as null."""
+
+
+_scan = json.JSONDecoder(parse_float=_finite, parse_constant=_null).scan_once
+_strings = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+
+
+def parse_json(text: str) -> Any:
+    """Return the JSON value of ``text``; raise ValueError for what is none, or is too deep or too large.
+
+    The scanner of a ``JSONDecoder`` is called directly: its public methods cost a fifth more per frame.
+    """
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        raise ValueError(f"JSON nested deeper than {MAX_DEPTH} levels")
+    start = 0 if text[:1] == "{" else len(text) - len(text.lstrip(_BLANK))
+    try:
+        value, end = _scan(text, start)
+    except StopIteration:
+        raise ValueError("no JSON") from None
+    if end != len(text) and text[end:].strip(_BLANK):
+        raise ValueError("text after the JSON value")
+    return value
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", _strings.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+class ChatStream(EventStreamParser):
+    """A streamed Chat Completions answer: feed it bytes, get events, ask for the final object.
+
+    Args:
+        fast_path: False reads each frame in full. Same events, slower; for tests.
+        max_event_bytes: limit in bytes for any one line plus the data lines pending before it.
+        max_total_bytes: limit in bytes for the whole stream, None for none.
+        max_choices: choice indexes must be below it.
+        max_tool_calls: calls per choice.
+        max_errors: Error events before it gives up with one of kind ``limit``.
+
+    Attributes: ``done`` (bool: saw ``[DONE]``), ``finished`` (bool: there is a choice, and each has a
+    finish_reason), ``truncated`` (bool: closed before either, or cut inside its last frame), ``closed``
+    (bool), ``errors`` (list of the Error events so far), ``id``, ``model`` (str or None until known),
+    ``usage`` (dict or None), ``comments`` (int: heartbeats).
+
+    It pickles and deep-copies at any point. One stream belongs to one thread at a time; streams share
+    nothing.
+    """
+
+    __slots__ = (
+        "_assembler",
+        "_at_end",
+        "_budget",
+        "_cut",
+        "_document",
+        "_expected",
+        "_foreign",
+        "_framed",
+        "_frames",
+        "_full",
+        "_head",
+        "_last",
+        "_learning",
+        "_line_end",
+        "_misses",
+        "_parsed",
+        "_strays",
+        "_templates",
+        "truncated",
+    )
+
+    def __init__(
+        self,
+        *,
+        fast_path: bool = True,
+        max_event_bytes: int = MAX_EVENT_BYTES,
+        max_total_bytes: int | None = None,
+        max_choices: int = MAX_CHOICES,
+        max_tool_calls: int = MAX_TOOL_CALLS,
+        max_errors: int = MAX_ERRORS,
+    ) -> None:
+        super().__init__(max_event_bytes, "")
+        self._assembler = ChatAssembler(
+            max_choices=max_choices, max_tool_calls=max_tool_calls, max_errors=max_errors
+        )
+        self._budget = max_total_bytes
+        self._frames = 0
+        self._full = 0  # how many of them took the full road
+        self._head: bytes | None = b""  # the first bytes of the body, as long as they may be HTTP or gzip
+        self._framed = False  # a data, event or error line came
+        self._foreign = False  # the body began with a line that is nothing we know, or with HTTP or gzip
+        self._strays = 0
+        self._document: _Document | None = None
+        self._parsed: Any = _ABSENT  # of the pending line, where it was parsed to see whether it is whole
+        self._at_end = False
+        self._cut = False
+        self.truncated = False
+        # The fast road; see _template.py. _expected is set only where a frame may begin.
+        self._learning = fast_path
+        self._templates: list[Template] = []
+        self._expected: Template | None = None
+        self._last: Template | None = None
+        self._misses = 0
+        self._line_end = b"\n"
+
+    # -- bytes in -----------------------------------------------------------------------------------
+
+    def feed(self, data: BytesLike) -> list[Event]:
+        """Return the events that ``data`` (any bytes-like) completes, in order.
+
+        ``b""`` is an empty chunk, not the end. Nothing the bytes say makes it raise; after a limit error
+        it returns ``[]`` and reads nothing more. Raises TypeError for what is not bytes-like,
+        RuntimeError after close().
+        """
+        events: list[Event] = []
+        expected = self._expected
+        if expected is not None and data.__class__ is bytes and len(data) < _SMALL:
+            # One frame, the one that was expected: by far the most common call.
+            text = expected.read(data, expected.end)  # type: ignore[arg-type]
+            if text is not None:
+                expected.emit(text, events)
+                self._frames += 1
+                self._expected = expected.then
+                return events
+        data = self._feedable(data)
+        if self._stopped or not data:
+            return events
+        assembler = self._assembler
+        assembler.emit_to(events)
+        budget = self._budget
+        if budget is not None:
+            self._budget = max(0, budget - len(data))
+            if len(data) > budget:
+                over = f"the stream exceeds max_total_bytes; it was read up to there, and nothing more is"
+                data = data[:budget]
+            else:
+                budget = None
+        if self._head is not None:
+            self._sniff(data)
+        if self._templates:
+            self._read(data)
+        else:
+            if self._learning and not self._frames:
+                self._line_end = b"\r\n" if b"\r\n" in data else b"\n"
+            self._parse(data)
+        if self._stopped and not assembler.stopped:
+            assembler.limit(
+                f"a line, with the data lines before it, exceeds max_event_bytes ({self._max_event_bytes});"
+                " nothing more is read"
+            )
+        elif budget is not None and not self._stopped:
+            self._stop()
+            assembler.limit(over)
+        self._aim()
+        assembler.take()
+        return events
+
+    def close(self) -> list[Event]:
+        """End the input: return what was still to be fired, and say whether the stream was cut.
+
+        A last event that lacks its blank line is taken. Idempotent: later calls return ``[]``.
+        """
+        if self.closed:
+            return []
+        events: list[Event] = []
+        assembler = self._assembler
+        assembler.emit_to(events)
+        self._expected = None
+        self._at_end = True
+        if not self._stopped:
+            if self._opening is None and self._is_begun_field(bytes(self._line)):
+                self._line.clear()
+            self._end_input()
+            if self._document is not None and not self._stopped:
+                self._end_document()
+        assembler.frame = None
+        assembler.finish(False)
+        if not self._stopped:
+            self._judge()
+        self.closed = True
+        self._stop()
+        assembler.take()
+        return events
+
+    def _sniff(self, data: bytes) -> None:
+        """Look at the first bytes for what is often fed by mistake."""
+        head = self._head = (self._head or b"") + data[:7]
+        if head.startswith(b"\x1f\x8b"):
+            what = "the body is gzip: decode Content-Encoding before feeding, or ask for identity"
+        elif head.startswith(b"HTTP/1."):
+            what = "the body begins with an HTTP head: feed the body only (HTTPBody splits them)"
+        else:
+            if not (b"HTTP/1.".startswith(head) or b"\x1f\x8b".startswith(head)):
+                self._head = None
+            return
+        self._head = None
+        self._assembler.frame = None
+        self._not_sse(what)
+
+    def _not_sse(self, what: str) -> None:
+        self._foreign = True
+        self._assembler.report("not_sse", what, data=(self._opening or b"").decode("utf-8", "replace") or None)
+
+    @staticmethod
+    def _is_begun_field(line: bytes) -> bool:
+        """Whether an unfinished first line may have become a field: then the stream was cut, not foreign."""
+        return any(name.startswith(line) for name in (*_FIELD_NAMES, b"\xef\xbb\xbf"))
+
+    def _judge(self) -> None:
+        """At the end of input: say what is wrong with the whole, if anything is."""
+        assembler = self._assembler
+        kinds = {error.kind for error in assembler.errors}
+        framed = self._framed or self._event_seen
+        if self._foreign and not framed and "not_sse" not in kinds:
+            self._not_sse("the body is no event stream (a web page or plain text?): look at status and headers")
+            return
+        if "not_sse" in kinds:
+            return
+        if not framed and ("server" in kinds or assembler.has_whole_message):
+            return
+        if self._cut:
+            self.truncated = True
+        elif not (self.done or self.finished):
+            self.truncated = True
+            what = "the stream ended without a finish_reason and without [DONE]"
+            assembler.report("truncated", what if self._frames else "the stream ended before its first frame")
+        if assembler.stopped:
+            self.truncated = False
+
+    # -- frames ---------------------------------------------------------------------------------------
+
+    def _dispatch(self, event: str, lines: list[bytes]) -> None:
+        if self._document is not None:
+            self._settle()
+        self._framed = True
+        if self._templates and len(lines) == 1 and event != "error" and self._take_short_road(lines[0]):
+            self._parsed = _ABSENT
+            return
+        assembler = self._assembler
+        before = assembler.version
+        events = assembler.events
+        count = len(events)
+        value = self._parsed
+        self._parsed = _ABSENT
+        self._frame(event, data_of(lines), value)
+        if (
+            self._learning
+            and assembler.version == before
+            and len(events) == count + 1
+            and len(lines) == 1
+            and events[-1].__class__ in _TEXT_DELTAS
+            and event != "error"
+        ):
+            self._learn(lines[0], events[-1])
+
+    def _frame(self, event: str, text: str, value: Any = _ABSENT) -> None:
+        """Read one frame: its event type, its data, and the value of that if it was parsed already."""
+        assembler = self._assembler
+        assembler.frame = self._frames
+        self._frames += 1
+        self._full += 1
+        halves = "\\u" in text and ("\\ud" in text or "\\uD" in text)
+        if value is _ABSENT:
+            try:
+                value = parse_json(text)
+            except ValueError as reason:
+                self._no_json(event, text, reason)
+                if assembler.stopped:
+                    self._stopped = True
+                return
+        if event == "error":
+            error = value.get("error") if value.__class__ is dict else None
+            assembler.read(value if value.__class__ is dict else {}, halves, error or value or text)
+        elif value.__class__ is dict:
+            if len(value) > 1 or (value and "type" not in value):
+                assembler.read(value, halves)
+        elif value is not None:
+            what = "data is JSON but no object; the frame was ignored"
+            assembler.report("malformed", what, data=text[:200])
+        if assembler.stopped:
+            self._stopped = True
+
+    def _no_json(self, event: str, text: str, reason: ValueError) -> None:
+        """Read a frame whose data is no JSON."""
+        stripped = text.strip(_BLANK)
+        assembler = self._assembler
+        if stripped == "[DONE]":
+            assembler.finish(True)
+        elif event == "error" and not (self._at_end and stripped[:1] in ("{", "[")):
+            assembler.read({}, True, stripped or text)
+        elif self._at_end and stripped and stripped[0] != ":":
+            self._cut = True
+            assembler.report("truncated", "the stream was cut inside its last frame", data=text[:200])
+        elif stripped and stripped[0] != ":":
+            detail = f" ({reason})" if reason.__class__ is ValueError else ""
+            assembler.report("malformed", f"data is no JSON{detail}; the frame was ignored", data=text[:200])
+
+    # -- what the standard ignores or joins -------------------------------------------------------------
+
+    def _unexpected(self, line: bytes) -> None:
+        """See a line that has no field name of the standard, or a data line after a single one (rules 12, 13)."""
+        if line.startswith(b"data"):
+            if line == b"data" or line[4:5] == b":":
+                self._deliver_if_whole()
+                return
+        self._strays += 1
+        if line.startswith(b"error:"):
+            self._deliver_if_whole()
+            if self._stopped:
+                return
+            if self._document is not None:
+                self._settle()
+            self._framed = True
+            text = line[7:] if line[6:7] == b" " else line[6:]
+            self._error_field(text.decode("utf-8", "replace"))
+        else:
+            self._bare(line)
+
+    def _deliver_if_whole(self) -> None:
+        """Deliver the one pending data line if it is a frame of its own: servers leave out blank lines."""
+        if len(self._data) != 1:
+            return
+        text = data_of(self._data)
+        if text.strip(_BLANK) != "[DONE]":
+            try:
+                value = parse_json(text)
+            except ValueError:
+                return
+            if value.__class__ is not dict:
+                return
+            self._parsed = value
+        event = self._event
+        self._event = self._later_event or ""
+        self._later_event = None
+        self._dispatch(event, self._data)
+        self._data.clear()
+        self._data_bytes = 0
+
+    def _error_field(self, text: str) -> None:
+        """Read the field ``error`` that llama.cpp sent instead of data (ggml-org/llama.cpp#16109)."""
+        if text.strip(_BLANK):
+            self._frame("error", text)
+
+    def _bare(self, line: bytes) -> None:
+        """Read a line without a field name: JSON sent bare, part of a document, or nothing."""
+        text = line.decode("utf-8", "replace")
+        document = self._document
+        if document is not None and document.goes_on(text, self._max_event_bytes):
+            return
+        if document is not None and not document.complete:
+            self._document = document = None
+            self._foreign = True
+        opens = self._strays == 1 and line[:200] == self._opening
+        stripped = text.strip(_BLANK)
+        value: Any = None
+        if stripped[:1] == "{":
+            try:
+                value = parse_json(stripped)
+            except ValueError as reason:
+                if self._at_end and not opens and str(reason) != "text after the JSON value":
+                    self._deliver_if_whole()
+                    self._frame("", stripped)
+                    return
+        if value.__class__ is dict:
+            first = not (self._framed or self._frames or self._event_seen or self._data or document)
+            if first and not is_error(value) and value.get("choices").__class__ is not list:
+                self._document = _Document(text)
+                return
+            self._deliver_if_whole()
+            if self._stopped:
+                return
+            if self._document is not None:
+                self._settle()
+            self._frame("", text, value)
+        elif opens:
+            if stripped[:1] in ("{", "["):
+                self._document = _Document(text)
+                if not self._document.failed:
+                    return
+                self._document = None
+            self._foreign = line.partition(b":")[0] not in _FIELD_NAMES
+
+    def _settle(self) -> None:
+        """A frame follows a document: a whole one was a frame itself, an unfinished one was nothing."""
+        document = self._document
+        self._document = None
+        if document is not None and document.complete:
+            value = parse_or_none(document.text())
+            if value.__class__ is dict:
+                self._frame("", document.text(), value)
+
+    def _end_document(self) -> None:
+        """The body was one JSON document."""
+        document = self._document
+        self._document = None
+        if document is None:
+            return
+        text = document.text()
+        value = parse_or_none(text)
+        if value.__class__ is dict and (is_error(value) or value.get("choices").__class__ is list):
+            self._frame("", text, value)
+        elif document.complete:
+            self._foreign = True
+        else:
+            self._frame("", text)
+
+    # -- the fast road --------------------------------------------------------------------------------
+
+    def _aim(self) -> None:
+        """Expect the next template, if a frame may begin here."""
+        last = self._last
+        if (
+            last is None
+            or self._line
+            or self._data
+            or self._after_cr
+            or self._event
+            or self._budget is not None
+            or self._max_event_bytes < 2 * _LARGEST_BULK
+            or self._stopped
+            or self._id is not None
+        ):
+            self._expected = None
+        else:
+            last = last.then
+            self._expected = last if last.applies(self._assembler) else None
+
+    def _read(self, data: bytes) -> None:
+        """Read a chunk of any size, each frame on the shortest road."""
+        if (
+            self._data
+            or self._after_cr
+            or self._event
+            or self._budget is not None
+            or self._max_event_bytes < 2 * _LARGEST_BULK
+        ):
+            self._parse(data)
+            return
+        line = self._line
+        if line:
+            if b"\n" not in data:
+                self._parse(data)
+                return
+            line += data
+            data = bytes(line)
+            line.clear()
+        blank = self._line_end * 2
+        assembler = self._assembler
+        events = assembler.events
+        pos = 0
+        size = len(data)
+        while pos < size:
+            template = self._last
+            if template is not None and template.streak >= 8 and size - pos >= 1024 and template.applies(assembler):
+                texts, pos = template.read_many(data, pos)
+                if texts:
+                    template.emit_many(texts, events)
+                    self._frames += len(texts)
+                    template.bulk = min(template.bulk * 2, _LARGEST_BULK)
+                    continue
+                template.bulk = max(template.bulk // 8, 2048)
+                template.streak = 0
+            end = data.find(blank, pos)
+            if end < 0:
+                break
+            end += len(blank)
+            frame = data[pos:end]
+            pos = end
+            if not self._take_short_road(frame, True):
+                self._parse(frame)
+                if self._stopped:
+                    return
+        if pos < size:
+            self._parse(data[pos:] if pos else data)
+
+    def _take_short_road(self, frame: bytes, whole: bool = False) -> bool:
+        """Read a frame (``whole``: with its blank line; else its data line) by a template, if one fits."""
+        assembler = self._assembler
+        last = self._last
+        if last is None:
+            return False
+        expected = last.then
+        text = expected.read(frame, expected.end if whole else expected.tail) if expected.applies(assembler) else None
+        if text is None:
+            for template in self._templates:
+                if template is not expected and template.applies(assembler):
+                    text = template.read(frame, template.end if whole else template.tail)
+                    if text is not None:
+                        last.then = expected = template
+                        break
+            else:
+                last.streak = 0
+                return False
+        if expected is last:
+            last.streak += 1
+        else:
+            last.streak = 0
+            self._last = expected
+        expected.emit(text, assembler.events)
+        self._frames += 1
+        self._misses = 0
+        return True
+
+    def _learn(self, line: bytes, event: Any) -> None:
+        """Learn a frame that the full road just read, or see again that it has no other effect."""
+        self._misses += 1
+        text = event.arguments if event.__class__ is ToolCallDelta else event.text
+        for template in self._templates:
+            if template.read(line, template.tail) == text:
+                template.bind(self._assembler, event)
+                break
+        else:
+            hits = self._frames - self._full
+            if self._misses > MAX_MISSES:
+                self._learning = False
+                self._templates.clear()
+                self._last = self._expected = None
+                return
+            if len(self._templates) >= MAX_TEMPLATES or self._attempts(hits):
+                return
+            template = learn(line, parse_json, self._assembler, event, self._line_end)
+            if template is None:
+                return
+            template.bind(self._assembler, event)
+            self._templates.append(template)
+        if self._last is not None:
+            self._last.then = template
+        self._last = template
+
+    def _attempts(self, hits: int) -> bool:
+        return self._misses > MAX_ATTEMPTS + hits // 8
+
+    # -- what comes out ---------------------------------------------------------------------------------
+
+    @property
+    def done(self) -> bool:
+        """Whether the server said ``[DONE]``."""
+        return self._assembler.done
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a choice and each has a finish_reason."""
+        return self._assembler.finished
+
+    @property
+    def errors(self) -> list[Error]:
+        """The Error events so far."""
+        return self._assembler.errors
+
+    @property
+    def id(self) -> str | None:
+        """The completion's id: the first non-empty one, None until known."""
+        return self._assembler.id
+
+    @property
+    def model(self) -> str | None:
+        """The model: the last non-empty one, None until known."""
+        return self._assembler.model
+
+    @property
+    def usage(self) -> dict[str, Any] | None:
+        """A copy of the token counts as known so far, or None."""
+        return self._assembler.usage
+
+    def text(self, choice: int = 0) -> str:
+        """Return the answer's text so far, ``""`` if there is none."""
+        return self._assembler.text(choice)
+
+    def reasoning(self, choice: int = 0) -> str:
+        """Return the reasoning so far, as the events carried it, ``""`` if there is none."""
+        return self._assembler.reasoning(choice)
+
+    def refusal(self, choice: int = 0) -> str:
+        """Return the refusal so far, ``""`` if there is none."""
+        return self._assembler.refusal(choice)
+
+    def finish_reason(self, choice: int = 0) -> str | None:
+        """Return the finish_reason, None if there is none yet."""
+        return self._assembler.finish_reason(choice)
+
+    def tool_calls(self, choice: int = 0) -> list[ToolCall]:
+        """Return the tool calls so far, in the shape of the final object; ``[]`` if there are none."""
+        return self._assembler.tool_calls(choice)
+
+    def message(self, choice: int = 0) -> Message:
+        """Return the message so far, in the shape of the final object.
+
+        Raises IndexError for a choice that was never seen.
+        """
+        return self._assembler.message(choice)
+
+    def snapshot(self) -> Completion:
+        """Return the answer so far, in the shape of the non-streaming response. Never raises.
+
+        Later feeds do not change it, but the entries of ``logprobs`` lists are shared with the events.
+        """
+        return self._assembler.snapshot()
+
+    def completion(self, ignore: Iterable[str] = ()) -> Completion:
+        """Return the whole answer, or raise what keeps it from being whole.
+
+        Args:
+            ignore: kinds of errors to tolerate, e.g. ``("malformed",)`` or ``("truncated",)``.
+
+        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any error.
+        """
+        return self._assembler.completion(ignore)
+
+    def __repr__(self) -> str:
+        state = (
+            "stopped"
+            if self._assembler.stopped
+            else "truncated"
+            if self.truncated
+            else "closed"
+            if self.closed
+            else "done"
+            if self.done
+            else "open"
+        )
+        pending = len(self._line) + self._data_bytes
+        return f"<ChatStream {state}, {self._frames} frames, {pending} bytes pending, {len(self.errors)} errors>"
+
+
+class _Document:
+    """A JSON document that is the body, line by line, as far as it came."""
+
+    __slots__ = ("lines", "scanner", "size")
+
+    def __init__(self, text: str) -> None:
+        self.lines = [text]
+        self.size = len(text)
+        self.scanner = PartialJSON(max_depth=MAX_DEPTH)
+        self.scanner.feed(text + "\n")
+
+    @property
+    def complete(self) -> bool:
+        return self.scanner.complete
+
+    @property
+    def failed(self) -> bool:
+        return self.scanner.error is not None
+
+    def goes_on(self, text: str, limit: int) -> bool:
+        """Take the next line, if the document is unfinished and this can be part of it."""
+        if self.complete or self.size + len(text) > limit:
+            return False
+        self.scanner.feed(text + "\n")
+        if self.failed:
+            return False
+        self.lines.append(text)
+        self.size += len(text)
+        return True
+
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+def parse_or_none(text: str) -> Any:
+    try:
+        return parse_json(text)
+    except ValueError:
+        return None
+
+
+def is_error(chunk: dict[str, Any]) -> bool:
+    """Whether a chunk says that it is an error."""
+    return bool(chunk.get("error")) or chunk.get("object") == "error"
+
+
+def parse(body: BytesLike, ignore: Iterable[str] = ()) -> Completion:
+    """Return the final object of a whole recorded stream.
+
+    ``body`` is any bytes-like; ``ignore`` and what it raises are those of ``ChatStream.completion()``.
+    """
+    stream = ChatStream()
+    stream.feed(body)
+    stream.close()
+    return stream.completion(ignore)

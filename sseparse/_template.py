@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: MIT
+"""The fast road: frames that differ from an earlier one only inside one string.
+
+Most frames of a stream repeat their neighbour to the byte but for one string: content, reasoning or
+arguments. A template is such a frame with a hole where that string sits, and perhaps a second hole
+for a field that means nothing. A frame that has the same bytes around the holes is read by decoding
+one JSON string with the C scanner of the standard library. All else takes the full road. It knows
+the shape of chunks and the text inside the assembler that a delta goes to, but decides nothing: what
+it does is what the assembler was seen to do.
+
+Why that is sound. Let a line be ``head hole tail`` and let the full road have read it.
+
+1. *Shape.* ``head`` ends in the opening quote of a JSON string and ``tail`` begins with its closing
+   one. In JSON any string may be replaced by any other string without changing how the rest is read.
+   So ``head X tail`` says, for every X that is the inside of one JSON string, what the line said, but
+   for that one string. Which string it is, is not guessed: the line is parsed once more with another
+   text in the hole, and that text must be what stands at the leaf now (``_prove``). This excludes a
+   duplicate key that wins later, a key instead of a value, a look-alike inside another string.
+2. *X is the inside of one JSON string* if the C scanner reads it, from the opening quote, exactly up
+   to the closing one. So no unescaped quote, no control character (hence no line end), no bad escape.
+   UTF-8 is decoded strictly; what is not UTF-8 takes the full road, and so do escaped surrogates.
+3. *Effect.* The assembler counts in ``version`` all changes of state that are not text appended. A
+   line is learnt only if the full road emitted one text delta and left the version alone: the rest
+   of the line had no effect on this state. As long as the version is the same, it has none again.
+   A fragment of a tool call without an index goes to the call touched last; this is compared too.
+4. *A second hole* may hold only what can have no effect: padding that the assembler drops, the id or
+   the creation time once they are known. It is proven like the first (``_prove``), its value is read
+   by the same scanner, or must be digits.
+
+Many frames at once: the frames are joined by ``tail``, the blank line and ``head``. If a run of bytes
+is ``head X tail`` joined by blank lines, replacing that joint by one character which does not occur in
+the bytes leaves a string that one call of the scanner decodes. Replacing is undone by inserting the
+joint again, so what is read is what was there.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ._assembler import NOISE_FIELDS, REASONING_FIELDS
+from ._events import ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from ._assembler import ChatAssembler, _Call, _Choice, _Text
+    from ._events import Event
+
+    def scanstring(text: str, start: int, strict: bool = True, /) -> tuple[str, int]: ...
+
+else:
+    from json.decoder import scanstring
+
+MAX_TEMPLATES = 16
+MAX_ATTEMPTS = 8  # to learn, beyond one for every eight frames that a template read
+MAX_MISSES = 64  # frames that might have been read, in a row, before nothing more is tried
+
+# Stand for the joints between frames; a run that has them takes the other roads.
+_JOINT, _SEAM = "\x7f", "\x80"
+
+_value_start = re.compile(rb'"\s*:\s*').match
+
+
+class Template:
+    """One frame with holes. ``head``, ``seam`` and ``tail`` are the bytes around them, ``seam`` None with one
+    hole. ``end`` is ``tail`` with the line ends that follow. ``choice``, ``call`` and ``text`` are where
+    the assembler puts the delta, ``version`` when that was seen. ``then`` is what came after it last.
+    """
+
+    __slots__ = (
+        "bulk",
+        "call",
+        "choice",
+        "dead_first",
+        "dead_is_number",
+        "end",
+        "event",
+        "head",
+        "indexed",
+        "joint",
+        "seam",
+        "streak",
+        "tail",
+        "text",
+        "then",
+        "version",
+    )
+
+    def __init__(self, head: bytes, seam: bytes | None, tail: bytes, line_end: bytes) -> None:
+        self.head = head
+        self.seam = seam
+        self.tail = tail
+        self.end = tail + line_end + line_end
+        self.joint = self.end.decode() + head.decode()
+        self.dead_first = False
+        self.dead_is_number = False
+        self.indexed = True
+        self.version = -1
+        self.streak = 0
+        self.bulk = 2048
+        self.then = self
+        self.event: Any = ContentDelta
+        self.choice: _Choice
+        self.call: _Call | None = None
+        self.text: _Text
+
+    def read(self, frame: bytes, tail: bytes) -> str | None:
+        """Return the text of ``frame``, which ends in ``tail``, or None if it is not this frame."""
+        if not (frame.startswith(self.head) and frame.endswith(tail)):
+            return None
+        start = len(self.head)
+        stop = len(frame) - len(tail)
+        if start > stop:
+            return None
+        try:
+            if self.seam is not None:
+                first, seam, second = frame[start:stop].partition(self.seam)
+                if not seam:
+                    return None
+                hole, dead = (second, first) if self.dead_first else (first, second)
+                if self.dead_is_number:
+                    if not is_plain_number(dead):
+                        return None
+                elif not dead.isalnum() and _scanned(dead) is None:
+                    return None
+                return _scanned(hole)
+            return _scanned(frame[start:stop])
+        except ValueError:
+            return None
+
+    def read_many(self, data: bytes, pos: int) -> tuple[list[str], int]:
+        """Return the texts of the frames from ``pos`` on, and where they end; no text where it cannot tell."""
+        nothing: tuple[list[str], int] = ([], pos)
+        stop = data.rfind(self.end, pos, pos + self.bulk)
+        start = pos + len(self.head)
+        if stop < start or not data.startswith(self.head, pos):
+            return nothing
+        try:
+            run = data[start:stop].decode()
+        except UnicodeDecodeError:
+            return nothing
+        if _JOINT in run or _SEAM in run:
+            return nothing
+        run = run.replace(self.joint, _JOINT)
+        if self.seam is not None:
+            run = run.replace(self.seam.decode(), _SEAM)
+        if "\\u" in run and ("\\ud" in run or "\\uD" in run):
+            return nothing
+        count = run.count(_JOINT) + 1
+        try:
+            text, end = scanstring(run + '"', 0)
+        except ValueError:
+            return nothing
+        if end != len(run) + 1:
+            return nothing
+        texts = text.split(_JOINT)
+        if len(texts) != count:
+            return nothing
+        if self.seam is not None:
+            pairs = [text.split(_SEAM) for text in texts]
+            if any([len(pair) != 2 for pair in pairs]):
+                return nothing
+            dead = 0 if self.dead_first else 1
+            if self.dead_is_number and not all([is_plain_number(pair[dead].encode()) for pair in pairs]):
+                return nothing
+            texts = [pair[1 - dead] for pair in pairs]
+        return texts, stop + len(self.end)
+
+    def applies(self, assembler: ChatAssembler) -> bool:
+        """Whether the state is still the one in which this frame was seen to have no other effect."""
+        return self.version == assembler.version and (self.indexed or self.choice.last is self.call)
+
+    def emit(self, text: str, events: list[Event]) -> None:
+        """Do what the assembler does with this frame."""
+        call = self.call
+        if call is not None:
+            self.choice.last = call
+        if text:
+            kept = self.text
+            kept.pieces.append(text)
+            if len(kept.pieces) >= kept.FOLD_AT:
+                kept.fold()
+            if call is None:
+                events.append(self.event(self.choice.index, text))
+            else:
+                events.append(ToolCallDelta(self.choice.index, call.index, text))
+
+    def emit_many(self, texts: list[str], events: list[Event]) -> None:
+        """Do what the assembler does with these frames."""
+        index = self.choice.index
+        call = self.call
+        if call is not None:
+            self.choice.last = call
+            place = call.index
+            events += [ToolCallDelta(index, place, text) for text in texts if text]
+        else:
+            event = self.event
+            events += [event(index, text) for text in texts if text]
+        text = "".join(texts)
+        if text:
+            kept = self.text
+            kept.pieces.append(text)
+            if len(kept.pieces) >= kept.FOLD_AT:
+                kept.fold()
+
+    def bind(self, assembler: ChatAssembler, event: Any) -> None:
+        """Note where the assembler put the delta that the full road just emitted."""
+        choice = assembler.choices[event.choice]
+        self.event = event.__class__
+        self.choice = choice
+        self.call = None
+        if self.event is ToolCallDelta:
+            call = choice.function_call if event.index is None else choice.calls[event.index]
+            self.call = call if event.index is not None else None
+            text = call.arguments
+        elif self.event is ContentDelta:
+            text = choice.content
+        elif self.event is ReasoningDelta:
+            text = choice.thoughts
+        else:
+            text = choice.refusal
+        self.text = text
+        self.version = assembler.version
+
+
+def _scanned(hole: bytes) -> str | None:
+    """Return the string that ``hole`` is the inside of, None if it is not or has an escaped surrogate."""
+    text = hole.decode() + '"'
+    value, end = scanstring(text, 0)
+    if end != len(text) or (len(value) != end - 1 and ("\\ud" in text or "\\uD" in text)):
+        return None
+    return value
+
+
+def is_plain_number(text: bytes) -> bool:
+    """Whether this is a JSON integer that nobody refuses, zero excluded."""
+    return text.isdigit() and text[:1] != b"0" and len(text) <= 18
+
+
+def learn(
+    line: bytes, parse: Callable[[str], Any], assembler: ChatAssembler, event: Any, line_end: bytes
+) -> Template | None:
+    """Return a template of a line that the full road just read, None if it cannot be proven.
+
+    ``event`` is the one event that came of it.
+    """
+    try:
+        payload = line.decode()
+        colon = payload.index(":") + 1
+        chunk = parse(payload[colon:])
+    except ValueError:
+        return None
+    found = _leaf(chunk, event)
+    if found is None:
+        return None
+    path, text = found
+    dead = _dead_field(chunk, assembler)
+    for start, stop in _holes(line, path[-1]):
+        holes = [(start, stop, text + "x", path)]
+        if dead is not None:
+            spot = _dead_hole(line, dead)
+            if spot is None:
+                return None
+            holes.append((*spot, chunk[dead] + (1 if dead == "created" else "x"), (dead,)))
+            holes.sort(key=lambda hole: hole[0])
+        if _prove(line, colon, parse, holes):
+            return _cut(line, holes, path, line_end)
+    return None
+
+
+def _cut(line: bytes, holes: list[Any], path: tuple[Any, ...], line_end: bytes) -> Template:
+    first = holes[0]
+    last = holes[-1]
+    seam = line[first[1] : last[0]] if len(holes) == 2 else None
+    template = Template(line[: first[0]], seam, line[last[1] :], line_end)
+    if len(holes) == 2:
+        template.dead_first = first[3] != path
+        dead = first if template.dead_first else last
+        template.dead_is_number = dead[3] == ("created",)
+    template.indexed = "tool_calls" not in path or b'"index"' in line[line.index(b'"tool_calls"') :]
+    return template
+
+
+def _prove(line: bytes, colon: int, parse: Callable[[str], Any], holes: list[Any]) -> bool:
+    """Whether other values in the holes stand at the leaves when the line is parsed again."""
+    pieces: list[bytes] = []
+    pos = 0
+    for start, stop, value, _ in holes:
+        pieces += [line[pos:start], _json_inside(value)]
+        pos = stop
+    pieces.append(line[pos:])
+    try:
+        chunk = parse(b"".join(pieces).decode()[colon:])
+    except ValueError:
+        return False
+    for _, _, value, path in holes:
+        found: Any = chunk
+        try:
+            for step in path:
+                found = found[step]
+        except (LookupError, TypeError):
+            return False
+        if found != value or found.__class__ is not value.__class__:
+            return False
+    return True
+
+
+def _json_inside(value: Any) -> bytes:
+    """Return what goes into the hole for a value."""
+    if value.__class__ is not str:
+        return str(value).encode()
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return "".join([c if c >= " " else f"\\u{ord(c):04x}" for c in escaped]).encode("utf-8", "replace")
+
+
+def _leaf(chunk: Any, event: Any) -> tuple[tuple[Any, ...], str] | None:
+    """Return path and text of the string that the event came from, for chunks with one entry."""
+    choices = chunk.get("choices")
+    if len(choices) != 1:
+        return None
+    entry = choices[0]
+    delta = entry.get("delta")
+    start: tuple[Any, ...] = ("choices", 0, "delta")
+    if delta.__class__ is not dict:
+        names: tuple[str, ...] = ("text",)
+        start, delta = start[:2], entry
+    elif event.__class__ is ToolCallDelta:
+        if event.index is None:
+            inner, step = delta.get("function_call"), ("function_call",)
+        else:
+            calls = delta.get("tool_calls")
+            if calls.__class__ is not list or len(calls) != 1:
+                return None
+            kind = "function" if calls[0].get("function") is not None else "custom"
+            inner, step = calls[0].get(kind), ("tool_calls", 0, kind)
+        start, delta = (*start, *step), inner
+        names = ("arguments", "input")
+    elif event.__class__ is ContentDelta:
+        names = ("content",)
+    elif event.__class__ is ReasoningDelta:
+        names = REASONING_FIELDS
+    elif event.__class__ is RefusalDelta:
+        names = ("refusal",)
+    else:
+        return None
+    text = event.arguments if event.__class__ is ToolCallDelta else event.text
+    for name in names:
+        if delta.get(name) == text:
+            return (*start, name), text
+    return None
+
+
+def _dead_field(chunk: Any, assembler: ChatAssembler) -> str | None:
+    """Return the name of the top-level field that differs from frame to frame and means nothing."""
+    for name in NOISE_FIELDS:
+        if chunk.get(name).__class__ is str:
+            return name
+    id = chunk.get("id")
+    if id.__class__ is str and assembler.id and id and id != assembler.id:
+        return "id"
+    created = chunk.get("created")
+    if created.__class__ is int and created > 0 and assembler.created and created != assembler.created:
+        return "created"
+    return None
+
+
+def _holes(line: bytes, name: str) -> list[tuple[int, int]]:
+    """Return where the insides of string values of keys of this name are, the last ones first."""
+    holes: list[tuple[int, int]] = []
+    key = b'"' + name.encode()
+    pos = len(line)
+    while len(holes) < 4:
+        pos = line.rfind(key, 0, pos)
+        if pos < 0:
+            break
+        value = _value_start(line, pos + len(key))
+        if value is not None and line[value.end() : value.end() + 1] == b'"':
+            start = value.end() + 1
+            try:
+                text = line[start:].decode()
+                stop = scanstring(text, 0)[1] - 1
+            except ValueError:
+                continue
+            holes.append((start, start + len(text[:stop].encode())))
+    return holes
+
+
+def _dead_hole(line: bytes, name: str) -> tuple[int, int] | None:
+    """Return where the value of this field is: the inside of a string, or a number."""
+    if name != "created":
+        holes = _holes(line, name)
+        return holes[-1 if name == "id" else 0] if holes else None
+    pos = line.find(b'"created')
+    value = _value_start(line, pos + 8) if pos >= 0 else None
+    if value is None:
+        return None
+    stop = start = value.end()
+    while line[stop : stop + 1].isdigit():
+        stop += 1
+    return (start, stop) if is_plain_number(line[start:stop]) else None
