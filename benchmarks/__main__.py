@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: MIT
+"""Arguments, progress, tables. See ``python -m benchmarks --help``."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from . import chart, contestants, gateway, record, scale, workloads
+from .measure import Fact, TooSlow, interleaved, once, within
+from .workloads import FEEDS, GENERATORS, Workload
+
+SECTIONS = ("streams", "recordings", "scale", "json", "gateway")
+
+# At the feeds that people have, everyone takes part; at the odd ones only those asked how they cope.
+ALL_TAKE_PART = ("frame", "64k", "recorded")
+SOME = ("floor", "naive", "ours", "full")
+MOST_PIECES = 1_000_000  # 8 MiB byte by byte tells nothing that 600 KB byte by byte does not
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="CPU time from bytes to events to final object, as a multiple of what decoding the JSON "
+        "of each frame costs (the floor: bytes.decode and json.loads, nothing else).",
+        epilog="python -m benchmarks record URL FILE writes a stream down; see its --help.",
+    )
+    parser.add_argument(
+        "files", metavar="FILE", nargs="*", type=Path, help="recorded streams to read instead"
+    )
+    parser.add_argument("--quick", action="store_true", help="small streams, few rounds: to see it work")
+    parser.add_argument("--rounds", type=int, help="how often everyone is measured (7; quick: 2)")
+    parser.add_argument("--only", action="append", choices=SECTIONS, help="not the others; may be repeated")
+    parser.add_argument("-k", metavar="TEXT", default="", help="only streams with TEXT in their name")
+    parser.add_argument("--feed", action="append", choices=FEEDS, help="only these feeds; may be repeated")
+    parser.add_argument("--no-peers", action="store_true", help="leave out the packages of others")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    parser.add_argument("--svg", metavar="FILE", type=Path, help="draw the headline ratios")
+    options = parser.parse_args(argv)
+    if options.rounds is None:
+        options.rounds = 2 if options.quick else 7
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    return options
+
+
+def progress(text: str) -> None:
+    """One line on standard error that is written over; nothing at all when that is no terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text[:100]}")
+        sys.stderr.flush()
+
+
+# ---- streams: everyone on everything ------------------------------------------------------------------
+
+
+def streams(options: argparse.Namespace, field: contestants.Field) -> Iterator[dict[str, Any]]:
+    """One row per feed and stream."""
+    if options.files:
+        found = [workloads.load(path) for path in options.files]
+    else:
+        found = [
+            generator(quick if options.quick else full) for generator, full, quick in GENERATORS.values()
+        ]
+    found = [workload for workload in found if options.k in workload.name and workload.payloads]
+    for feed in options.feed or FEEDS:
+        for workload in found:
+            pieces = workload.cut(feed)
+            if pieces and len(pieces) <= MOST_PIECES:
+                yield _row(options, field, workload, feed, pieces)
+
+
+def _row(
+    options: argparse.Namespace, field: contestants.Field, workload: Workload, feed: str, pieces: list[bytes]
+) -> dict[str, Any]:
+    frames = len(workload.payloads)
+    expected = None if workload.content is None else workload.content.get(0, "")
+    results: dict[str, dict[str, Any]] = {}
+    calls, first = {}, {}
+    limit = 2.0 if options.quick else 20.0
+    for name, run in field.runs.items():
+        if feed not in ALL_TAKE_PART and name not in SOME:
+            continue
+        progress(f"{feed}: {workload.name}: {name}")
+        result = results[name] = {"text": None, "failed": None}
+
+        def call(run: Any = run) -> Any:
+            return run(workload, pieces)
+
+        # The first reading is not timed for the table: it shows what comes out, and how long it takes.
+        try:
+            text = within(limit, call)
+            first[name] = within(limit, lambda call=call: once(call))
+        except TooSlow:
+            result["failed"] = "too slow"
+        except Exception as error:  # whatever other people's code does with a strange stream
+            result["failed"] = type(error).__name__
+        else:
+            calls[name] = call
+            if text is not None and expected is not None:
+                result["text"] = "same" if text == expected else "other"
+    progress(f"{feed}: {workload.name}")
+    timings = interleaved(calls, options.rounds, first, budget=0.2 if options.quick else 2.0)
+    for name, timing in timings.items():
+        results[name].update(
+            us_per_frame=timing.median / frames * 1e6,
+            best_us_per_frame=timing.best / frames * 1e6,
+            ratio=timing.ratio,
+            best_ratio=timing.best_ratio,
+            rounds=timing.rounds,
+        )
+    hits = contestants.hits(pieces)
+    size = sum(map(len, pieces))
+    rate = None if hits is None else hits / frames
+    return {
+        "feed": feed,
+        "stream": workload.name,
+        "frames": frames,
+        "bytes": size,
+        "hit_rate": rate,
+        "by": results,
+    }
+
+
+# ---- facts: everything else ------------------------------------------------------------------------------
+
+
+def facts(options: argparse.Namespace, section: str) -> Iterator[Fact]:
+    quick, rounds = options.quick, options.rounds
+    groups: dict[str, list[Any]] = {
+        "scale": [
+            lambda: scale.long_streams(quick, rounds),
+            lambda: scale.large_events(quick, rounds),
+            lambda: scale.memory(quick),
+            lambda: scale.open_streams(quick, rounds),
+            lambda: scale.import_time(quick),
+        ],
+        "json": [lambda: scale.partial_json(quick, rounds)],
+        "gateway": [lambda: gateway.watching(quick, progress)],
+    }
+    for group in groups[section]:
+        progress(section)
+        for fact in group():
+            yield fact
+            progress(f"{section}: {fact.name}")
+
+
+# ---- tables ------------------------------------------------------------------------------------------------
+
+
+def _cell(result: dict[str, Any] | None, key: str = "ratio") -> str:
+    if result is None:
+        return ""
+    if result["failed"]:
+        return ">" if result["failed"] == "too slow" else "fails"
+    value = result[key]
+    if value is None:
+        return "-"
+    shown = f"{value:.2f}" if value < 9.995 else f"{value:.0f}"
+    return shown + ("*" if result["text"] == "other" else "")
+
+
+def _table(rows: list[dict[str, Any]], columns: dict[str, Any], title: str) -> str:
+    lines = [f"{title:<26}" + "".join(f"{name:>11}" for name in columns)]
+    for row in rows:
+        lines.append(f"{row['stream'][:25]:<26}" + "".join(f"{get(row):>11}" for get in columns.values()))
+    return "\n".join(lines)
+
+
+def _tables(rows: list[dict[str, Any]], field: contestants.Field) -> Iterator[str]:
+    """For each feed: ours, the loop and the floors; then, where they took part, the peers."""
+
+    def of(name: str, key: str = "ratio") -> Any:
+        return lambda row: _cell(row["by"].get(name), key)
+
+    for feed, size in FEEDS.items():
+        some = [row for row in rows if row["feed"] == feed]
+        if not some:
+            continue
+        title = size if isinstance(size, str) else f"feeds of {size} byte{'s'[: size > 1]}"
+        seen = {name for row in some for name in row["by"]}
+        columns: dict[str, Any] = {
+            "frames": lambda row: str(row["frames"]),
+            "floor µs": lambda row: f"{row['by']['floor']['us_per_frame']:.2f}",
+            "its best": lambda row: f"{row['by']['floor']['best_us_per_frame']:.2f}",
+            "ours": of("ours"),
+            "best": of("ours", "best_ratio"),
+            "hits": lambda row: "-" if row["hit_rate"] is None else f"{row['hit_rate']:.1%}",
+            "no fast": of("full"),
+        }
+        others = [name for name in field.own if name in seen and name not in ("floor", "ours", "full")]
+        columns.update((name, of(name)) for name in others)
+        yield _table(some, columns, title)
+        peers = {name: of(name) for name in field.peers if name in seen}
+        if peers:
+            yield _table(some, peers, "  the same, peers")
+
+
+def _say(fact: Fact) -> str:
+    value = "-" if fact.value is None else f"{fact.value:.4g}"
+    return f"{fact.name:<56}{value:>9} {fact.unit:<12} {fact.note}".rstrip()
+
+
+LEGEND = """\
+Numbers are CPU time over that of the floor (decode + json.loads of each payload, cut beforehand; its own
+columns are µs per frame): medians of {rounds} interleaved rounds, garbage collector on. best: the same of the
+best times. hits: frames on the fast road; no fast: ours without it; kept: ours, all events kept.
+* another text came out. > too slow to wait for."""
+
+
+def main(argv: list[str]) -> int:
+    if argv[:1] == ["record"]:
+        return record.main(argv[1:])
+    options = _arguments(argv)
+    field = contestants.Field(peers=not options.no_peers)
+    gc.collect()
+    if hasattr(gc, "freeze"):
+        gc.freeze()  # what the peers' imports left behind is not to be walked in everybody's collections
+    sections = options.only or (("streams", "recordings") if options.files else SECTIONS)
+    machine = f"{platform.python_implementation()} on {platform.system()} {platform.machine()}"
+    report: dict[str, Any] = {
+        "versions": field.versions,
+        "absent": field.absent,
+        "machine": machine,
+        "quick": options.quick,
+        "rounds": options.rounds,
+    }
+    say = (lambda *_: None) if options.json else print
+    say(", ".join(f"{name} {version}" for name, version in field.versions.items()) + f"; {machine}")
+    if field.absent:
+        say(f"absent, not measured: {', '.join(field.absent)}")
+    if "streams" in sections:
+        report["streams"] = list(streams(options, field))
+        progress("")
+        say(LEGEND.format(rounds=options.rounds))
+        for table in _tables(report["streams"], field):
+            say(f"\n{table}")
+    found: list[Fact] = []
+    if "recordings" in sections:
+        paths = options.files or workloads.recordings()
+        loaded = [workloads.load(path) for path in paths if options.k in path.stem]
+        cold = scale.Cold(loaded, options.rounds, progress)
+        report["recordings"] = cold.rows
+        found += cold.facts()
+    say()
+    for section in ("scale", "json", "gateway"):
+        if section in sections:
+            found += facts(options, section)
+    progress("")
+    for fact in found:
+        say(_say(fact))
+    report["facts"] = [vars(fact) for fact in found]
+    if options.json:
+        json.dump(report, sys.stdout, indent=1)
+        print()
+    if options.svg:
+        options.svg.write_text(chart.draw(report), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

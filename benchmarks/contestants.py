@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: MIT
+"""The ways to read a stream, all given the same bytes. Those that put an answer together return its text
+(that of choice 0), so that a quick but wrong reader shows as wrong; the others return None.
+
+Three kinds. *Floors* only decode the JSON: they get the payloads ready-cut, before the clock starts,
+so no reader that parses every frame can be faster. *Ours* and the *naive* loop go from bytes to the end
+result. *Peers* are what people use today, by the shortest road through their own code that ends in the same
+result; where a package begins only at decoded chunks, the naive loop cuts the lines for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import import_module, metadata
+
+import sseparse
+
+from .workloads import Workload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    Run = Callable[[Workload, list[bytes]], "str | None"]
+
+# Recordings hold errors and cuts; here they are to be read to the end like everything else.
+ANY_ERROR = ("server", "malformed", "truncated", "limit", "not_sse")
+
+
+# ---- floors ----------------------------------------------------------------------------------------
+
+
+def floor(workload: Workload, pieces: list[bytes]) -> None:
+    """THE floor: decode the bytes of each payload, parse them, keep nothing."""
+    for payload in workload.payloads:
+        json.loads(payload.decode())
+
+
+def raw_decode(workload: Workload, pieces: list[bytes]) -> None:
+    """The same without the two regex matches for white space that ``json.loads`` makes around it."""
+    decode = json.JSONDecoder().raw_decode
+    for payload in workload.payloads:
+        decode(payload.decode())
+
+
+def _floor_of(loads: Callable[[bytes], Any]) -> Run:
+    def run(workload: Workload, pieces: list[bytes]) -> None:
+        for payload in workload.payloads:
+            loads(payload)
+
+    return run
+
+
+# ---- the loop that everybody writes ----------------------------------------------------------------
+
+
+def lines(pieces: list[bytes]) -> Iterator[Any]:
+    """The chunks of a stream, by the twenty lines that are in everyone's project."""
+    buffer = b""
+    for piece in pieces:
+        buffer += piece
+        while b"\n" in buffer:
+            line, buffer = buffer.split(b"\n", 1)
+            line = line.strip()
+            if not line.startswith(b"data:"):
+                continue
+            data = line[5:].strip()
+            if data == b"[DONE]":
+                return
+            yield json.loads(data)
+
+
+def naive(workload: Workload, pieces: list[bytes]) -> str:
+    parts: list[str] = []
+    for chunk in lines(pieces):
+        if chunk["choices"]:
+            text = chunk["choices"][0]["delta"].get("content")
+            if text:
+                parts.append(text)
+    return "".join(parts)
+
+
+# ---- ours ------------------------------------------------------------------------------------------
+
+
+def _text(stream: Any) -> str:
+    """Make the final object, and show that it is there."""
+    stream.completion(ignore=ANY_ERROR)
+    return stream.text()
+
+
+def ours(workload: Workload, pieces: list[bytes], fast_path: bool = True) -> str:
+    """Bytes to events, each looked at and dropped, to the final object."""
+    stream = sseparse.ChatStream(fast_path=fast_path)
+    for piece in pieces:
+        for _event in stream.feed(piece):
+            pass
+    for _event in stream.close():
+        pass
+    return _text(stream)
+
+
+def ours_full(workload: Workload, pieces: list[bytes]) -> str:
+    return ours(workload, pieces, fast_path=False)
+
+
+def ours_kept(workload: Workload, pieces: list[bytes]) -> str:
+    """All events kept to the end: what a list of them costs in memory traffic and garbage collection."""
+    stream = sseparse.ChatStream()
+    events: list[Any] = []
+    for piece in pieces:
+        events += stream.feed(piece)
+    events += stream.close()
+    return _text(stream)
+
+
+def hits(pieces: list[bytes]) -> int | None:
+    """How many frames took the fast road; None if the library no longer counts what this asks for."""
+    stream = sseparse.ChatStream()
+    for piece in pieces:
+        stream.feed(piece)
+    stream.close()
+    try:
+        return stream._frames - stream._full
+    except AttributeError:
+        return None
+
+
+# ---- peers -----------------------------------------------------------------------------------------
+
+
+def _openai_decoder() -> Run:
+    decoder = import_module("openai._streaming").SSEDecoder
+
+    def run(workload: Workload, pieces: list[bytes]) -> None:
+        for event in decoder().iter_bytes(iter(pieces)):
+            if event.data.startswith("[DONE]"):
+                break
+            event.json()
+
+    return run
+
+
+def _openai_state() -> Run:
+    """What ``client.chat.completions.stream()`` does between the socket and ``get_final_completion()``."""
+    decoder = import_module("openai._streaming").SSEDecoder
+    construct = import_module("openai._models").construct_type
+    state_type = import_module("openai.lib.streaming.chat").ChatCompletionStreamState
+    chunk_type = import_module("openai.types.chat").ChatCompletionChunk
+
+    def run(workload: Workload, pieces: list[bytes]) -> str:
+        state = state_type()
+        for event in decoder().iter_bytes(iter(pieces)):
+            if event.data.startswith("[DONE]"):
+                break
+            for _event in state.handle_chunk(construct(type_=chunk_type, value=event.json())):
+                pass
+        return state.get_final_completion().choices[0].message.content or ""
+
+    return run
+
+
+def _litellm() -> Run:
+    """What litellm does to have the whole answer for its logs, from decoded chunks on."""
+    # Or importing it asks the network for prices.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    litellm = import_module("litellm")
+    litellm.suppress_debug_info = True  # it prints to standard output when it does not know the model
+    chunk_type = import_module("litellm.types.utils").ModelResponseStream
+
+    def run(workload: Workload, pieces: list[bytes]) -> str:
+        chunks = [chunk_type(**chunk) for chunk in lines(pieces)]
+        return litellm.stream_chunk_builder(chunks).choices[0].message.content or ""
+
+    return run
+
+
+def _httpx_sse() -> Run:
+    httpx, httpx_sse = import_module("httpx"), import_module("httpx_sse")
+    headers = {"content-type": "text/event-stream"}
+
+    def run(workload: Workload, pieces: list[bytes]) -> None:
+        source = httpx_sse.EventSource(httpx.Response(200, headers=headers, content=iter(pieces)))
+        for event in source.iter_sse():
+            if event.data == "[DONE]":
+                break
+            event.json()
+
+    return run
+
+
+def _sseclient() -> Run:
+    client = import_module("sseclient").SSEClient
+
+    def run(workload: Workload, pieces: list[bytes]) -> None:
+        for event in client(iter(pieces)).events():
+            if event.data == "[DONE]":
+                break
+            json.loads(event.data)
+
+    return run
+
+
+def _langchain() -> Run:
+    """``ChatOpenAI``'s own conversion of each chunk, merged at the end as its ``invoke()`` merges them."""
+    model = import_module("langchain_openai").ChatOpenAI(api_key="none", model="none")
+    message_type = import_module("langchain_core.messages").AIMessageChunk
+    convert = model._convert_chunk_to_generation_chunk
+
+    def run(workload: Workload, pieces: list[bytes]) -> str:
+        first, *rest = (convert(chunk, message_type, {}) for chunk in lines(pieces))
+        return (first + rest).message.content
+
+    return run
+
+
+# name: (distribution on PyPI, what makes the contestant)
+_FLOORS: dict[str, tuple[str, Callable[[], Run]]] = {
+    "orjson": ("orjson", lambda: _floor_of(import_module("orjson").loads)),
+    "msgspec": ("msgspec", lambda: _floor_of(import_module("msgspec").json.decode)),
+}
+_PEERS: dict[str, tuple[str, Callable[[], Run]]] = {
+    "httpx-sse": ("httpx-sse", _httpx_sse),
+    "sseclient": ("sseclient-py", _sseclient),
+    "openai sse": ("openai", _openai_decoder),
+    "openai": ("openai", _openai_state),
+    "langchain": ("langchain-openai", _langchain),
+    "litellm": ("litellm", _litellm),
+}
+
+
+class Field:
+    """Who takes part: ``runs`` by name, the floor first; and the names of ``own``, ``peers``, ``absent``."""
+
+    def __init__(self, peers: bool = True) -> None:
+        self.runs: dict[str, Run] = {"floor": floor, "ours": ours, "full": ours_full, "kept": ours_kept}
+        self.versions: dict[str, str] = {"python": sys.version.split()[0], "sseparse": sseparse.__version__}
+        self.absent: list[str] = []
+        self.runs.update(naive=naive, raw_decode=raw_decode)
+        self._invite(_FLOORS)
+        self.own = [*self.runs]
+        if peers:
+            self._invite(_PEERS)
+        self.peers = [name for name in self.runs if name not in self.own]
+
+    def _invite(self, candidates: dict[str, tuple[str, Callable[[], Run]]]) -> None:
+        for name, (distribution, make) in candidates.items():
+            try:
+                self.runs[name] = make()
+            except ImportError:
+                self.absent.append(name)
+            else:
+                self.versions[distribution] = metadata.version(distribution)

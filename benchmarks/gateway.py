@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""What watching costs a gateway: many streams at once through a small proxy on one core, with and without.
+
+The proxy is a process of its own (``python -m benchmarks.gateway PORT [watch]``), pinned to one core where
+the system allows it; it measures its own CPU time. The server it asks and the clients that ask it share
+this process. Streams are paced, all at once, so that the proxy gets its bytes as from a real model: a frame
+or two at a time. It passes bytes on as they come; when watching, it feeds the same bytes to a ``ChatStream``
+of that connection, looks at each event, and asks for usage and tool calls at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from time import process_time
+
+from . import workloads
+from .measure import Fact
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+ASK = b"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+SECONDS = 90  # no run lasts longer than that, whatever happens
+
+
+# ---- the proxy, in its own process ------------------------------------------------------------------
+
+
+async def _proxy(upstream: int, watch: bool) -> None:
+    """Serve until standard input ends; print the port at first and the account at last, as JSON lines."""
+    if watch:
+        import sseparse
+    account = {"reads": 0, "events": 0, "tokens": 0, "whole": 0}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ask = await reader.readuntil(b"\r\n\r\n")
+        source, sink = await asyncio.open_connection("127.0.0.1", upstream)
+        sink.write(ask)
+        writer.write(await source.readuntil(b"\r\n\r\n"))
+        stream = sseparse.ChatStream() if watch else None
+        while data := await source.read(65536):
+            writer.write(data)
+            await writer.drain()
+            account["reads"] += 1
+            if stream is not None:
+                for event in stream.feed(data):
+                    account["events"] += 1
+                    if event.type == "usage":
+                        account["tokens"] += event.usage["completion_tokens"]
+        if stream is not None:
+            stream.close()
+            account["whole"] += stream.done and not stream.errors
+        sink.close()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024)
+    before = process_time()
+    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(None, sys.stdin.read)
+    print(json.dumps({**account, "cpu": process_time() - before}), flush=True)
+
+
+# ---- server and clients, in ours --------------------------------------------------------------------
+
+
+async def _load(port: int, streams: int, frames: list[bytes], tick: float, upstream: _Upstream) -> int:
+    """Run so many clients at once through the proxy; returns how many got every byte."""
+
+    async def client() -> bool:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ASK)
+        body = await reader.read(-1)
+        writer.close()
+        return body == HEAD + b"".join(frames)
+
+    clients = [asyncio.ensure_future(client()) for _ in range(streams)]
+    await upstream.play(streams, frames, tick)
+    return sum(await asyncio.gather(*clients))
+
+
+class _Upstream:
+    """The model's server: collects its callers, then gives each a frame per tick, spread over the tick."""
+
+    def __init__(self) -> None:
+        self.callers: list[asyncio.StreamWriter] = []
+        self.port = 0
+
+    async def open(self) -> asyncio.AbstractServer:
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=1024)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HEAD)
+        self.callers.append(writer)
+
+    async def play(self, streams: int, frames: list[bytes], tick: float) -> None:
+        while len(self.callers) < streams:
+            await asyncio.sleep(0.01)
+        callers, self.callers = self.callers, []
+        for frame in frames:
+            for group in range(10):
+                for caller in callers[group::10]:
+                    caller.write(frame)
+                await asyncio.sleep(tick / 10)
+        for caller in callers:
+            caller.close()
+
+
+async def _run(watch: bool, streams: int, frames: list[bytes], tick: float) -> dict[str, Any]:
+    """One run through a fresh proxy: its account, and how many clients were served right."""
+    upstream = _Upstream()
+    server = await upstream.open()
+    command = [sys.executable, "-m", "benchmarks.gateway", str(upstream.port), *(["watch"] if watch else [])]
+    proxy = await asyncio.create_subprocess_exec(
+        *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
+    )
+    assert proxy.stdin and proxy.stdout
+    try:
+        port = json.loads(await proxy.stdout.readline())["port"]
+        served = await _load(port, streams, frames, tick, upstream)
+        proxy.stdin.close()
+        account: dict[str, Any] = json.loads(await proxy.stdout.readline())
+        return {**account, "served": served}
+    finally:
+        server.close()
+        with contextlib.suppress(ProcessLookupError):
+            proxy.kill()
+        await proxy.wait()
+
+
+def watching(quick: bool, progress: Callable[[str], None]) -> Iterator[Fact]:
+    """CPU that the observer adds to the proxy, in per cent of what the proxy alone takes."""
+    streams = min(_descriptors() // 2 - 32, 20 if quick else 500)
+    frames = workloads.obfuscated(20 if quick else 100).frames
+    tick = 0.01 if quick else 0.05
+    taken: dict[bool, list[float]] = {False: [], True: []}
+    reads = 0
+    for number in range(1 if quick else 3):
+        for watch in (False, True):
+            progress(f"gateway: {streams} streams, {'watched' if watch else 'plain'}, round {number + 1}")
+            account = asyncio.run(asyncio.wait_for(_run(watch, streams, frames, tick), SECONDS))
+            if account["served"] != streams or (watch and account["whole"] != streams):
+                raise RuntimeError(f"of {streams} streams not all came through: {account}")
+            taken[watch].append(account["cpu"])
+            reads += account["reads"]
+    plain, watched = median(taken[False]), median(taken[True])
+    sent = streams * len(frames)
+    note = (
+        f"{streams} streams at once, {1 / tick:.0f} frames/s each; the proxy alone {plain / sent * 1e6:.1f} "
+        f"µs/frame, {sent * len(taken[True]) * 2 / reads:.2f} frames a read"
+    )
+    yield Fact("CPU added by watching, in a proxy", (watched - plain) / plain * 100, "%", note)
+    yield Fact("the same, per frame", (watched - plain) / sent * 1e6, "µs")
+
+
+def _descriptors() -> int:
+    """How many sockets we may open; asks for what the system allows."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return 4096
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4096 if hard == resource.RLIM_INFINITY else min(4096, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return soft
+
+
+if __name__ == "__main__":
+    _descriptors()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    with contextlib.suppress(asyncio.TimeoutError):
+        asyncio.run(asyncio.wait_for(_proxy(int(sys.argv[1]), "watch" in sys.argv[2:]), SECONDS))

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: MIT
+"""What is not a ratio of two readers: does cost stay flat, what does it weigh, how long until the first byte.
+
+Each function yields facts, one per line of the table, in the order in which they are found out. Times are
+medians of CPU time; memory is what ``tracemalloc`` counts, that is, all that Python allocates, without what
+the interpreter takes for itself. PyPy has no ``tracemalloc``; there these lines are missing.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
+from itertools import chain, repeat
+from pathlib import Path
+from statistics import median
+
+import sseparse
+
+from . import workloads
+from .contestants import ANY_ERROR, floor, hits, ours
+from .measure import Fact, Timing, interleaved, once
+from .workloads import Workload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+try:
+    import tracemalloc
+except ImportError:  # PyPy
+    tracemalloc = None  # type: ignore[assignment]
+
+KIB, MIB = 1 << 10, 1 << 20
+
+
+def _pair(call: Callable[[], Any], reference: Callable[[], Any], rounds: int) -> tuple[Timing, Timing]:
+    """Time a call and what it is compared with, in turn."""
+    calls = {"reference": reference, "call": call}
+    first = {name: once(run) for name, run in calls.items()}
+    timings = interleaved(calls, rounds, first, budget=5.0)
+    return timings["call"], timings["reference"]
+
+
+def _bytes(size: float) -> str:
+    if size < 10 * KIB:
+        return f"{size:.0f} B"
+    return f"{size / KIB:.0f} KiB" if size < 10 * MIB else f"{size / MIB:.0f} MiB"
+
+
+# ---- does the cost stay flat ------------------------------------------------------------------------
+
+
+def long_streams(quick: bool, rounds: int) -> Iterator[Fact]:
+    """The same thousand frames over and over: what grows with what came before shows here."""
+    block = workloads.plain(1000)
+    head, middle, tail = block.frames[:1], block.frames[1:1001], block.frames[1001:]
+    payloads = block.payloads[1:1001]
+    for count in (1000, 10_000) if quick else (1000, 10_000, 100_000, 1_000_000):
+        times = count // 1000
+
+        def read(times: int = times) -> None:
+            _read(chain(head, chain.from_iterable(repeat(middle, times)), tail))
+
+        def parse(times: int = times) -> None:
+            for payload in chain.from_iterable(repeat(payloads, times)):
+                json.loads(payload.decode())
+
+        mine, _ = _pair(read, parse, rounds)
+        note = f"{mine.ratio:.2f}× the floor" if mine.ratio else ""
+        yield Fact(f"stream of {count} frames, per frame", mine.median / count * 1e6, "µs", note)
+
+
+def _read(pieces: Iterable[bytes]) -> None:
+    stream = sseparse.ChatStream()
+    for piece in pieces:
+        for _event in stream.feed(piece):
+            pass
+    for _event in stream.close():
+        pass
+    stream.completion(ignore=ANY_ERROR)
+
+
+def large_events(quick: bool, rounds: int) -> Iterator[Fact]:
+    """Frames of one size after another, at least 1 MiB in all, in large feeds and in 64-byte ones."""
+    for kib in (1, 64) if quick else (1, 16, 256, 1024, 4096, 16384):
+        workload = workloads.giant(kib, frames=max(1, (64 if quick else 1024) // kib))
+        size = len(workload.wire)
+        for feed in ("64k", "64b"):
+            pieces = workload.cut(feed)
+            mine, _ = _pair(partial(_read, pieces), partial(floor, workload, []), rounds)
+            note = f"{mine.ratio:.2f}× the floor" if mine.ratio else ""
+            name = f"events of {_bytes(kib * KIB)}, {feed} feeds, per byte"
+            yield Fact(name, mine.median / size * 1e9, "ns", note)
+
+
+# ---- what does it weigh -----------------------------------------------------------------------------
+
+
+def memory(quick: bool) -> Iterator[Fact]:
+    if tracemalloc is None:
+        return
+    streams = [
+        workloads.one_character(1000 if quick else 100_000),
+        workloads.plain(1000 if quick else 100_000),
+        workloads.giant(64 if quick else 8192),
+    ]
+    for workload in streams:
+        text = sum(len(part.encode()) for part in (workload.content or {}).values())
+        pieces = workload.cut("64k")
+        peak = _peak(partial(_read, pieces))
+        note = f"peak {_bytes(peak)} for {_bytes(text)} of text"
+        yield Fact(f"peak memory over the text, {workload.name}", peak / text, "×", note)
+
+
+def _peak(call: Callable[[], Any]) -> int:
+    gc.collect()
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def open_streams(quick: bool, rounds: int) -> Iterator[Fact]:
+    """Many streams at once, as a gateway has them, all amid the same answer, and fed in turn."""
+    count = 200 if quick else 10_000
+    frames = workloads.obfuscated(50).frames[:41]
+    if tracemalloc is not None:
+        for name, fed in (("new", 0), (f"after {len(frames)} frames", len(frames))):
+            gc.collect()
+            tracemalloc.start()
+            streams = _open(1000, frames[:fed])
+            size = tracemalloc.get_traced_memory()[0] / len(streams)
+            tracemalloc.stop()
+            yield Fact(f"one open stream, {name}", size / KIB, "KiB", "1 000 of them, over their number")
+        del streams
+        gc.collect()
+        tracemalloc.start()
+        streams = _open(count, frames)
+        size = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        yield Fact(f"{count} open streams", size / MIB, "MiB", f"{size / count / KIB:.2f} KiB each")
+        del streams
+
+    def in_turn() -> None:
+        _open(count, frames)
+
+    def one_by_one() -> None:
+        for _ in range(count):
+            _open(1, frames)
+
+    # The collector has to look at all that is open, again and again; so it is part of the price.
+    mine, _ = _pair(in_turn, one_by_one, 1 if quick else min(3, rounds))
+    note = f"{mine.ratio:.2f}× the same streams one after the other" if mine.ratio else ""
+    yield Fact(f"{count} streams fed in turn, per frame", mine.median / count / len(frames) * 1e6, "µs", note)
+
+
+def _open(count: int, frames: list[bytes]) -> list[Any]:
+    streams = [sseparse.ChatStream() for _ in range(count)]
+    for frame in frames:
+        for stream in streams:
+            stream.feed(frame)
+    return streams
+
+
+def import_time(quick: bool) -> Iterator[Fact]:
+    """In new processes, beyond ``import json``, compiled files in place."""
+    code = (
+        "import sys, json; sys.path.insert(0, sys.argv[1])\n"
+        "from time import process_time_ns as now; start = now(); import sseparse; print(now() - start)"
+    )
+    command = [sys.executable, "-I", "-S", "-c", code, str(Path(sseparse.__file__).parent.parent)]
+    taken = []
+    for _ in range(4 if quick else 21):
+        taken.append(int(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout) / 1e6)
+    del taken[0]  # compiles
+    yield Fact("import sseparse, beyond json", median(taken), "ms", f"best {min(taken):.2f} ms")
+
+
+# ---- streams as they are ----------------------------------------------------------------------------
+
+
+class Cold:
+    """Each recording read from scratch: constructed, learned, put together."""
+
+    def __init__(self, streams: list[Workload], rounds: int, progress: Callable[[str], None]) -> None:
+        self.rows: list[dict[str, Any]] = []
+        totals = [0.0, 0.0]
+        for workload in streams:
+            if not workload.payloads:  # an empty body, an error as plain JSON: no floor to compare with
+                continue
+            progress(f"cold: {workload.name}")
+            read, parse = partial(ours, workload, workload.frames), partial(floor, workload, [])
+            mine, its = _pair(read, parse, rounds)
+            totals[0] += mine.median
+            totals[1] += its.median
+            found = hits(workload.frames)
+            self.rows.append(
+                {
+                    "recording": workload.name,
+                    "frames": len(workload.payloads),
+                    "floor_us": its.median / len(workload.payloads) * 1e6,
+                    "ratio": mine.ratio,
+                    "hit_rate": None if found is None else found / len(workload.payloads),
+                }
+            )
+        self.total = totals[0] / totals[1] if totals[1] else None
+        ratios = [row["ratio"] for row in self.rows if row["ratio"]]
+        self.median = median(ratios) if ratios else None
+
+    def facts(self) -> Iterator[Fact]:
+        count = len(self.rows)
+        frames = sum(row["frames"] for row in self.rows)
+        yield Fact("recordings cold, in all", self.total, "× floor", f"{count} streams, {frames} frames")
+        yield Fact("recordings cold, median stream", self.median, "× floor")
+        rates = [(row["hit_rate"], row["frames"]) for row in self.rows if row["hit_rate"] is not None]
+        if rates:
+            hit = sum(rate * frames for rate, frames in rates) / frames
+            yield Fact("recordings, frames on the fast road", hit * 100, "%")
+
+
+# ---- JSON inside the arguments ----------------------------------------------------------------------
+
+
+def partial_json(quick: bool, rounds: int) -> Iterator[Fact]:
+    count = 1000 if quick else 20_000
+    fragments = list(_cut(workloads.arguments(count * 4), 4))
+    script = workloads.tool_stream("arguments in 4-character deltas", fragments)
+    mine, its = _pair(partial(_scan, fragments), partial(_read, script.frames), rounds)
+    each = 1e9 / len(fragments)
+    note = f"{mine.median * each:.0f} ns a delta, the stream itself {its.median * each:.0f} ns"
+    yield Fact("PartialJSON on 4-character deltas", mine.ratio, "× stream", note)
+
+    text = json.dumps({"content": "word " * ((40 if quick else 4000) * KIB // 5)})
+    pieces = list(_cut(text, 65536))
+    mine, _ = _pair(partial(_scan, pieces), partial(json.loads, text), rounds)
+    name = f"PartialJSON, one string of {_bytes(len(text))} in 64 KiB pieces"
+    yield Fact(name, mine.ratio, "× json.loads")
+
+    for size in (10_000, 100_000) if quick else (100_000, 10_000_000):
+        deltas = list(_cut(workloads.arguments(size), 4))
+        taken = median(once(partial(_scan, deltas)) for _ in range(1 if quick else min(3, rounds)))
+        yield Fact(f"PartialJSON, {_bytes(size)} of arguments, per delta", taken / len(deltas) * 1e9, "ns")
+
+    text = workloads.arguments(2000 if quick else 16384)
+    deltas = list(_cut(text, 4))
+    for name, parser in _parsers():
+        mine, its = _pair(partial(_again, parser, deltas), partial(_scan, deltas), 1)
+        each = 1e6 / len(deltas)
+        note = f"{mine.median * each:.1f} µs a delta, ours {its.median * each:.2f} µs"
+        yield Fact(f"re-parsing {_bytes(len(text))} at each delta, {name}", mine.ratio, "× ours", note)
+
+
+def _cut(text: str, size: int) -> Iterator[str]:
+    return (text[at : at + size] for at in range(0, len(text), size))
+
+
+def _scan(deltas: list[str]) -> Any:
+    reader = sseparse.PartialJSON()
+    for delta in deltas:
+        for _event in reader.feed(delta):
+            pass
+    reader.close()
+    return reader.value
+
+
+def _parsers() -> Iterator[tuple[str, Callable[[str], Any]]]:
+    """Parsers of unfinished JSON, as far as they are installed."""
+    with suppress(ImportError):
+        from_json = import_module("jiter").from_json
+        yield "jiter", lambda text: from_json(text.encode(), partial_mode="trailing-strings")
+    with suppress(ImportError):
+        yield "langchain-core", import_module("langchain_core.utils.json").parse_partial_json
+
+
+def _again(parse: Callable[[str], Any], deltas: list[str]) -> None:
+    """What people do without it: keep the text so far, and parse all of it at each delta."""
+    text = ""
+    for delta in deltas:
+        text += delta
+        parse(text)
