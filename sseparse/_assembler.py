@@ -88,11 +88,16 @@ JOINED_TYPES = frozenset(("thinking", "text"))
 # A later "stop" does not replace these. (ChatMock and other converters: RayBytes/ChatMock#114)
 LASTING_FINISH_REASONS = frozenset(("tool_calls", "function_call", "length", "content_filter", "error"))
 
-# A custom tool's input has no grammar; the end of its choice tells whether it was cut. (no report seen)
+# Neither a custom tool's input nor a call without arguments has a grammar that tells whether it was
+# cut; these ends of the choice do. (no report seen)
 CUTTING_FINISH_REASONS = frozenset(("length", "content_filter", "error"))
 
 # Padding against traffic analysis. (OpenAI; Mistral's "p")
 NOISE_FIELDS = frozenset(("obfuscation", "p"))
+
+# An empty string never overwrites these, wherever they stand. (Azure: meilisearch/meilisearch#6477; TGI's
+# usage chunk: microsoft/foundry-local#144; Ollama: ollama/ollama#4357)
+IDENTITY_FIELDS = frozenset(("id", "name", "type", "model", "finish_reason"))
 
 # Known fields of a chunk; all others are kept and fire Extra. The value of "object" is not trusted:
 # Azure sends "", Perplexity "chat.completion.done".
@@ -101,6 +106,9 @@ CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "choices", "usage"
 # Known fields of a fragment of tool_calls. ("extra_content" and the like are kept: Gemini's thought
 # signatures must be sent back, earendil-works/pi#3234)
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom"))
+
+
+_BLANK = " \t\n\r"  # JSON's white space
 
 
 class _LimitReached(Exception):
@@ -359,7 +367,7 @@ def _by_recency(choice: _Choice, id: str | None, index: int | None, name: str | 
 
 def _begins_anew(call: _Call, id: str | None, name: str | None) -> bool:
     """(d) A second whole call without any identity. (local servers: huggingface/smolagents#1958)"""
-    if name is None or call.id is not None or (name == call.name and id is not None):
+    if name is None or call.id is not None or (id is not None and call.name in (None, name)):
         return False
     return call.is_whole()
 
@@ -396,6 +404,7 @@ class ChatAssembler:
         "_max_errors",
         "_max_tool_calls",
         "_model",
+        "_source",
         "_usage",
         "_usage_values",
         "_whole",
@@ -429,6 +438,7 @@ class ChatAssembler:
         self._legacy = False  # an entry had a text and neither of them
         self._whole = False  # an entry had a whole message
         self._header: dict[str, Any] | None = None
+        self._source: str | None = None  # the text of the chunk at hand
         self._halves = False  # the chunk at hand has halves of surrogate pairs
         self.events: list[Event] = []
         self.frame: int | None = 0
@@ -463,7 +473,7 @@ class ChatAssembler:
             except _Unreadable as reason:
                 self.report("malformed", f"{reason}; the chunk was not read")
             else:
-                self.read(plain, _has_halves(plain))
+                self.read(plain, None, _has_halves(plain))
             self.frame = (self.frame or 0) + 1
         return self.take()
 
@@ -489,13 +499,16 @@ class ChatAssembler:
         self.events = []
         return events
 
-    def read(self, chunk: dict[str, Any], halves: bool, error: Any = None) -> None:
-        """Read a chunk that is ours to change. ``error``: what the framing said is an error, if any."""
+    def read(self, chunk: dict[str, Any], source: str | None, halves: bool, error: Any = None) -> None:
+        """Read a chunk that is ours to change. ``source``: the text it was; ``error``: what the framing
+        said is an error, if it did."""
         self._halves = halves
+        self._source = source
         try:
             self._chunk(chunk, error)
         except _LimitReached:
             pass
+        self._source = None
 
     def report(self, kind: str, message: str, data: Any = None, code: Any = None) -> None:
         """Emit an Error that whoever sees the framing found."""
@@ -555,9 +568,9 @@ class ChatAssembler:
         self.errors.append(error)
         self.events.append(error)
 
-    def _malformed(self, what: str, value: Any, choice: int | None = None) -> None:
+    def _malformed(self, what: str, choice: int | None = None) -> None:
         """Report an entry that cannot be read; ``what`` is a whole clause."""
-        self._error("malformed", what, choice, data=_excerpt(value))
+        self._error("malformed", what, choice, data=None if self._source is None else self._source[:200])
 
     def _server_error(self, error: Any, around: dict[str, Any], choice: int | None = None) -> None:
         """Report an error of the server, with message and code found where they are.
@@ -603,20 +616,20 @@ class ChatAssembler:
         else:
             if choices.__class__ is not list:
                 if choices:
-                    self._malformed("choices is not a list; it was ignored", choices)
+                    self._malformed("choices is not a list; it was ignored")
                 choices = ()
             if chunk != self._header or (choices and not self.started):
-                usage = self._header_fields(chunk, any(entry is not None for entry in choices))
+                usage = self._header_fields(chunk, any(entry or entry == {} for entry in choices))
             position = 0
             for entry in choices:
                 if entry.__class__ is dict:
                     of_choice = self._entry(entry, position)
-                    if usage is None:
-                        usage = of_choice
-                elif entry is not None:
-                    self._malformed("entry of choices is not an object; it was ignored", entry)
+                    if usage is None and of_choice is not None:
+                        self._overlay_usage(of_choice)
+                elif entry is not None and entry != []:
+                    self._malformed("entry of choices is not an object; it was ignored")
                 position += 1
-        if usage:
+        if usage is not None:
             self._overlay_usage(usage)
 
     def _header_fields(self, chunk: dict[str, Any], starts: bool) -> Any:
@@ -661,10 +674,11 @@ class ChatAssembler:
         if extras is not None:
             self._keep_extras(self._extras, extras, None, None)
         self._header = chunk if repeats and not self._halves else None
-        if usage is not None and usage.__class__ is not dict:
-            self._malformed("usage is not an object; it was ignored", usage)
-            return None
-        return usage
+        if usage.__class__ is dict:
+            return usage
+        if usage:
+            self._malformed("usage is not an object; it was ignored")
+        return None
 
     def _overlay_usage(self, usage: dict[str, Any]) -> None:
         """Overlay usage field by field. (cumulative on each chunk: vLLM, SGLang, Perplexity; null again
@@ -672,7 +686,7 @@ class ChatAssembler:
         if self._usage is None:
             self._usage = {}
         if self._usage_values > MAX_USAGE_VALUES:
-            self._malformed(f"usage has more than {MAX_USAGE_VALUES} values; it was ignored", usage)
+            self._malformed(f"usage has more than {MAX_USAGE_VALUES} values; it was ignored")
             return
         if _overlay(self._usage, usage):
             self._changed()
@@ -707,7 +721,7 @@ class ChatAssembler:
             self._chat = True
             self._delta(choice, delta)
         elif delta:  # null and PHP's [] are no delta
-            self._malformed("delta is not an object; it was ignored", delta, choice.index)
+            self._malformed("delta is not an object; it was ignored", choice.index)
         if finish_reason.__class__ is str and finish_reason:
             self._finish_reason(choice, finish_reason)
         return None if rest is None else self._rest_of_entry(choice, rest, delta)
@@ -717,7 +731,7 @@ class ChatAssembler:
         number = _as_index(index)
         if number is None or number >= self._max_choices:
             reason = "is no index" if number is None else f"is not below max_choices ({self._max_choices})"
-            self._malformed(f"index of a choice {reason}; the entry was ignored", entry)
+            self._malformed(f"index of a choice {reason}; the entry was ignored")
             return None
         choice = self.choices.get(number)
         if choice is None:
@@ -744,10 +758,10 @@ class ChatAssembler:
                 if text.__class__ is str:
                     self._legacy = True
                     self._content(choice, text)
-                else:
-                    self._malformed("text is not a string; it was ignored", text, choice.index)
+                elif text:
+                    self._malformed("text is not a string; it was ignored", choice.index)
             elif message:
-                self._malformed("message is not an object; it was ignored", message, choice.index)
+                self._malformed("message is not an object; it was ignored", choice.index)
         logprobs = rest.pop("logprobs", None)
         error = rest.pop("error", None)
         usage = rest.pop("usage", None)
@@ -782,7 +796,9 @@ class ChatAssembler:
     def _logprobs(self, choice: _Choice, logprobs: Any) -> None:
         """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions)"""
         if logprobs.__class__ is not dict:
-            self._malformed("logprobs is not an object; it was ignored", logprobs, choice.index)
+            if not logprobs:
+                return
+            self._malformed("logprobs is not an object; it was ignored", choice.index)
             return
         self._changed()
         if self._halves:
@@ -862,9 +878,9 @@ class ChatAssembler:
         if content.__class__ is str:
             self._content(choice, content)
         elif content.__class__ is list:
-            self._content_parts(choice, content, fed)
-        elif content is not None:
-            self._malformed("content is neither string nor list; it was ignored", content, choice.index)
+            self._content_parts(choice, content)
+        elif content:
+            self._malformed("content is neither string nor list; it was ignored", choice.index)
         if "refusal" in rest:
             self._refusal(choice, rest.pop("refusal"))
         if "tool_calls" in rest:
@@ -899,29 +915,27 @@ class ChatAssembler:
             if piece:
                 self.events.append(ContentDelta(choice.index, piece))
 
-    def _content_parts(self, choice: _Choice, parts: list[Any], fed: bool) -> None:
+    def _content_parts(self, choice: _Choice, parts: list[Any]) -> None:
         """Read content that is a list of parts: text is text, thinking is reasoning. (Mistral)"""
         self._changed()
         if choice.content is None:
             choice.content = _Text()
         if choice.parts is None:
             choice.parts = [{"type": "text", "text": choice.content.copy()}] if choice.content else []
-        text: list[str] = []
-        thoughts: list[str] = []
         for part in parts:
-            if part is None:
+            if part is None or part == []:
                 continue
             _add_part(choice.parts, part, self._halves)
-            if part.__class__ is dict:
-                if part.get("type") == "text" and part.get("text").__class__ is str:
-                    text.append(part["text"])
-                elif part.get("type") == "thinking":
-                    thoughts += _thoughts_of(part)
-        if thoughts and not fed:
-            self._think(choice, "".join(thoughts))
-        piece = self._utter(choice.content, "".join(text)) if text else ""
-        if piece:
-            self.events.append(ContentDelta(choice.index, piece))
+            if part.__class__ is not dict:
+                continue
+            if part.get("type") == "text" and part.get("text").__class__ is str:
+                piece = self._utter(choice.content, part["text"])
+                if piece:
+                    self.events.append(ContentDelta(choice.index, piece))
+            elif part.get("type") == "thinking":
+                thought = "".join(_thoughts_of(part))
+                if thought:
+                    self._think(choice, thought)
 
     def _reasoning(self, choice: _Choice, name: str, piece: str, fed: bool) -> bool:
         """Append reasoning under its wire name; return whether this delta has fed the events by now."""
@@ -960,7 +974,8 @@ class ChatAssembler:
 
     def _refusal(self, choice: _Choice, piece: Any) -> None:
         if piece.__class__ is not str:
-            self._malformed("refusal is not a string; it was ignored", piece, choice.index)
+            if piece:
+                self._malformed("refusal is not a string; it was ignored", choice.index)
             return
         if choice.refusal is None:
             choice.refusal = _Text()
@@ -973,7 +988,7 @@ class ChatAssembler:
     def _audio(self, choice: _Choice, audio: Any) -> None:
         if audio.__class__ is not dict:
             if audio:
-                self._malformed("audio is not an object; it was ignored", audio, choice.index)
+                self._malformed("audio is not an object; it was ignored", choice.index)
             return
         self._changed()
         kept = choice.audio
@@ -1003,20 +1018,22 @@ class ChatAssembler:
         if fragments.__class__ is dict:
             fragments = [fragments]
         elif fragments.__class__ is not list:
-            self._malformed("tool_calls is not a list; it was ignored", fragments, choice.index)
+            if not fragments:
+                return
+            self._malformed("tool_calls is not a list; it was ignored", choice.index)
             return
         for fragment in fragments:
             if fragment.__class__ is dict:
                 self._fragment(choice, fragment)
-            elif fragment is not None:
-                self._malformed("entry of tool_calls is not an object; it was ignored", fragment, choice.index)
+            elif fragment is not None and fragment != []:
+                self._malformed("entry of tool_calls is not an object; it was ignored", choice.index)
 
     def _fragment(self, choice: _Choice, fragment: dict[str, Any]) -> None:
         """Give one entry of a delta's ``tool_calls`` to its call."""
         wire_index = fragment.get("index")
         index = wire_index if wire_index is None else _as_index(wire_index)
         if index is None and wire_index is not None:
-            self._malformed("index of a tool call is no index; the fragment was ignored", fragment, choice.index)
+            self._malformed("index of a tool call is no index; the fragment was ignored", choice.index)
             return
         id = fragment.get("id")
         id = self._text(id) if id.__class__ is str and id else None
@@ -1024,7 +1041,7 @@ class ChatAssembler:
         body = fragment.get(kind)
         if body.__class__ is not dict:
             if body:
-                self._malformed(f"{kind} is not an object; it was ignored", body, choice.index)
+                self._malformed(f"{kind} is not an object; it was ignored", choice.index)
             body = {} if body is not None else None
         if id is None and index is None and body is None:
             call = choice.last
@@ -1065,7 +1082,7 @@ class ChatAssembler:
     def _new_call(self, choice: _Choice, fragment: dict[str, Any], kind: str) -> _Call | None:
         if len(choice.calls) >= self._max_tool_calls:
             what = f"more than max_tool_calls ({self._max_tool_calls}) calls; the fragment was ignored"
-            self._malformed(what, fragment, choice.index)
+            self._malformed(what, choice.index)
             return None
         if fragment.get("type") == "custom":
             kind = "custom"
@@ -1079,7 +1096,8 @@ class ChatAssembler:
         if call.id is None:
             call.id = id
             self._changed()
-        if choice.ids.get(id) is not call:
+        known = choice.ids.get(id)
+        if known is None or known.index < call.index:
             choice.ids[id] = call
             self._changed()
         if index is not None and choice.at_id.get((id, index)) is not call:
@@ -1100,11 +1118,12 @@ class ChatAssembler:
             elif key not in NOISE_FIELDS:
                 self._changed()
                 _overlay(call.inner, {key: value})
-        if piece.__class__ is dict or piece.__class__ is list:
+        if piece.__class__ is dict:
             # (TGI until huggingface/text-generation-inference#2949, koboldcpp)
             piece = json.dumps(piece, ensure_ascii=False, separators=(",", ":"))
-        elif piece is not None and piece.__class__ is not str:
-            self._malformed(f"{field} is neither string nor object; it was ignored", piece, choice.index)
+        elif piece.__class__ is not str:
+            if piece:
+                self._malformed(f"{field} is neither string nor object; it was ignored", choice.index)
             piece = None
         if not call.started and call.name is not None and not (call.index is None and choice.calls):
             self._start(choice, call)
@@ -1113,7 +1132,9 @@ class ChatAssembler:
                 call.begun = True
                 self._changed()
             piece = self._utter(call.arguments, piece)
-            if piece and call.started:
+            if not call.started:
+                self._changed()  # text without an event
+            elif piece:
                 self.events.append(ToolCallDelta(choice.index, call.index, piece))
 
     def _name(self, call: _Call, name: str) -> None:
@@ -1157,10 +1178,12 @@ class ChatAssembler:
         both (llama-cpp-python)."""
         if body.__class__ is not dict:
             if body:
-                self._malformed("function_call is not an object; it was ignored", body, choice.index)
+                self._malformed("function_call is not an object; it was ignored", choice.index)
             return
         call = choice.function_call
         if call is None:
+            if not any(value or value == {} for value in body.values()):
+                return  # all null or "": no call
             call = choice.function_call = _Call(None, "function_call")
             self._changed()
         self._grow_call(choice, call, body, "arguments")
@@ -1199,12 +1222,12 @@ class ChatAssembler:
             call.arguments.held = ""
             self.events.append(ToolCallDelta(choice.index, call.index, "\ufffd"))
         arguments = call.arguments.join()
-        if call.kind != "custom":
+        if call.kind != "custom" and arguments.strip(_BLANK):
             status = _status(arguments)
         elif choice.finish_reason in CUTTING_FINISH_REASONS or not (choice.finish_reason or done):
-            status = "incomplete"
+            status = "incomplete"  # without a grammar, only the end of the choice tells
         else:
-            status = "complete"
+            status = "complete" if call.kind == "custom" else "empty"
         id = self._call_id(choice, call)
         self.events.append(
             ToolCallDone(choice.index, call.index, id, call.name, arguments, call.kind, status)
@@ -1421,11 +1444,6 @@ def _is_same(one: Any, other: Any) -> bool:
     return one == other and one.__class__ is other.__class__
 
 
-def _excerpt(value: Any) -> str:
-    """Return the first 200 characters of a value's JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))[:200]
-
-
 def _overlay(kept: dict[str, Any], new: dict[str, Any]) -> bool:
     """Lay ``new`` over ``kept``, field by field and deep; return whether that changed anything."""
     changed = False
@@ -1440,7 +1458,7 @@ def _overlay(kept: dict[str, Any], new: dict[str, Any]) -> bool:
                 old = kept[key] = {}
                 changed = True
             changed = _overlay(old, value) or changed
-        elif not _is_same(old, value):
+        elif not _is_same(old, value) and not (value == "" and old and key in IDENTITY_FIELDS):
             kept[key] = _render(value, False)
             changed = True
     return changed
@@ -1475,7 +1493,7 @@ def _grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
         elif value:
             kept[key] = _render(value, False)
         return True
-    if _is_same(old, value):
+    if _is_same(old, value) or (value == "" and old and key in IDENTITY_FIELDS):
         return False
     kept[key] = value
     return True
@@ -1589,9 +1607,7 @@ _loads = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
 def _status(arguments: str) -> str:
-    """Return ToolCallDone.status of a function's arguments."""
-    if not arguments:
-        return "empty"
+    """Return ToolCallDone.status of a function's arguments that are not blank."""
     if arguments.count("[") + arguments.count("{") <= MAX_DEPTH:
         try:
             return "complete" if _loads(arguments).__class__ is dict else "invalid"

@@ -291,12 +291,12 @@ class SSEDecoder(EventStreamParser):
         return self._take()
 
     def _dispatch(self, event: str, lines: list[bytes]) -> None:
-        self._events.append(ServerSentEvent(event or "message", data_of(lines), self.last_event_id))
+        id = self.last_event_id if self._id is None else self._id  # the latter only at the end of input
+        self._events.append(ServerSentEvent(event or "message", data_of(lines), id))
 
     def _take(self) -> list[ServerSentEvent]:
         events = self._events
-        if events:
-            self._events = []
+        self._events = []
         return events
 
     def __repr__(self) -> str:

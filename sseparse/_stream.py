@@ -140,7 +140,7 @@ class ChatStream(EventStreamParser):
         self._document: _Document | None = None
         self._parsed: Any = _ABSENT  # of the pending line, where it was parsed to see whether it is whole
         self._at_end = False
-        self._cut = False
+        self._cut: tuple[int, str] | None = None  # the last frame, where it was cut: ordinal, data
         self.truncated = False
         # The fast road; see _template.py. _expected is set only where a frame may begin.
         self._learning = fast_path
@@ -178,7 +178,7 @@ class ChatStream(EventStreamParser):
         if budget is not None:
             self._budget = max(0, budget - len(data))
             if len(data) > budget:
-                over = f"the stream exceeds max_total_bytes; it was read up to there, and nothing more is"
+                over = "the stream exceeds max_total_bytes; it was read up to there, and nothing more is"
                 data = data[:budget]
             else:
                 budget = None
@@ -261,12 +261,14 @@ class ChatStream(EventStreamParser):
         if self._foreign and not framed and "not_sse" not in kinds:
             self._not_sse("the body is no event stream (a web page or plain text?): look at status and headers")
             return
-        if "not_sse" in kinds:
+        if "not_sse" in kinds and self._cut is None:
             return
         if not framed and ("server" in kinds or assembler.has_whole_message):
             return
-        if self._cut:
+        if self._cut is not None:
             self.truncated = True
+            assembler.frame, data = self._cut
+            assembler.report("truncated", "the stream was cut inside its last frame", data=data)
         elif not (self.done or self.finished):
             self.truncated = True
             what = "the stream ended without a finish_reason and without [DONE]"
@@ -317,10 +319,11 @@ class ChatStream(EventStreamParser):
                 return
         if event == "error":
             error = value.get("error") if value.__class__ is dict else None
-            assembler.read(value if value.__class__ is dict else {}, halves, error or value or text)
+            if error or value:
+                assembler.read(value if value.__class__ is dict else {}, text, halves, error or value)
         elif value.__class__ is dict:
             if len(value) > 1 or (value and "type" not in value):
-                assembler.read(value, halves)
+                assembler.read(value, text, halves)
         elif value is not None:
             what = "data is JSON but no object; the frame was ignored"
             assembler.report("malformed", what, data=text[:200])
@@ -333,12 +336,13 @@ class ChatStream(EventStreamParser):
         assembler = self._assembler
         if stripped == "[DONE]":
             assembler.finish(True)
-        elif event == "error" and not (self._at_end and stripped[:1] in ("{", "[")):
-            assembler.read({}, True, stripped or text)
-        elif self._at_end and stripped and stripped[0] != ":":
-            self._cut = True
-            assembler.report("truncated", "the stream was cut inside its last frame", data=text[:200])
-        elif stripped and stripped[0] != ":":
+        elif not stripped or text[0] == ":":
+            pass  # a heartbeat
+        elif event == "error":
+            assembler.read({}, text, True, text)
+        elif self._at_end:
+            self._cut = (self._frames - 1, text[:200])
+        else:
             detail = f" ({reason})" if reason.__class__ is ValueError else ""
             assembler.report("malformed", f"data is no JSON{detail}; the frame was ignored", data=text[:200])
 
@@ -385,8 +389,7 @@ class ChatStream(EventStreamParser):
 
     def _error_field(self, text: str) -> None:
         """Read the field ``error`` that llama.cpp sent instead of data (ggml-org/llama.cpp#16109)."""
-        if text.strip(_BLANK):
-            self._frame("error", text)
+        self._frame("error", text)
 
     def _bare(self, line: bytes) -> None:
         """Read a line without a field name: JSON sent bare, part of a document, or nothing."""
@@ -444,7 +447,7 @@ class ChatStream(EventStreamParser):
             return
         text = document.text()
         value = parse_or_none(text)
-        if value.__class__ is dict and (is_error(value) or value.get("choices").__class__ is list):
+        if value.__class__ is dict and (is_error(value) or is_completion(value)):
             self._frame("", text, value)
         elif document.complete:
             self._foreign = True
@@ -713,6 +716,15 @@ def parse_or_none(text: str) -> Any:
 def is_error(chunk: dict[str, Any]) -> bool:
     """Whether a chunk says that it is an error."""
     return bool(chunk.get("error")) or chunk.get("object") == "error"
+
+
+def is_completion(chunk: dict[str, Any]) -> bool:
+    """Whether a chunk is a whole response, as without streaming."""
+    choices = chunk.get("choices")
+    return choices.__class__ is list and (
+        chunk.get("object") in ("chat.completion", "text_completion")
+        or any(entry.__class__ is dict and entry.get("message").__class__ is dict for entry in choices)  # type: ignore[union-attr]
+    )
 
 
 def parse(body: BytesLike, ignore: Iterable[str] = ()) -> Completion:
