@@ -600,16 +600,16 @@ class ChatAssembler:
         self._error("server", message, choice, code, error)
 
     def _chunk(self, chunk: dict[str, Any], error: Any) -> None:
+        if error is None:
+            error = chunk.get("error") or (chunk if chunk.get("object") == "error" else None)
+        if error:
+            self._server_error(chunk.copy() if error is chunk else error, chunk)
+            if chunk.get("choices").__class__ is not list:
+                return
         choices = chunk.pop("choices", None)
         for name in NOISE_FIELDS:
             if name in chunk:
                 del chunk[name]
-        if error is None:
-            error = chunk.get("error") or (chunk if chunk.get("object") == "error" else None)
-        if error is not None:
-            self._server_error(error, chunk)
-            if choices.__class__ is not list:
-                return
         usage = None
         if self.done:
             usage = self._header_fields(chunk, False)
@@ -659,7 +659,9 @@ class ChatAssembler:
             elif key == "usage":
                 repeats = False
                 usage = value
-            elif key != "error":
+            elif key == "error":
+                repeats = False
+            else:
                 if key == "x_groq" and value.__class__ is dict and chunk.get("usage") is None:
                     usage = value.get("usage")
                 if value.__class__ is not str:

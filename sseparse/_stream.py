@@ -681,7 +681,7 @@ class _Document:
         self.lines = [text]
         self.size = len(text)
         self.scanner = PartialJSON(max_depth=MAX_DEPTH)
-        self.scanner.feed(text + "\n")
+        self.scanner.feed(text)
 
     @property
     def complete(self) -> bool:
@@ -695,7 +695,7 @@ class _Document:
         """Take the next line, if the document is unfinished and this can be part of it."""
         if self.complete or self.size + len(text) > limit:
             return False
-        self.scanner.feed(text + "\n")
+        self.scanner.feed("\n" + text)
         if self.failed:
             return False
         self.lines.append(text)
