@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""The package in other people's trees: this whole suite, run against copies of it under other names.
+
+A project is made up that vendored the folder twice, side by side, and once more inside a zip. This folder
+is copied beside it, the one import line in its ``__init__.py`` is rewritten, and all tests run there,
+isolated, with warnings as errors, and with ``sseparse`` made a name that cannot be imported.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from importlib.util import find_spec
+from pathlib import Path
+
+import tests
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(tests.sseparse.__file__).parent
+
+# Not run against a copy: these are about the files around the package, and this one would never end.
+AROUND = ("test_benchmarks", "test_readme", "test_setup", "test_vendoring")
+
+# Fewer examples: what they look for does not depend on the package's name, and the real run finds it.
+RUNNER = """
+import sys, unittest
+packages, suite, *third_party = sys.argv[1:]
+sys.path[:0] = [packages, suite]
+sys.path += third_party
+sys.modules["sseparse"] = None
+from hypothesis import settings
+settings.register_profile("copy", max_examples=5, deadline=None)
+settings.load_profile("copy")
+unittest.main(module=None, argv=["unittest", "discover", "-t", suite, "-s", suite + "/tests"])
+"""
+
+SIDE_BY_SIDE = """
+import pickle, sys
+sys.path.insert(0, sys.argv[1])
+sys.modules["sseparse"] = None
+from host._vendor import stream_a as a, stream_b as b
+body = b'data: {"id":"x","choices":[{"index":0,"delta":{"content":"Hi"}}]}\\n\\n'
+streams = a.ChatStream(), b.ChatStream()
+(start, delta), others = [stream.feed(body) for stream in streams]
+assert start != others[0] and not isinstance(delta, b.Event) and isinstance(delta, a.Event)
+assert [event.as_dict() for event in (start, delta)] == [event.as_dict() for event in others]
+assert [event.type for event in others] == ["start", "content.delta"]
+for stream, module, other in zip(streams, (a, b), (b, a)):
+    pickled = pickle.dumps(stream)
+    assert module.__name__.encode() in pickled and other.__name__.encode() not in pickled
+    assert type(pickle.loads(pickled)) is module.ChatStream is not other.ChatStream
+    stream.close()
+    try:
+        stream.completion()
+    except module.StreamError as error:
+        assert not isinstance(error, other.StreamError)
+print(a.__file__, b.__file__)
+"""
+
+
+def third_party() -> list[str]:
+    """Where what the tests need is installed, for -I leaves out some of the places."""
+    spec = find_spec("hypothesis")
+    assert spec is not None and spec.origin is not None
+    return [str(Path(spec.origin).parent.parent)]
+
+
+def count(suite: unittest.TestSuite | unittest.TestCase) -> int:
+    """How many tests there are, without those around the package."""
+    if isinstance(suite, unittest.TestCase):
+        return suite.__class__.__module__.rpartition(".")[2] not in AROUND
+    return sum(map(count, suite))
+
+
+class Vendored(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        place = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(place.cleanup)
+        top = Path(place.name)
+        if (ROOT.parent / "shared").is_dir():
+            (top / "shared").symlink_to(ROOT.parent / "shared")
+        vendor = top / "folder" / "host" / "_vendor"
+        for name in ("stream_a", "stream_b"):
+            shutil.copytree(PACKAGE, vendor / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for package in (vendor, vendor.parent):
+            (package / "__init__.py").touch()
+        (top / "zip").mkdir()
+        archive = shutil.make_archive(str(top / "zip" / "program"), "zip", top / "folder", "host")
+        cls.packages = {"folder": str(top / "folder"), "zip": archive}
+        cls.runs = {}
+        for kind, name in (("folder", "stream_b"), ("zip", "stream_a")):  # both at once: most of it is waiting
+            cls.copy_suite(top / kind / "tests", f"from host._vendor import {name} as sseparse")
+            command = [sys.executable, "-I", "-W", "error", "-c", RUNNER, cls.packages[kind], str(top / kind)]
+            output = (top / f"{kind}.txt").open("w+b")
+            cls.addClassCleanup(output.close)
+            run = subprocess.Popen(command + third_party(), cwd=top / kind, stdout=output, stderr=output)
+            cls.addClassCleanup(run.wait)
+            cls.addClassCleanup(run.kill)
+            cls.runs[kind] = (run, output)
+
+    @staticmethod
+    def copy_suite(where: Path, line: str) -> None:
+        ignore = shutil.ignore_patterns("__pycache__", *(f"{name}.py" for name in AROUND))
+        shutil.copytree(ROOT / "tests", where, ignore=ignore)
+        init = where / "__init__.py"
+        source, replaced = re.subn("^import sseparse$", line, init.read_text("utf-8"), flags=re.MULTILINE)
+        if replaced != 1:
+            raise AssertionError("tests/__init__.py must import the package in one line")
+        init.write_text(source, "utf-8")
+
+    def check(self, kind: str) -> None:
+        run, output = self.runs[kind]
+        run.wait(timeout=600)
+        output.seek(0)
+        report = output.read().decode("utf-8", "replace")
+        self.assertEqual(run.returncode, 0, report)
+        here = count(unittest.defaultTestLoader.discover(str(ROOT / "tests"), top_level_dir=str(ROOT)))
+        self.assertIn(f"\nRan {here} tests in ", report)
+
+    def test_the_suite_against_one_of_two_copies(self) -> None:
+        self.check("folder")
+
+    def test_the_suite_against_a_copy_in_a_zip(self) -> None:
+        self.check("zip")
+
+    def test_two_copies_share_nothing(self) -> None:
+        for kind, where in self.packages.items():
+            command = [sys.executable, "-I", "-W", "error", "-c", SIDE_BY_SIDE, where]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            with self.subTest(kind):
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertEqual(done.stdout.count(where), 2)
