@@ -205,7 +205,7 @@ class PartialJSON:
         events: list[JSONTextDelta | JSONValue] = []
         if self.error is None:
             seen = self._seen
-            if self._pieces and not self._stack and self._held[-1:].isdigit():  # a number that is one
+            if self._state == _VALUE and not self._stack and self._held[-1:].isdigit():  # a number, and whole
                 events = self._read(" ")
             if self.end is None and self.error is None:
                 self._settle()
@@ -324,14 +324,16 @@ class PartialJSON:
                     else:
                         match = _number(text, pos)
                         word = match[0]
-                        if pos + len(word) == length or self._pieces:
-                            self._keep(text[len(held) if self._pieces else pos : match.end()])
+                        if self._pieces:  # it began in an earlier chunk, and what is held only stands for it
+                            self._keep(word[len(held) :])
+                        elif match.end() == length:
+                            self._keep(word)
                         pos = match.end()
                         if pos == length:
                             self._held = "".join([part[:3] for part in match.groups("")])
                             break
                         if not word[-1:].isdigit():
-                            problem = word and "expected a digit"
+                            problem = word and "expected a digit"  # if there is no sign of a number: a value
                             break
                         if self._pieces:
                             word = self._taken()
@@ -370,7 +372,7 @@ class PartialJSON:
                     state = _VALUE
                     pos += 1
                     continue
-                elif char == '"' and (state == _NAME or state == _FIRST_NAME):
+                elif char == '"' and _NAME <= state <= _FIRST_NAME:
                     state = _IN_NAME
                     pos += 1
                     continue
@@ -423,7 +425,8 @@ else:
 
 def _first_bad(text: str, pos: int) -> int:
     """Return where a string whose inside starts at pos ends or has its first bad character."""
-    good = re.compile(r'[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})').match  # only at errors: not at import
+    # Needed once at most, so it is not for the import to compile.
+    good = re.compile(r'[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})').match
     while True:
         match = good(text, pos)
         if match is None:

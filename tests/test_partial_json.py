@@ -16,6 +16,7 @@ import re
 import sys
 import time
 import unittest
+from itertools import takewhile
 from json import decoder
 from unittest import mock
 
@@ -66,7 +67,8 @@ def is_json(text):
 
 
 # All that can be needed to finish the token a text ends in, and then to get to the end of a value.
-TOKEN = ["", "0", '"', '""', '0"', '00"', '000"', '0000"', "rue", "ue", "e", "alse", "lse", "se", "ull", "ll", "l"]
+TOKEN = ["", "0", '"', '""', '0"', '00"', '000"', '0000"']
+TOKEN += ["rue", "ue", "e", "alse", "lse", "se", "ull", "ll", "l"]
 VALUE = ["", "0", ":0", '"":0']
 
 
@@ -182,7 +184,8 @@ GOOD = [
     ("backslashes before u", r'["\\u0041","\\\u0041","\\\\ud83d"]',
      [text(0, "\\u0041"), value(0, "\\u0041"), text(1, "\\A"), value(1, "\\A"), text(2, "\\\\ud83d"),
       value(2, "\\\\ud83d"), value(["\\u0041", "\\A", "\\\\ud83d"])]),
-    ("DEL and C1 are no control characters here", '"\x7f\x80\u2028"', [text("\x7f\x80\u2028"), value("\x7f\x80\u2028")]),
+    ("DEL and C1 are no control characters here",
+     '"\x7f\x80\u2028"', [text("\x7f\x80\u2028"), value("\x7f\x80\u2028")]),
     ("text beyond ASCII", '{"ключ":"Grüße 日本 \U0001f600"}',
      [text("ключ", "Grüße 日本 \U0001f600"), value("ключ", "Grüße 日本 \U0001f600"),
       value({"ключ": "Grüße 日本 \U0001f600"})]),
@@ -202,8 +205,10 @@ GOOD = [
     ("halves in a key", r'{"\ud83d\ude00\ud83d":1}', [value("\U0001f600�", 1), value({"\U0001f600�": 1})]),
     ("what seems to be half of a pair", r'"\\ud83d\ude00"', [text("\\ud83d�"), value("\\ud83d�")]),
     ("duplicate keys: the last wins", '{"a":"x","b":1,"a":"yz"}',
-     [text("a", "x"), value("a", "x"), value("b", 1), text("a", "yz"), value("a", "yz"), value({"a": "yz", "b": 1})]),
-    ("keys that become duplicates", r'{"\ud800":1,"\udfff":2}', [value("�", 1), value("�", 2), value({"�": 2})]),
+     [text("a", "x"), value("a", "x"), value("b", 1), text("a", "yz"), value("a", "yz"),
+      value({"a": "yz", "b": 1})]),
+    ("keys that become duplicates",
+     r'{"\ud800":1,"\udfff":2}', [value("�", 1), value("�", 2), value({"�": 2})]),
 ]
 
 # (name, text, offset of the first character that no JSON text can continue with, what came before).
@@ -264,6 +269,7 @@ BAD = [
     ("the highest control character", '"\x1f"', 1, []),
     ("a string cut", '"abc', 4, [text("abc")]),
     ("cut in an escape", '"abc\\', 5, [text("abc")]),
+    ("cut after half of a pair", '"abc\\ud800', 10, [text("abc")]),
     ("cut in a pair", '"abc\\ud83d', 10, [text("abc")]),
     ("cut after an escaped quote", '["a\\"', 5, [text(0, 'a"')]),
     ("a key cut", '{"abc', 5, []),
@@ -332,7 +338,8 @@ STEPS = [
     ("a second half never waits", ['"\\ude00', ""], [[text("�")], []]),
     ("what is no half does not", ['"\\ud7ff', '"'], [[text("\ud7ff")], [value("\ud7ff")]]),
     ("an escaped backslash before u is none", ['"\\\\ud83d'], [[text("\\ud83d")]]),
-    ("an escaped backslash before an escape is none", ['"\\\\\\ud83d', "\\ude00"], [[text("\\")], [text("\U0001f600")]]),
+    ("an escaped backslash before an escape is none",
+     ['"\\\\\\ud83d', "\\ude00"], [[text("\\")], [text("\U0001f600")]]),
     ("many backslashes", ['"' + "\\" * 40, "\\" * 41], [[text("\\" * 20)], [text("\\" * 20)]]),
     ("a bare half waits", ['"a\ud83d', "\ude00"], [[text("a")], [text("\U0001f600")]]),
     ("the last of them", ['"\ud83d\ud83d', "b"], [[text("�")], [text("�b")]]),
@@ -525,7 +532,7 @@ class Contract(unittest.TestCase):
         for piece in (b"[]", bytearray(b"[]"), None, ["a"], 1):
             reader = PartialJSON()
             reader.feed('"a')
-            with self.assertRaisesRegex(TypeError, f"takes str, not {type(piece).__name__}: feed the arguments"):
+            with self.assertRaisesRegex(TypeError, f"takes str, not {type(piece).__name__}: feed "):
                 reader.feed(piece)
             self.assertEqual(flat(reader.feed('b"')), [text("b"), value("ab")])
 
@@ -592,10 +599,14 @@ class Limits(unittest.TestCase):
         reader = PartialJSON(max_depth=depth)
         # Every event has a path as long as it is deep, so only a few of these are closed.
         self.assertEqual(reader.feed("[" * depth), [])
-        self.assertEqual([len(event.path) for event in reader.feed("1]]]")], [depth, depth - 1, depth - 2, depth - 3])
+        depths = [len(event.path) for event in reader.feed("1]]]")]
+        self.assertEqual(depths, [depth, depth - 1, depth - 2, depth - 3])
 
     def test_integers_the_interpreter_refuses(self):
-        limit = sys.get_int_max_str_digits()
+        limit = getattr(sys, "get_int_max_str_digits", int)()
+        if not limit:  # PyPy, or switched off: then there are none
+            self.assertEqual(run(["9" * 5000])[1].value, 10**5000 - 1)
+            return
         within, over = "9" * limit, "9" * (limit + 1)
         self.assertEqual(run([within])[1].value, int(within))
         self.assertEqual(run(["[" + over + ".0]"])[1].value, [float(over)])
@@ -611,7 +622,8 @@ class Limits(unittest.TestCase):
                 self.assertEqual(reader.error, _json.JSONProblem("an integer of too many digits", offset))
 
     def test_long_numbers(self):
-        for source in ("1." + "3" * 5000, "0." + "0" * 5000 + "1e4990", "1e" + "0" * 5000 + "12", "-" + "8" * 4000):
+        zeros = "0" * 5000
+        for source in ("1." + "3" * 5000, f"0.{zeros}1e4990", f"1e{zeros}12", f"0e-{zeros}", f"-{10**4000}"):
             for pieces in ([source], source, pieces_of(source, range(0, len(source), 7))):
                 self.assertEqual(repr(run(pieces)[1].value), repr(json.loads(source)))
 
@@ -655,9 +667,11 @@ def damaged(draw):
 
 TOKENS = st.sampled_from('{}[]:,"\\/ubtrufalsen0123456789abcdefABCDEF+-.eE \t\n\x00\ud83d\ude00\u00e9')
 anything = st.text(TOKENS, max_size=12) | st.text(characters, max_size=12) | damaged()
-strings = st.lists(
-    st.sampled_from(["\\", "u", "d", "8", "3", "D", "E", "0", "\\ud83d", "\\ude00", "\ud83d", "\ude00", "n", '"'])
-).map(lambda parts: '["' + "".join(parts))
+# In what ways a string can go on. If all that are possible begin alike, so much is decided.
+ENDS = ['"', 'x"', 'n"', 't"', '\ude00"', '\\ude00"', 'ude00"']
+ENDS += [digits[cut:] + '"' for digits in ("0041", "0042", "de00", "de01", "d800") for cut in range(4)]
+parts = ["\\", "u", "d", "8", "3", "D", "E", "0", "\\ud83d", "\\ude00", "\ud83d", "\ude00", "n", "\u00e9"]
+insides = st.lists(st.sampled_from(parts)).map("".join)
 cuts = st.lists(st.integers(0, 1000), max_size=8)
 
 
@@ -691,12 +705,12 @@ def begins(part, whole):
     if isinstance(part, str) and isinstance(whole, str):
         return whole.startswith(part)
     if isinstance(part, list) and isinstance(whole, list):
-        *done, last = part or [None]
-        return not part or (done == whole[: len(done)] and len(part) <= len(whole) and begins(last, whole[len(done)]))
+        if len(part) > len(whole) or not part:
+            return not part
+        *done, last = part
+        return done == whole[: len(done)] and begins(last, whole[len(done)])
     if isinstance(part, dict) and isinstance(whole, dict):
-        return list(part) == list(whole)[: len(part)] and begins(
-            list(part.values()), [whole[key] for key in part]
-        )
+        return list(part) == list(whole)[: len(part)] and begins(list(part.values()), list(whole.values()))
     return repr(part) == repr(whole)
 
 
@@ -711,7 +725,7 @@ class Properties(unittest.TestCase):
         self.assertEqual(events, expected)
 
     @settings(max_examples=300)
-    @given(anything | strings, cuts)
+    @given(anything | insides.map('"{}"'.format), cuts)
     @example('{"a":"\ud83d\\u', [])
     def test_any_text(self, source, cuts):
         events, reader = run([source])
@@ -723,6 +737,21 @@ class Properties(unittest.TestCase):
             cut_events, cut_reader = run(pieces)
             self.assertEqual(cut_events, events)
             self.assertEqual(state(cut_reader), state(reader))
+
+    @given(insides, cuts)
+    @example("\\ud83d\\u", [])
+    def test_a_string_says_what_is_decided(self, inside, cuts):
+        possible = [loads(f'"{inside}{end}') for end in ENDS if is_json(f'"{inside}{end}')]
+        decided = "".join(chars[0] for chars in takewhile(lambda chars: len(set(chars)) == 1, zip(*possible)))
+        reader = PartialJSON()
+        events = []
+        for piece in pieces_of('"' + inside, [cut % (len(inside) + 2) for cut in cuts]):
+            events += reader.feed(piece)
+        if reader.error is None:
+            self.assertEqual(flat(events), [text(decided)] if decided else [])
+            self.assertEqual(reader.value, decided)
+            self.assertEqual(reader.close(), [])
+            self.assertEqual(reader.value, decided)
 
     @given(documents(keys=texts.map(well_formed)))  # others may become duplicates, of which the last wins
     def test_the_value_is_always_a_beginning(self, source):
@@ -796,10 +825,11 @@ class Cost(unittest.TestCase):
                 self.assertIsNone(reader.error)
             return best / count
 
-        # 32 times as many; anything quadratic is 32 times as slow.
-        for opening, piece in (('["', "abcd"), ('["', "\\n\ud83d"), ('{"', "abcd"), ("[", "1234"), ("[1", ",[],1")):
+        # 64 times as many; what is quadratic costs up to 64 times as much for each.
+        hostile = ('["', "abcd"), ('["', "\\n\ud83d"), ('{"', "abcd"), ("[", "1234"), ("[1", ",[],1")
+        for opening, piece in hostile:
             with self.subTest(opening=opening, piece=piece):
-                self.assertLess(seconds(opening, piece, 64_000), 8 * seconds(opening, piece, 2_000))
+                self.assertLess(seconds(opening, piece, 64_000), 8 * seconds(opening, piece, 1_000))
 
     def test_small_pieces_are_not_kept_as_such(self):
         for opening, piece in (('["', "abcd"), ("[", "1234")):

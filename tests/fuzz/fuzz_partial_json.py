@@ -2,7 +2,7 @@
 """Fuzz ``PartialJSON`` against ``json.loads``. Atheris is no dependency; from the project's root:
 
     python -m venv /tmp/fuzz && /tmp/fuzz/bin/pip install atheris
-    PYTHONPATH=. /tmp/fuzz/bin/python tests/fuzz/fuzz_partial_json.py -max_total_time=120 -max_len=400 CORPUS_FOLDER
+    PYTHONPATH=. /tmp/fuzz/bin/python tests/fuzz/fuzz_partial_json.py -max_total_time=120 -max_len=400 CORPUS
 
 An input is one byte for the number of cuts, a byte for each cut, and the text in UTF-8 (halves of
 surrogate pairs in the same manner). What must hold: it never raises; it takes what
