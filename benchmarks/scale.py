@@ -48,9 +48,9 @@ def _pair(call: Callable[[], Any], reference: Callable[[], Any], rounds: int) ->
 
 
 def _bytes(size: float) -> str:
-    if size < 10 * KIB:
+    if size < KIB:
         return f"{size:.0f} B"
-    return f"{size / KIB:.0f} KiB" if size < 10 * MIB else f"{size / MIB:.0f} MiB"
+    return f"{size / KIB:.3g} KiB" if size < MIB else f"{size / MIB:.3g} MiB"
 
 
 # ---- does the cost stay flat ------------------------------------------------------------------------
@@ -204,7 +204,7 @@ class Cold:
             found = hits(workload.frames)
             self.rows.append(
                 {
-                    "recording": workload.name,
+                    "stream": workload.name,
                     "frames": len(workload.payloads),
                     "floor_us": its.median / len(workload.payloads) * 1e6,
                     "ratio": mine.ratio,
