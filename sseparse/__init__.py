@@ -49,6 +49,7 @@ from ._events import (
     Usage,
 )
 from ._json import JSONProblem, PartialJSON
+from ._sources import aiter_events, iter_events
 from ._sse import SSEDecoder
 from ._stream import ChatStream, parse
 
@@ -80,6 +81,8 @@ __all__ = [
     "ToolCallDone",
     "ToolCallStart",
     "Usage",
+    "aiter_events",
+    "iter_events",
     "parse",
 ]
 __version__ = "0.1.0"
