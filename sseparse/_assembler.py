@@ -290,6 +290,7 @@ class _Choice:
         "extras",
         "finish_reason",
         "function_call",
+        "header",
         "ids",
         "index",
         "last",
@@ -306,6 +307,7 @@ class _Choice:
 
     def __init__(self, index: int) -> None:
         self.index = index
+        self.header: dict[str, Any] | None = None  # an entry without its delta, if it had no effect
         self.role: str | None = None
         self.finish_reason: str | None = None
         self.content: _Text | None = None
@@ -505,7 +507,11 @@ class ChatAssembler:
         self._halves = halves
         self._source = source
         try:
-            self._chunk(chunk, error)
+            choices = chunk.pop("choices", None)
+            if chunk == self._header and error is None and choices.__class__ is list:
+                self._entries(choices, None)  # most chunks: the rest is what the last one said
+            else:
+                self._chunk(chunk, choices, error)
         except _LimitReached:
             pass
         self._source = None
@@ -534,6 +540,7 @@ class ChatAssembler:
             self.closed = True
         elif not (self.done or self.closed):
             self.done = True
+            self._header = None
             self.events.append(Done())
         self._changed()
 
@@ -599,36 +606,40 @@ class ChatAssembler:
                 message += f", of type {kind}"
         self._error("server", message, choice, code, error)
 
-    def _chunk(self, chunk: dict[str, Any], error: Any) -> None:
+    def _chunk(self, chunk: dict[str, Any], choices: Any, error: Any) -> None:
+        """Read a chunk, whose ``choices`` were taken out."""
         if error is None:
-            error = chunk.get("error") or (chunk if chunk.get("object") == "error" else None)
+            error = chunk.get("error")
+            if not error and chunk.get("object") == "error":
+                error = chunk.copy()
         if error:
-            self._server_error(chunk.copy() if error is chunk else error, chunk)
-            if chunk.get("choices").__class__ is not list:
-                return
-        choices = chunk.pop("choices", None)
-        for name in NOISE_FIELDS:
-            if name in chunk:
-                del chunk[name]
-        usage = None
-        if self.done:
-            usage = self._header_fields(chunk, False)
-        else:
+            if choices is not None and error.__class__ is dict and error.get("object") is not None:
+                error.setdefault("choices", choices)
+            self._server_error(error, chunk)
             if choices.__class__ is not list:
-                if choices:
-                    self._malformed("choices is not a list; it was ignored")
-                choices = ()
-            if chunk != self._header or (choices and not self.started):
-                usage = self._header_fields(chunk, any(entry or entry == {} for entry in choices))
-            position = 0
-            for entry in choices:
-                if entry.__class__ is dict:
-                    of_choice = self._entry(entry, position)
-                    if usage is None and of_choice is not None:
-                        self._overlay_usage(of_choice)
-                elif entry is not None and entry != []:
-                    self._malformed("entry of choices is not an object; it was ignored")
-                position += 1
+                return
+        if choices.__class__ is not list or self.done:
+            if choices and not self.done:
+                self._malformed("choices is not a list; it was ignored")
+            choices = ()
+        for name in NOISE_FIELDS:
+            chunk.pop(name, None)
+        usage = None
+        if chunk != self._header:
+            usage = self._header_fields(chunk, any(entry or entry == {} for entry in choices))
+        self._entries(choices, usage)
+
+    def _entries(self, choices: Iterable[Any], usage: Any) -> None:
+        """Read the entries of ``choices``, then usage: the chunk's, else that of the entries."""
+        position = 0
+        for entry in choices:
+            if entry.__class__ is dict:
+                of_choice = self._entry(entry, position)
+                if usage is None and of_choice is not None:
+                    self._overlay_usage(of_choice)
+            elif entry is not None and entry != []:
+                self._malformed("entry of choices is not an object; it was ignored")
+            position += 1
         if usage is not None:
             self._overlay_usage(usage)
 
@@ -675,7 +686,7 @@ class ChatAssembler:
             self.events.append(Start(self._id, self._model, self.created))
         if extras is not None:
             self._keep_extras(self._extras, extras, None, None)
-        self._header = chunk if repeats and not self._halves else None
+        self._header = chunk if repeats and self.started and not (self._halves or self.done) else None
         if usage.__class__ is dict:
             return usage
         if usage:
@@ -697,22 +708,35 @@ class ChatAssembler:
 
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read one entry of ``choices``; return the usage it carries, if any."""
+        delta = entry.pop("delta", None)
         index = entry.get("index")
-        if index is None:
-            index = position
         choice = self.choices.get(index) if index.__class__ is int else None
-        if choice is None:
-            choice = self._choice(index, entry)
+        if choice is None or entry != choice.header:
+            choice = self._choice(position if index is None else index)
             if choice is None:
                 return None
-        delta = finish_reason = rest = None
+            if delta.__class__ is dict:
+                self._chat = True
+            return self._full_entry(choice, entry, delta)
+        # Nearly all: beside the delta it has what the last one of this choice had, index and nulls.
+        if delta.__class__ is dict:
+            content = delta.get("content")
+            if content.__class__ is str and len(delta) == 1:
+                self._content(choice, content)
+            else:
+                self._delta(choice, delta)
+        elif delta:
+            return self._full_entry(choice, entry, delta)
+        return None
+
+    def _full_entry(self, choice: _Choice, entry: dict[str, Any], delta: Any) -> Any:
+        """Read an entry that has more than index, delta and nulls; return the usage it carries, if any."""
+        finish_reason = rest = None
         for key, value in entry.items():
             if value is None:
                 if key == "logprobs" and not choice.logprobs_seen:
                     choice.logprobs_seen = True
                     self._changed()
-            elif key == "delta":
-                delta = value
             elif key == "finish_reason":
                 finish_reason = value
             elif key != "index":
@@ -720,15 +744,18 @@ class ChatAssembler:
                     rest = {}
                 rest[key] = value
         if delta.__class__ is dict:
-            self._chat = True
             self._delta(choice, delta)
         elif delta:  # null and PHP's [] are no delta
             self._malformed("delta is not an object; it was ignored", choice.index)
         if finish_reason.__class__ is str and finish_reason:
             self._finish_reason(choice, finish_reason)
-        return None if rest is None else self._rest_of_entry(choice, rest, delta)
+        if rest is not None:
+            return self._rest_of_entry(choice, rest, delta)
+        if finish_reason is None and entry.get("index").__class__ is int:
+            choice.header = entry  # 1 == True, so the class of the index counts
+        return None
 
-    def _choice(self, index: Any, entry: dict[str, Any]) -> _Choice | None:
+    def _choice(self, index: Any) -> _Choice | None:
         """Return the choice of this index, new or named in an odd way; None if it cannot be one."""
         number = _as_index(index)
         if number is None or number >= self._max_choices:
@@ -897,8 +924,11 @@ class ChatAssembler:
 
     def _utter(self, text: _Text, piece: str) -> str:
         """Append to a text; return what an event may say of it."""
-        text.append(piece, self._halves)
+        text.pieces.append(piece)
+        if len(text.pieces) >= _Text.FOLD_AT:
+            text.fold()
         if self._halves or text.held:
+            text.halves = True
             self._changed()
             return text.utter(piece)
         return piece
@@ -908,14 +938,19 @@ class ChatAssembler:
         if content is None:
             content = choice.content = _Text()
             self._changed()
-        if choice.parts is not None:
-            self._changed()
-            if piece:
-                _add_part(choice.parts, {"type": "text", "text": piece}, self._halves)
         if piece:
-            piece = self._utter(content, piece)
-            if piece:
-                self.events.append(ContentDelta(choice.index, piece))
+            if choice.parts is not None:
+                self._changed()
+                _add_part(choice.parts, {"type": "text", "text": piece}, self._halves)
+            if self._halves or content.held:
+                piece = self._utter(content, piece)
+                if not piece:
+                    return
+            else:  # _utter() inlined: nearly every frame
+                content.pieces.append(piece)
+                if len(content.pieces) >= _Text.FOLD_AT:
+                    content.fold()
+            self.events.append(ContentDelta(choice.index, piece))
 
     def _content_parts(self, choice: _Choice, parts: list[Any]) -> None:
         """Read content that is a list of parts: text is text, thinking is reasoning. (Mistral)"""

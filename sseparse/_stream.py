@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _BLANK = " \t\n\r"  # JSON's white space
 _FIELD_NAMES = (b"data", b"event", b"id", b"retry", b"error")
 _TEXT_DELTAS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
+_LF, _CR = 10, 13
 _SMALL = 4096  # bytes; more than this in one feed is likely more than one frame
 _LARGEST_BULK = 65536
 
@@ -56,11 +57,13 @@ def parse_json(text: str) -> Any:
     """
     if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise ValueError(f"JSON nested deeper than {MAX_DEPTH} levels")
-    start = 0 if text[:1] == "{" else len(text) - len(text.lstrip(_BLANK))
     try:
-        value, end = _scan(text, start)
+        value, end = _scan(text, 0)
     except StopIteration:
-        raise ValueError("no JSON") from None
+        try:
+            value, end = _scan(text, len(text) - len(text.lstrip(_BLANK)))
+        except StopIteration:
+            raise ValueError("no JSON") from None
     if end != len(text) and text[end:].strip(_BLANK):
         raise ValueError("text after the JSON value")
     return value
@@ -97,6 +100,7 @@ class ChatStream(EventStreamParser):
     __slots__ = (
         "_assembler",
         "_at_end",
+        "_blank",
         "_budget",
         "_cut",
         "_document",
@@ -104,11 +108,11 @@ class ChatStream(EventStreamParser):
         "_foreign",
         "_framed",
         "_frames",
+        "_fresh",
         "_full",
         "_head",
         "_last",
         "_learning",
-        "_line_end",
         "_misses",
         "_parsed",
         "_strays",
@@ -148,7 +152,8 @@ class ChatStream(EventStreamParser):
         self._expected: Template | None = None
         self._last: Template | None = None
         self._misses = 0
-        self._line_end = b"\n"
+        self._blank = b"\n\n"  # how this stream ends a frame
+        self._fresh = False  # nothing is pending, so that the next byte may begin a frame
 
     # -- bytes in -----------------------------------------------------------------------------------
 
@@ -160,46 +165,54 @@ class ChatStream(EventStreamParser):
         RuntimeError after close().
         """
         events: list[Event] = []
-        expected = self._expected
-        if expected is not None and data.__class__ is bytes and len(data) < _SMALL:
-            # One frame, the one that was expected: by far the most common call.
-            text = expected.read(data, expected.end)  # type: ignore[arg-type]
-            if text is not None:
-                expected.emit(text, events)
-                self._frames += 1
-                self._expected = expected.then
-                return events
+        if self._fresh and data.__class__ is bytes and len(data) < _SMALL:
+            # A frame may begin here, and this is likely one frame: by far the most common call.
+            expected = self._expected
+            if expected is not None:
+                text = expected.read(data, expected.end)  # type: ignore[arg-type]
+                if text is not None:
+                    expected.emit(text, events)
+                    self._frames += 1
+                    if expected.then is not expected:
+                        self._last = expected
+                        self._expected = expected.then
+                    return events
+            blank = self._blank
+            if data.startswith(b"data: ") and data.endswith(blank):  # type: ignore[union-attr]
+                line = data[: -len(blank)]
+                if _LF not in line and _CR not in line:
+                    self._assembler.events = events
+                    self._read_line(line)  # type: ignore[arg-type]
+                    if self._last is not None:
+                        self._aim()
+                    self._assembler.events = []
+                    return events
         data = self._feedable(data)
         if self._stopped or not data:
             return events
         assembler = self._assembler
-        assembler.emit_to(events)
-        budget = self._budget
-        if budget is not None:
-            self._budget = max(0, budget - len(data))
-            if len(data) > budget:
+        assembler.events = events
+        over = None
+        if self._budget is not None:
+            if len(data) > self._budget:
                 over = "the stream exceeds max_total_bytes; it was read up to there, and nothing more is"
-                data = data[:budget]
-            else:
-                budget = None
+                data = data[: self._budget]
+            self._budget -= len(data)
         if self._head is not None:
             self._sniff(data)
-        if self._templates:
-            self._read(data)
-        else:
-            if self._learning and not self._frames:
-                self._line_end = b"\r\n" if b"\r\n" in data else b"\n"
-            self._parse(data)
+        self._read(data)
         if self._stopped and not assembler.stopped:
-            assembler.limit(
+            over = (
                 f"a line, with the data lines before it, exceeds max_event_bytes ({self._max_event_bytes});"
                 " nothing more is read"
             )
-        elif budget is not None and not self._stopped:
+        if over is not None and not assembler.stopped:
             self._stop()
             assembler.limit(over)
-        self._aim()
-        assembler.take()
+        self._fresh = not self._line and self._head is None and self._budget is None and self._is_between_frames()
+        if self._last is not None:
+            self._aim()
+        assembler.events = []
         return events
 
     def close(self) -> list[Event]:
@@ -211,8 +224,8 @@ class ChatStream(EventStreamParser):
             return []
         events: list[Event] = []
         assembler = self._assembler
-        assembler.emit_to(events)
-        self._expected = None
+        assembler.events = events
+        self._fresh = False
         self._at_end = True
         if not self._stopped:
             if self._opening is None and self._is_begun_field(bytes(self._line)):
@@ -226,7 +239,7 @@ class ChatStream(EventStreamParser):
             self._judge()
         self.closed = True
         self._stop()
-        assembler.take()
+        assembler.events = []
         return events
 
     def _sniff(self, data: bytes) -> None:
@@ -282,25 +295,12 @@ class ChatStream(EventStreamParser):
         if self._document is not None:
             self._settle()
         self._framed = True
-        if self._templates and len(lines) == 1 and event != "error" and self._take_short_road(lines[0]):
+        if len(lines) == 1 and event != "error" and self._parsed is _ABSENT:
+            self._read_line(lines[0])
+        else:
+            value = self._parsed
             self._parsed = _ABSENT
-            return
-        assembler = self._assembler
-        before = assembler.version
-        events = assembler.events
-        count = len(events)
-        value = self._parsed
-        self._parsed = _ABSENT
-        self._frame(event, data_of(lines), value)
-        if (
-            self._learning
-            and assembler.version == before
-            and len(events) == count + 1
-            and len(lines) == 1
-            and events[-1].__class__ in _TEXT_DELTAS
-            and event != "error"
-        ):
-            self._learn(lines[0], events[-1])
+            self._frame(event, data_of(lines), value)
 
     def _frame(self, event: str, text: str, value: Any = _ABSENT) -> None:
         """Read one frame: its event type, its data, and the value of that if it was parsed already."""
@@ -317,13 +317,13 @@ class ChatStream(EventStreamParser):
                 if assembler.stopped:
                     self._stopped = True
                 return
-        if event == "error":
+        if value.__class__ is dict and event != "error":
+            if len(value) > 1 or (value and "type" not in value):
+                assembler.read(value, text, halves)
+        elif event == "error":
             error = value.get("error") if value.__class__ is dict else None
             if error or value:
                 assembler.read(value if value.__class__ is dict else {}, text, halves, error or value)
-        elif value.__class__ is dict:
-            if len(value) > 1 or (value and "type" not in value):
-                assembler.read(value, text, halves)
         elif value is not None:
             what = "data is JSON but no object; the frame was ignored"
             assembler.report("malformed", what, data=text[:200])
@@ -456,85 +456,111 @@ class ChatStream(EventStreamParser):
 
     # -- the fast road --------------------------------------------------------------------------------
 
-    def _aim(self) -> None:
-        """Expect the next template, if a frame may begin here."""
-        last = self._last
-        if (
-            last is None
-            or self._line
-            or self._data
-            or self._after_cr
-            or self._event
-            or self._budget is not None
-            or self._max_event_bytes < 2 * _LARGEST_BULK
-            or self._stopped
-            or self._id is not None
-        ):
-            self._expected = None
-        else:
-            last = last.then
-            self._expected = last if last.applies(self._assembler) else None
-
-    def _read(self, data: bytes) -> None:
-        """Read a chunk of any size, each frame on the shortest road."""
-        if (
+    def _is_between_frames(self) -> bool:
+        """Whether the next byte may begin a frame, or goes on with the first line of one; and whether
+        limits are so wide that only the full road can pass them."""
+        return not (
             self._data
             or self._after_cr
             or self._event
-            or self._budget is not None
+            or self._id is not None
+            or self._at_start
+            or self._document is not None
+            or self._stopped
             or self._max_event_bytes < 2 * _LARGEST_BULK
-        ):
+        )
+
+    def _aim(self) -> None:
+        """Expect the template that came after the last one."""
+        expected = self._last.then  # type: ignore[union-attr]
+        self._expected = expected if expected.applies(self._assembler) else None
+
+    def _read(self, data: bytes) -> None:
+        """Read a chunk of any size, each frame on the shortest road."""
+        if not self._is_between_frames():
             self._parse(data)
             return
         line = self._line
         if line:
-            if b"\n" not in data:
+            if _LF not in data:
                 self._parse(data)
                 return
             line += data
             data = bytes(line)
             line.clear()
-        blank = self._line_end * 2
+        if not self._templates:
+            self._blank = b"\r\n\r\n" if b"\r\n" in data else b"\n\n"
+        blank = self._blank
         assembler = self._assembler
-        events = assembler.events
         pos = 0
         size = len(data)
-        while pos < size:
+        while True:
             template = self._last
-            if template is not None and template.streak >= 8 and size - pos >= 1024 and template.applies(assembler):
-                texts, pos = template.read_many(data, pos)
-                if texts:
-                    template.emit_many(texts, events)
-                    self._frames += len(texts)
-                    template.bulk = min(template.bulk * 2, _LARGEST_BULK)
-                    continue
-                template.bulk = max(template.bulk // 8, 2048)
-                template.streak = 0
+            if template is not None and template.streak >= 8 and template.applies(assembler):
+                pos = self._read_many(template, data, pos)
             end = data.find(blank, pos)
             if end < 0:
                 break
-            end += len(blank)
-            frame = data[pos:end]
-            pos = end
-            if not self._take_short_road(frame, True):
-                self._parse(frame)
+            line = data[pos:end]
+            start = pos
+            pos = end + len(blank)
+            if _LF in line or _CR in line or line[:6] != b"data: " or len(line) > self._max_event_bytes:
+                self._parse(data[start:pos])
+            else:
+                if self._opening is None:
+                    self._opening = line[:200]
+                self._framed = True
+                self._read_line(line)
                 if self._stopped:
                     return
+                continue
+            if not self._is_between_frames():
+                break
         if pos < size:
             self._parse(data[pos:] if pos else data)
 
-    def _take_short_road(self, frame: bytes, whole: bool = False) -> bool:
-        """Read a frame (``whole``: with its blank line; else its data line) by a template, if one fits."""
+    def _read_many(self, template: Template, data: bytes, pos: int) -> int:
+        """Read frames of one template until it cannot tell; return where they end."""
+        while len(data) - pos >= 1024:
+            texts, pos = template.read_many(data, pos)
+            if not texts:
+                template.bulk = max(template.bulk // 8, 2048)
+                template.streak = 0
+                break
+            template.emit_many(texts, self._assembler.events)
+            self._frames += len(texts)
+            template.bulk = min(template.bulk * 2, _LARGEST_BULK)
+        return pos
+
+    def _read_line(self, line: bytes) -> None:
+        """Read the frame of one data line, on the short road or else in full, and learn from that."""
+        if self._templates and self._take_short_road(line):
+            return
+        assembler = self._assembler
+        version = assembler.version
+        events = assembler.events
+        count = len(events)
+        self._frame("", (line[6:] if line[5:6] == b" " else line[5:]).decode("utf-8", "replace"))
+        if (
+            self._learning
+            and assembler.version == version
+            and len(events) == count + 1
+            and events[-1].__class__ in _TEXT_DELTAS
+        ):
+            self._learn(line, events[-1])
+
+    def _take_short_road(self, line: bytes) -> bool:
+        """Read the frame of one data line by a template, if one fits."""
         assembler = self._assembler
         last = self._last
         if last is None:
             return False
         expected = last.then
-        text = expected.read(frame, expected.end if whole else expected.tail) if expected.applies(assembler) else None
+        text = expected.read(line, expected.tail) if expected.applies(assembler) else None
         if text is None:
             for template in self._templates:
                 if template is not expected and template.applies(assembler):
-                    text = template.read(frame, template.end if whole else template.tail)
+                    text = template.read(line, template.tail)
                     if text is not None:
                         last.then = expected = template
                         break
@@ -568,7 +594,7 @@ class ChatStream(EventStreamParser):
                 return
             if len(self._templates) >= MAX_TEMPLATES or self._attempts(hits):
                 return
-            template = learn(line, parse_json, self._assembler, event, self._line_end)
+            template = learn(line, parse_json, self._assembler, event, self._blank)
             if template is None:
                 return
             template.bind(self._assembler, event)

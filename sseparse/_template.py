@@ -64,7 +64,7 @@ _value_start = re.compile(rb'"\s*:\s*').match
 
 class Template:
     """One frame with holes. ``head``, ``seam`` and ``tail`` are the bytes around them, ``seam`` None with one
-    hole. ``end`` is ``tail`` with the line ends that follow. ``choice``, ``call`` and ``text`` are where
+    hole. ``end`` is ``tail`` with the blank line that follows. ``choice``, ``call`` and ``text`` are where
     the assembler puts the delta, ``version`` when that was seen. ``then`` is what came after it last.
     """
 
@@ -87,11 +87,11 @@ class Template:
         "version",
     )
 
-    def __init__(self, head: bytes, seam: bytes | None, tail: bytes, line_end: bytes) -> None:
+    def __init__(self, head: bytes, seam: bytes | None, tail: bytes, blank: bytes) -> None:
         self.head = head
         self.seam = seam
         self.tail = tail
-        self.end = tail + line_end + line_end
+        self.end = tail + blank
         self.joint = self.end.decode() + head.decode()
         self.dead_first = False
         self.dead_is_number = False
@@ -109,25 +109,29 @@ class Template:
         """Return the text of ``frame``, which ends in ``tail``, or None if it is not this frame."""
         if not (frame.startswith(self.head) and frame.endswith(tail)):
             return None
-        start = len(self.head)
-        stop = len(frame) - len(tail)
-        if start > stop:
-            return None
+        # The tails begin with the quote that closes the hole; if head and tail overlap, it is missed.
+        hole = frame[len(self.head) : 1 - len(tail)]
         try:
             if self.seam is not None:
-                first, seam, second = frame[start:stop].partition(self.seam)
+                first, seam, second = hole.partition(self.seam)
                 if not seam:
                     return None
-                hole, dead = (second, first) if self.dead_first else (first, second)
+                if self.dead_first:
+                    dead, hole = first, second
+                else:
+                    dead, hole = second[:-1], first + b'"'
                 if self.dead_is_number:
                     if not is_plain_number(dead):
                         return None
-                elif not dead.isalnum() and _scanned(dead) is None:
+                elif not dead.isalnum() and scanstring(dead.decode() + '"', 0)[1] != len(dead.decode()) + 1:
                     return None
-                return _scanned(hole)
-            return _scanned(frame[start:stop])
+            text = hole.decode()
+            value, end = scanstring(text, 0)
         except ValueError:
             return None
+        if end != len(text) or (len(value) != end - 1 and ("\\ud" in text or "\\uD" in text)):
+            return None
+        return value
 
     def read_many(self, data: bytes, pos: int) -> tuple[list[str], int]:
         """Return the texts of the frames from ``pos`` on, and where they end; no text where it cannot tell."""
@@ -224,22 +228,13 @@ class Template:
         self.version = assembler.version
 
 
-def _scanned(hole: bytes) -> str | None:
-    """Return the string that ``hole`` is the inside of, None if it is not or has an escaped surrogate."""
-    text = hole.decode() + '"'
-    value, end = scanstring(text, 0)
-    if end != len(text) or (len(value) != end - 1 and ("\\ud" in text or "\\uD" in text)):
-        return None
-    return value
-
-
 def is_plain_number(text: bytes) -> bool:
     """Whether this is a JSON integer that nobody refuses, zero excluded."""
     return text.isdigit() and text[:1] != b"0" and len(text) <= 18
 
 
 def learn(
-    line: bytes, parse: Callable[[str], Any], assembler: ChatAssembler, event: Any, line_end: bytes
+    line: bytes, parse: Callable[[str], Any], assembler: ChatAssembler, event: Any, blank: bytes
 ) -> Template | None:
     """Return a template of a line that the full road just read, None if it cannot be proven.
 
@@ -265,15 +260,15 @@ def learn(
             holes.append((*spot, chunk[dead] + (1 if dead == "created" else "x"), (dead,)))
             holes.sort(key=lambda hole: hole[0])
         if _prove(line, colon, parse, holes):
-            return _cut(line, holes, path, line_end)
+            return _cut(line, holes, path, blank)
     return None
 
 
-def _cut(line: bytes, holes: list[Any], path: tuple[Any, ...], line_end: bytes) -> Template:
+def _cut(line: bytes, holes: list[Any], path: tuple[Any, ...], blank: bytes) -> Template:
     first = holes[0]
     last = holes[-1]
     seam = line[first[1] : last[0]] if len(holes) == 2 else None
-    template = Template(line[: first[0]], seam, line[last[1] :], line_end)
+    template = Template(line[: first[0]], seam, line[last[1] :], blank)
     if len(holes) == 2:
         template.dead_first = first[3] != path
         dead = first if template.dead_first else last
