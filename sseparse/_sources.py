@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 _READ_BYTES = 65536  # at most, per read: what a pipe holds; more is one system call less for replays only
 
 # A response object of an HTTP library cannot be read itself: its read() takes no size (httpx, aiohttp),
-# or its iterator waits until 128 bytes are together (requests). It has one of these, and no file does.
+# or its iterator waits until 128 bytes are together (requests). It has one of these, in this order: the
+# text of an httpx or requests response is a property that reads. No file, socket or StreamReader has any.
 _RESPONSE_METHODS = ("iter_bytes", "iter_content", "text")
 
 _EXPECTED = (
@@ -203,8 +204,7 @@ def _is_bytes_like(source: Any) -> bool:
 
 def _is_no_source(source: Any) -> bool:
     """Whether it has what a source has, and is none: text, a decoded body, a response object."""
-    kind = source.__class__  # not the object itself: on that, requests' text would read the body
-    return isinstance(source, (str, dict)) or any(hasattr(kind, name) for name in _RESPONSE_METHODS)
+    return isinstance(source, (str, dict)) or any(hasattr(source, name) for name in _RESPONSE_METHODS)
 
 
 def _refusal(source: Any, expected: str) -> TypeError:
