@@ -67,7 +67,7 @@ MAX_CHOICES = 128
 MAX_TOOL_CALLS = 128
 MAX_ERRORS = 100
 MAX_DEPTH = 128  # of JSON; fixed, or the outcome would hang on how deep the caller's stack is
-MAX_INTEGER_BITS = 14280  # about the 4300 digits at which CPython refuses to print or parse
+TOO_LARGE = 10**4300  # CPython neither parses nor prints integers of more digits
 MAX_USAGE_VALUES = 1024  # each Usage event copies them, so their number is bounded; servers send 5 to 40
 
 # Each table names in a comment the server or the report that showed the need for it.
@@ -154,13 +154,17 @@ class _Text:
 
     def join(self) -> str:
         """Return the whole text, well-formed."""
-        if self.blocks and self.pieces:
-            self.fold()
-        parts = self.blocks or self.pieces
-        if len(parts) > 1:
-            parts[:] = ["".join(parts)]
-        text = parts[0] if parts else ""
+        text = "".join(self.blocks + self.pieces)
         return well_formed(text) if self.halves else text
+
+    def settle(self) -> str:
+        """Return the whole text, which will not grow any more, and keep it as one."""
+        text = self.join()
+        self.blocks = [text]
+        self.pieces.clear()
+        self.halves = False
+        self.held = ""
+        return text
 
     def uttered(self) -> str:
         """Return the text that events have carried or may carry: all but a half that waits."""
@@ -224,6 +228,8 @@ class _Call:
         "inner",
         "kind",
         "name",
+        "name_rest",
+        "name_size",
         "scanned",
         "scanner",
         "started",
@@ -236,6 +242,8 @@ class _Call:
         self.id: str | None = None
         self.type: str | None = None
         self.name: str | None = None
+        self.name_rest: list[str] = []
+        self.name_size = 0
         self.arguments = _Text()
         self.begun = False
         self.started = False
@@ -243,6 +251,13 @@ class _Call:
         self.extras: dict[str, Any] = {}
         self.scanner: PartialJSON | None = None
         self.scanned = 0
+
+    def full_name(self) -> str | None:
+        """Return the name with all that was appended to it."""
+        if self.name is not None and self.name_rest:
+            self.name = "".join([self.name, *self.name_rest])
+            self.name_rest.clear()
+        return self.name
 
     def is_whole(self) -> bool:
         """Whether the arguments so far are one complete JSON value; reads only what is new (rule 4d)."""
@@ -369,7 +384,7 @@ def _by_recency(choice: _Choice, id: str | None, index: int | None, name: str | 
 
 def _begins_anew(call: _Call, id: str | None, name: str | None) -> bool:
     """(d) A second whole call without any identity. (local servers: huggingface/smolagents#1958)"""
-    if name is None or call.id is not None or (id is not None and call.name in (None, name)):
+    if name is None or call.id is not None or (id is not None and call.full_name() in (None, name)):
         return False
     return call.is_whole()
 
@@ -394,6 +409,7 @@ class ChatAssembler:
 
     __slots__ = (
         "_chat",
+        "_core",
         "choices",
         "created",
         "events",
@@ -440,6 +456,7 @@ class ChatAssembler:
         self._legacy = False  # an entry had a text and neither of them
         self._whole = False  # an entry had a whole message
         self._header: dict[str, Any] | None = None
+        self._core: dict[str, Any] | None = None
         self._source: str | None = None  # the text of the chunk at hand
         self._halves = False  # the chunk at hand has halves of surrogate pairs
         self.events: list[Event] = []
@@ -508,8 +525,13 @@ class ChatAssembler:
         self._source = source
         try:
             choices = chunk.pop("choices", None)
-            if chunk == self._header and error is None and choices.__class__ is list:
-                self._entries(choices, None)  # most chunks: the rest is what the last one said
+            if error is None and choices.__class__ is list and self._repeats(chunk):
+                if len(choices) == 1 and choices[0].__class__ is dict:  # nearly all chunks end up here
+                    usage = self._entry(choices[0], 0)
+                    if usage is not None:
+                        self._overlay_usage([usage])
+                else:
+                    self._entries(choices, None)
             else:
                 self._chunk(chunk, choices, error)
         except _LimitReached:
@@ -540,7 +562,7 @@ class ChatAssembler:
             self.closed = True
         elif not (self.done or self.closed):
             self.done = True
-            self._header = None
+            self._header = self._core = None
             self.events.append(Done())
         self._changed()
 
@@ -611,49 +633,61 @@ class ChatAssembler:
         if error is None:
             error = chunk.get("error")
             if not error and chunk.get("object") == "error":
-                error = chunk.copy()
+                error = chunk
         if error:
-            if choices is not None and error.__class__ is dict and error.get("object") is not None:
-                error.setdefault("choices", choices)
-            self._server_error(error, chunk)
+            if error is chunk and choices is not None:
+                error = {**chunk, "choices": choices}
+            self._server_error(_render(error, False), chunk)
             if choices.__class__ is not list:
                 return
         if choices.__class__ is not list or self.done:
             if choices and not self.done:
                 self._malformed("choices is not a list; it was ignored")
             choices = ()
-        for name in NOISE_FIELDS:
-            chunk.pop(name, None)
-        usage = None
-        if chunk != self._header:
-            usage = self._header_fields(chunk, any(entry or entry == {} for entry in choices))
-        self._entries(choices, usage)
+        starts = any(entry is not None and entry != [] for entry in choices)
+        self._entries(choices, self._header_fields(chunk, starts))
 
     def _entries(self, choices: Iterable[Any], usage: Any) -> None:
         """Read the entries of ``choices``, then usage: the chunk's, else that of the entries."""
+        usages: list[Any] = [] if usage is None else [usage]
         position = 0
         for entry in choices:
             if entry.__class__ is dict:
                 of_choice = self._entry(entry, position)
-                if usage is None and of_choice is not None:
-                    self._overlay_usage(of_choice)
+                if of_choice is not None and usage is None:
+                    usages.append(of_choice)
             elif entry is not None and entry != []:
                 self._malformed("entry of choices is not an object; it was ignored")
             position += 1
-        if usage is not None:
-            self._overlay_usage(usage)
+        if usages:
+            self._overlay_usage(usages)
+
+    def _repeats(self, header: dict[str, Any]) -> bool:
+        """Whether these fields say again what had no effect: most chunks repeat them to the letter, and
+        most others differ only in what means nothing, or nothing any more."""
+        if header == self._header:
+            return True
+        if self._core is None:
+            return False
+        core = header.copy()
+        for name in ("id", "created", *NOISE_FIELDS):
+            core.pop(name, None)
+        if core != self._core:
+            return False
+        self._header = header
+        return True
 
     def _header_fields(self, chunk: dict[str, Any], starts: bool) -> Any:
         """Read the fields of a chunk beside ``choices``; return its usage, None if there is none.
 
-        Most chunks repeat these fields to the letter, so that reading them again would change nothing:
-        they are remembered in ``_header`` where that holds (strings and nulls only, because 1 == True).
+        Where reading them again would change nothing they are remembered: ``_header``, and ``_core``
+        without those that have no effect any more. (Strings and nulls only, because 1 == True.)
         """
         repeats = True
         usage = None
         extras = None
         for key, value in chunk.items():
-            if value is None or key == "object":
+            if value is None or key == "object" or key in NOISE_FIELDS:
                 continue
             if key == "id":
                 if self._id is None and value.__class__ is str and value and not self.done:
@@ -686,25 +720,33 @@ class ChatAssembler:
             self.events.append(Start(self._id, self._model, self.created))
         if extras is not None:
             self._keep_extras(self._extras, extras, None, None)
-        self._header = chunk if repeats and self.started and not (self._halves or self.done) else None
+        if repeats and self.started and self._id and self.created and not (self._halves or self.done):
+            self._header = self._core = chunk
+            for name in ("id", "created", *NOISE_FIELDS):
+                chunk.pop(name, None)
+        else:
+            self._header = self._core = None
         if usage.__class__ is dict:
             return usage
         if usage:
             self._malformed("usage is not an object; it was ignored")
         return None
 
-    def _overlay_usage(self, usage: dict[str, Any]) -> None:
+    def _overlay_usage(self, usages: list[dict[str, Any]]) -> None:
         """Overlay usage field by field. (cumulative on each chunk: vLLM, SGLang, Perplexity; null again
         later, details dropped later: pydantic/pydantic-ai#5889)"""
-        if self._usage is None:
-            self._usage = {}
         if self._usage_values > MAX_USAGE_VALUES:
             self._malformed(f"usage has more than {MAX_USAGE_VALUES} values; it was ignored")
             return
-        if _overlay(self._usage, usage):
+        changed = self._usage is None
+        if self._usage is None:
+            self._usage = {}
+        for usage in usages:
+            changed = _overlay(self._usage, _render(usage, True) if self._halves else usage) or changed
+        if changed:
             self._changed()
             self._usage_values = _count(self._usage)
-            self.events.append(Usage(_render(self._usage, self._halves)))
+            self.events.append(Usage(_render(self._usage, False)))
 
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read one entry of ``choices``; return the usage it carries, if any."""
@@ -782,15 +824,15 @@ class ChatAssembler:
             if message.__class__ is dict:
                 self._chat = self._whole = True
                 self._message_as_delta(choice, message)
-            elif message is None and "text" in rest:
-                text = rest.pop("text")
+            else:
+                if message:
+                    self._malformed("message is not an object; it was ignored", choice.index)
+                text = rest.pop("text", None)
                 if text.__class__ is str:
                     self._legacy = True
                     self._content(choice, text)
                 elif text:
                     self._malformed("text is not a string; it was ignored", choice.index)
-            elif message:
-                self._malformed("message is not an object; it was ignored", choice.index)
         logprobs = rest.pop("logprobs", None)
         error = rest.pop("error", None)
         usage = rest.pop("usage", None)
@@ -850,7 +892,7 @@ class ChatAssembler:
         self, kept: dict[str, Any], extras: dict[str, Any], choice: int | None, index: int | None
     ) -> None:
         """Keep unknown fields outside of deltas: the last non-null one; objects are merged."""
-        for key, value in extras.items():
+        for key, value in (_render(extras, True) if self._halves else extras).items():
             if value.__class__ is dict:
                 old = kept.get(key)
                 if old.__class__ is not dict:
@@ -858,7 +900,7 @@ class ChatAssembler:
                 _overlay(old, value)
             elif value.__class__ is list:
                 kept[key] = _render(value, False)
-            elif _is_same(kept.get(key), value):
+            elif not _replaces(key, kept.get(key), value):
                 continue
             else:
                 kept[key] = value
@@ -1044,8 +1086,8 @@ class ChatAssembler:
                 if kept.transcript is None:
                     kept.transcript = _Text()
                 transcript = self._utter(kept.transcript, value) if value else None
-            else:
-                _overlay(kept.fields, {key: value})
+            elif key not in NOISE_FIELDS:
+                _overlay(kept.fields, _render({key: value}, self._halves))
         if data or transcript:
             self.events.append(AudioDelta(choice.index, data, transcript or None))
 
@@ -1093,11 +1135,15 @@ class ChatAssembler:
                 name = None
             call = self._find_call(choice, id, index, name)
             if call is None:
-                call = self._new_call(choice, fragment, kind)
+                call = self._new_call(choice)
                 if call is None:
                     return
             if name is not None and call.id is None:
                 self._changed()  # rule (d) looks at the arguments each time
+        if (kind == "custom" or fragment.get("type") == "custom") and not (call.started or call.begun):
+            if call.kind != "custom":
+                call.kind = "custom"
+                self._changed()
         choice.last = call  # the fast road does the same, or checks it
         if index is not None and choice.at.get(index) is not call:
             choice.at[index] = call
@@ -1116,14 +1162,12 @@ class ChatAssembler:
                 return call  # type: ignore[no-any-return]
         raise AssertionError("the last rule always knows")
 
-    def _new_call(self, choice: _Choice, fragment: dict[str, Any], kind: str) -> _Call | None:
+    def _new_call(self, choice: _Choice) -> _Call | None:
         if len(choice.calls) >= self._max_tool_calls:
             what = f"more than max_tool_calls ({self._max_tool_calls}) calls; the fragment was ignored"
             self._malformed(what, choice.index)
             return None
-        if fragment.get("type") == "custom":
-            kind = "custom"
-        call = _Call(len(choice.calls), kind)
+        call = _Call(len(choice.calls), "function")
         choice.calls.append(call)
         self._changed()
         return call
@@ -1154,7 +1198,7 @@ class ChatAssembler:
                     self._name(call, self._text(value))
             elif key not in NOISE_FIELDS:
                 self._changed()
-                _overlay(call.inner, {key: value})
+                _overlay(call.inner, _render({key: value}, self._halves))
         if piece.__class__ is dict:
             # (TGI until huggingface/text-generation-inference#2949, koboldcpp)
             piece = json.dumps(piece, ensure_ascii=False, separators=(",", ":"))
@@ -1176,21 +1220,26 @@ class ChatAssembler:
 
     def _name(self, call: _Call, name: str) -> None:
         """Set, grow or keep the name. (split: NVIDIA-NeMo/Switchyard#785; repeated: Fireworks, TGI)"""
-        if call.name is None:
-            call.name = name
-        elif name == call.name or call.begun:
-            return
-        elif name.startswith(call.name):
-            call.name = name
-        else:
-            call.name += name
+        if call.name is not None:
+            if call.begun:
+                return
+            if len(name) < call.name_size or not name.startswith(call.full_name() or ""):
+                call.name_rest.append(name)
+                call.name_size += len(name)
+                self._changed()
+                return
+            if len(name) == call.name_size:
+                return
+        call.name = name
+        call.name_rest.clear()
+        call.name_size = len(name)
         self._changed()
 
     def _start(self, choice: _Choice, call: _Call) -> None:
         """Fire the start of a call, and what came before it as one delta."""
         call.started = True
         self._changed()
-        self.events.append(ToolCallStart(choice.index, call.index, call.id, call.name, call.kind))
+        self.events.append(ToolCallStart(choice.index, call.index, call.id, call.full_name(), call.kind))
         earlier = call.arguments.uttered()
         if earlier:
             self.events.append(ToolCallDelta(choice.index, call.index, earlier))
@@ -1238,9 +1287,8 @@ class ChatAssembler:
         ):
             if text:
                 if text.held:
-                    text.held = ""
                     emit(delta(index, "\ufffd"))
-                emit(whole(index, text.join()))
+                emit(whole(index, text.settle()))
         if choice.audio is not None and choice.audio.transcript is not None and choice.audio.transcript.held:
             choice.audio.transcript.held = ""
             emit(AudioDelta(index, None, "\ufffd"))
@@ -1256,9 +1304,8 @@ class ChatAssembler:
         if not call.started:
             self._start(choice, call)
         if call.arguments.held:
-            call.arguments.held = ""
             self.events.append(ToolCallDelta(choice.index, call.index, "\ufffd"))
-        arguments = call.arguments.join()
+        arguments = call.arguments.settle()
         if call.kind != "custom" and arguments.strip(_BLANK):
             status = _status(arguments)
         elif choice.finish_reason in CUTTING_FINISH_REASONS or not (choice.finish_reason or done):
@@ -1267,7 +1314,7 @@ class ChatAssembler:
             status = "complete" if call.kind == "custom" else "empty"
         id = self._call_id(choice, call)
         self.events.append(
-            ToolCallDone(choice.index, call.index, id, call.name, arguments, call.kind, status)
+            ToolCallDone(choice.index, call.index, id, call.full_name(), arguments, call.kind, status)
         )
 
     def _call_id(self, choice: _Choice, call: _Call) -> str | None:
@@ -1293,7 +1340,7 @@ class ChatAssembler:
     @property
     def usage(self) -> dict[str, Any] | None:
         """A copy of the token counts as known so far, or None."""
-        return None if self._usage is None else _render(self._usage, True)
+        return None if self._usage is None else _render(self._usage, False)
 
     @property
     def finished(self) -> bool:
@@ -1350,8 +1397,8 @@ class ChatAssembler:
             "choices": [self._final_choice(self.choices[index], legacy) for index in sorted(self.choices)],
         }
         if self._usage is not None:
-            completion["usage"] = _render(self._usage, True)
-        for key, value in _render(self._extras, True).items():
+            completion["usage"] = _render(self._usage, False)
+        for key, value in _render(self._extras, False).items():
             completion.setdefault(key, value)
         return completion  # type: ignore[return-value]
 
@@ -1387,7 +1434,7 @@ class ChatAssembler:
         elif choice.logprobs_seen:
             final["logprobs"] = None
         final["finish_reason"] = choice.finish_reason
-        for key, value in _render(choice.extras, True).items():
+        for key, value in _render(choice.extras, False).items():
             final.setdefault(key, value)
         return final
 
@@ -1417,18 +1464,18 @@ class ChatAssembler:
     def _tool_call(self, choice: _Choice, call: _Call) -> ToolCall:
         final: dict[str, Any] = {"id": self._call_id(choice, call), "type": call.type or call.kind}
         final[call.kind] = self._function(call, "input" if call.kind == "custom" else "arguments")
-        for key, value in _render(call.extras, True).items():
+        for key, value in _render(call.extras, False).items():
             final.setdefault(key, value)
         return final  # type: ignore[return-value]
 
     def _function(self, call: _Call, field: str) -> dict[str, Any]:
-        final = {"name": call.name or "", field: call.arguments.uttered()}
-        for key, value in _render(call.inner, True).items():
+        final = {"name": call.full_name() or "", field: call.arguments.uttered()}
+        for key, value in _render(call.inner, False).items():
             final.setdefault(key, value)
         return final
 
     def _final_audio(self, audio: _Audio) -> dict[str, Any]:
-        final: dict[str, Any] = _render(audio.fields, True)
+        final: dict[str, Any] = _render(audio.fields, False)
         if audio.data is not None:
             final["data"] = audio.joined_data()
         if audio.transcript is not None:
@@ -1468,8 +1515,11 @@ def _as_index(value: Any) -> int | None:
     """Return an index from an integer or a string of ASCII digits, else None."""
     if value.__class__ is int:
         return value if value >= 0 else None  # type: ignore[no-any-return]
-    if value.__class__ is str and value.isascii() and value.isdigit() and len(value) <= 18:
-        return int(value)
+    if value.__class__ is str and value.isascii() and value.isdigit():
+        try:
+            return int(value)
+        except ValueError:  # more digits than the interpreter takes
+            return None
     return None
 
 
@@ -1477,8 +1527,11 @@ def _is_number(value: Any) -> bool:
     return value.__class__ is int or value.__class__ is float
 
 
-def _is_same(one: Any, other: Any) -> bool:
-    return one == other and one.__class__ is other.__class__
+def _replaces(key: str, old: Any, new: Any) -> bool:
+    """Whether a new scalar under this key replaces the old value and is not the same anyway."""
+    if old == new and old.__class__ is new.__class__:  # 1 == True
+        return False
+    return not (new == "" and old and key in IDENTITY_FIELDS)
 
 
 def _overlay(kept: dict[str, Any], new: dict[str, Any]) -> bool:
@@ -1495,8 +1548,11 @@ def _overlay(kept: dict[str, Any], new: dict[str, Any]) -> bool:
                 old = kept[key] = {}
                 changed = True
             changed = _overlay(old, value) or changed
-        elif not _is_same(old, value) and not (value == "" and old and key in IDENTITY_FIELDS):
+        elif value.__class__ is list:
+            changed = changed or old != value
             kept[key] = _render(value, False)
+        elif _replaces(key, old, value):
+            kept[key] = value
             changed = True
     return changed
 
@@ -1530,7 +1586,7 @@ def _grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
         elif value:
             kept[key] = _render(value, False)
         return True
-    if _is_same(old, value) or (value == "" and old and key in IDENTITY_FIELDS):
+    if not _replaces(key, old, value):
         return False
     kept[key] = value
     return True
@@ -1592,12 +1648,9 @@ def _render(value: Any, halves: bool) -> Any:
 
 
 def _count(value: Any) -> int:
-    """Return how many values there are in a JSON value."""
-    if value.__class__ is dict:
-        return 1 + sum(map(_count, value.values()))
-    if value.__class__ is list:
-        return 1 + sum(map(_count, value))
-    return 1
+    """Return how many values there are inside a JSON object or array."""
+    inner = value.values() if value.__class__ is dict else value
+    return len(value) + sum([_count(item) for item in inner if item.__class__ is dict or item.__class__ is list])
 
 
 def _plain(value: Any, depth: int) -> Any:
@@ -1607,7 +1660,7 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
-        if value.bit_length() > MAX_INTEGER_BITS:
+        if not -TOO_LARGE < value < TOO_LARGE:
             raise _Unreadable("an integer too large for the interpreter to print")
         return int(value)
     if isinstance(value, float):

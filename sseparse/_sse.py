@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MAX_EVENT_BYTES = 64 * 1024 * 1024
 
+OPENING_BYTES = 800  # kept of the first line: 200 characters, whatever they are
+
 _BOM = b"\xef\xbb\xbf"
 _LF, _CR = 10, 13
 _MAX_RETRY_DIGITS = 18  # some 31 million years; int() of an unbounded number is quadratic
@@ -157,7 +159,7 @@ class EventStreamParser:
     def _interpret(self, lines: list[bytes]) -> None:
         """Interpret complete lines (section 9.2.6)."""
         if self._opening is None:
-            self._opening = next((line[:200] for line in lines if line), None)
+            self._opening = next((line[:OPENING_BYTES] for line in lines if line), None)
         pending = self._data
         for line in lines:
             if not line:  # about every second line

@@ -15,7 +15,7 @@ import re
 from ._assembler import MAX_CHOICES, MAX_DEPTH, MAX_ERRORS, MAX_TOOL_CALLS, ChatAssembler
 from ._events import ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
 from ._json import PartialJSON
-from ._sse import MAX_EVENT_BYTES, EventStreamParser, data_of
+from ._sse import MAX_EVENT_BYTES, OPENING_BYTES, EventStreamParser, data_of
 from ._template import MAX_ATTEMPTS, MAX_MISSES, MAX_TEMPLATES, Template, learn
 
 TYPE_CHECKING = False
@@ -117,6 +117,7 @@ class ChatStream(EventStreamParser):
         "_parsed",
         "_strays",
         "_templates",
+        "_torn",
         "truncated",
     )
 
@@ -143,6 +144,7 @@ class ChatStream(EventStreamParser):
         self._strays = 0
         self._document: _Document | None = None
         self._parsed: Any = _ABSENT  # of the pending line, where it was parsed to see whether it is whole
+        self._torn: bytes | None = None  # the pending line, where it was seen not to be whole
         self._at_end = False
         self._cut: tuple[int, str] | None = None  # the last frame, where it was cut: ordinal, data
         self.truncated = False
@@ -200,7 +202,10 @@ class ChatStream(EventStreamParser):
             self._budget -= len(data)
         if self._head is not None:
             self._sniff(data)
-        self._read(data)
+        if assembler.stopped:
+            self._stop()
+        else:
+            self._read(data)
         if self._stopped and not assembler.stopped:
             over = (
                 f"a line, with the data lines before it, exceeds max_event_bytes ({self._max_event_bytes});"
@@ -259,7 +264,10 @@ class ChatStream(EventStreamParser):
 
     def _not_sse(self, what: str) -> None:
         self._foreign = True
-        self._assembler.report("not_sse", what, data=(self._opening or b"").decode("utf-8", "replace") or None)
+        self._assembler.report("not_sse", what, data=self._opening_text())
+
+    def _opening_text(self) -> str | None:
+        return None if self._opening is None else self._opening.decode("utf-8", "replace")[:200]
 
     @staticmethod
     def _is_begun_field(line: bytes) -> bool:
@@ -369,15 +377,13 @@ class ChatStream(EventStreamParser):
 
     def _deliver_if_whole(self) -> None:
         """Deliver the one pending data line if it is a frame of its own: servers leave out blank lines."""
-        if len(self._data) != 1:
+        if len(self._data) != 1 or self._data[0] is self._torn:
             return
         text = data_of(self._data)
         if text.strip(_BLANK) != "[DONE]":
-            try:
-                value = parse_json(text)
-            except ValueError:
-                return
+            value = parse_or_none(text)
             if value.__class__ is not dict:
+                self._torn = self._data[0]  # looked at once, however many lines follow
                 return
             self._parsed = value
         event = self._event
@@ -400,7 +406,7 @@ class ChatStream(EventStreamParser):
         if document is not None and not document.complete:
             self._document = document = None
             self._foreign = True
-        opens = self._strays == 1 and line[:200] == self._opening
+        opens = self._strays == 1 and line[:OPENING_BYTES] == self._opening
         stripped = text.strip(_BLANK)
         value: Any = None
         if stripped[:1] == "{":
@@ -409,7 +415,10 @@ class ChatStream(EventStreamParser):
             except ValueError as reason:
                 if self._at_end and not opens and str(reason) != "text after the JSON value":
                     self._deliver_if_whole()
-                    self._frame("", stripped)
+                    if self._document is not None:
+                        self._settle()
+                    if not self._stopped:
+                        self._frame("", stripped)
                     return
         if value.__class__ is dict:
             first = not (self._framed or self._frames or self._event_seen or self._data or document)
@@ -508,7 +517,7 @@ class ChatStream(EventStreamParser):
                 self._parse(data[start:pos])
             else:
                 if self._opening is None:
-                    self._opening = line[:200]
+                    self._opening = line[:OPENING_BYTES]
                 self._framed = True
                 self._read_line(line)
                 if self._stopped:
