@@ -93,7 +93,7 @@ class Vendored(unittest.TestCase):
         archive = shutil.make_archive(str(top / "zip" / "program"), "zip", top / "folder", "host")
         cls.packages = {"folder": str(top / "folder"), "zip": archive}
         cls.runs = {}
-        for kind, name in (("folder", "stream_b"), ("zip", "stream_a")):  # both at once: most of it is waiting
+        for kind, name in (("folder", "stream_b"), ("zip", "stream_a")):  # both at once
             cls.copy_suite(top / kind / "tests", f"from host._vendor import {name} as sseparse")
             command = [sys.executable, "-I", "-W", "error", "-c", RUNNER, cls.packages[kind], str(top / kind)]
             output = (top / f"{kind}.txt").open("w+b")
