@@ -6,9 +6,11 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if options.rounds is None:
         options.rounds = 2 if options.quick else 7
+    for path in options.files:
+        if not path.is_file():
+            parser.error(f"there is no file {path}")
     if options.rounds < 1:
         parser.error("--rounds must be at least 1")
     return options
@@ -66,9 +71,7 @@ def streams(options: argparse.Namespace, field: contestants.Field) -> Iterator[d
     if options.files:
         found = [workloads.load(path) for path in options.files]
     else:
-        found = [
-            generator(quick if options.quick else full) for generator, full, quick in GENERATORS.values()
-        ]
+        found = [make(quick if options.quick else full) for make, full, quick in GENERATORS.values()]
     found = [workload for workload in found if options.k in workload.name and workload.payloads]
     for feed in options.feed or FEEDS:
         for workload in found:
@@ -80,39 +83,21 @@ def streams(options: argparse.Namespace, field: contestants.Field) -> Iterator[d
 def _row(
     options: argparse.Namespace, field: contestants.Field, workload: Workload, feed: str, pieces: list[bytes]
 ) -> dict[str, Any]:
-    frames = len(workload.payloads)
-    expected = None if workload.content is None else workload.content.get(0, "")
+    """Let everyone read one stream in these pieces."""
+    limit, budget = (2.0, 0.2) if options.quick else (60.0, 2.0)
     results: dict[str, dict[str, Any]] = {}
     calls: dict[str, Any] = {}
     first: dict[str, float] = {}
-    limit, budget = (2.0, 0.2) if options.quick else (60.0, 2.0)
     for name, run in field.runs.items():
-        if feed not in ALL_TAKE_PART and name not in SOME:
-            continue
-        progress(f"{feed}: {workload.name}: {name}")
-        result = results[name] = {"text": None, "failed": None}
-        found: list[str | None] = []
-
-        def call(run: Any = run, found: list[str | None] = found) -> None:
-            found[:] = [run(workload, pieces)]
-
-        # The first reading shows what comes out and how long it takes; it also does what is done only once,
-        # so those that are not slow are asked again.
-        try:
-            first[name] = within(limit, lambda call=call: once(call))
-            if first[name] < budget / 4:
-                first[name] = once(call)
-        except TooSlow:
-            result["failed"] = "too slow"
-        except Exception as error:  # whatever other people's code does with a strange stream
-            result["failed"] = type(error).__name__
-        else:
-            calls[name] = call
-            if found[0] is not None and expected is not None:
-                result["text"] = "same" if found[0] == expected else "other"
+        if feed in ALL_TAKE_PART or name in SOME:
+            progress(f"{feed}: {workload.name}: {name}")
+            call = partial(run, workload, pieces)
+            taken, results[name] = _try_out(call, workload, limit, budget / 4)
+            if taken is not None:
+                calls[name], first[name] = call, taken
     progress(f"{feed}: {workload.name}")
-    timings = interleaved(calls, options.rounds, first, budget)
-    for name, timing in timings.items():
+    frames = len(workload.payloads)
+    for name, timing in interleaved(calls, options.rounds, first, budget).items():
         results[name].update(
             us_per_frame=timing.median / frames * 1e6,
             best_us_per_frame=timing.best / frames * 1e6,
@@ -121,16 +106,36 @@ def _row(
             rounds=timing.rounds,
         )
     hits = contestants.hits(pieces)
-    size = sum(map(len, pieces))
-    rate = None if hits is None else hits / frames
     return {
         "feed": feed,
         "stream": workload.name,
         "frames": frames,
-        "bytes": size,
-        "hit_rate": rate,
+        "bytes": sum(map(len, pieces)),
+        "hit_rate": None if hits is None else hits / frames,
         "by": results,
     }
+
+
+def _try_out(
+    call: Callable[[], str | None], workload: Workload, limit: float, soon: float
+) -> tuple[float | None, dict[str, Any]]:
+    """The first reading: shows whether the right text comes out, and about how long it takes.
+
+    It also does what is done only once (imports, caches), so whoever is done soon is asked again.
+    """
+    found: list[str | None] = []
+    result = {"text": None, "failed": None}
+    try:
+        taken = within(limit, lambda: once(lambda: found.append(call())))
+        if taken < soon:
+            taken = once(call)
+    except TooSlow:
+        return None, {**result, "failed": "too slow"}
+    except Exception as error:  # whatever other people's code does with a strange stream
+        return None, {**result, "failed": type(error).__name__}
+    if found[0] is None or workload.content is None:
+        return taken, result
+    return taken, {**result, "text": "same" if found[0] == workload.content.get(0, "") else "other"}
 
 
 # ---- facts: everything else ------------------------------------------------------------------------------
@@ -226,6 +231,25 @@ best times. hits: frames on the fast road; no fast: ours without it; kept: ours,
 * another text came out. > too slow to wait for."""
 
 
+def _streams(options: argparse.Namespace, field: contestants.Field, report: dict[str, Any]) -> str:
+    report["streams"] = list(streams(options, field))
+    return "\n\n".join([LEGEND.format(rounds=options.rounds), *_tables(report["streams"], field)])
+
+
+def _recordings(options: argparse.Namespace, report: dict[str, Any], found: list[Fact]) -> str:
+    paths = [path for path in options.files or workloads.recordings() if options.k in path.stem]
+    cold = scale.Cold([workloads.load(path) for path in paths], options.rounds, progress)
+    report["recordings"] = cold.rows
+    found += cold.facts()
+    columns: dict[str, Any] = {
+        "frames": lambda row: str(row["frames"]),
+        "floor µs": lambda row: f"{row['floor_us']:.2f}",
+        "ours": lambda row: f"{row['ratio']:.2f}",
+        "hits": _hits,
+    }
+    return "\n" + _table(cold.rows, columns, "recordings, cold") if options.verbose else ""
+
+
 def main(argv: list[str]) -> int:
     if argv[:1] == ["record"]:
         return record.main(argv[1:])
@@ -235,53 +259,43 @@ def main(argv: list[str]) -> int:
     if hasattr(gc, "freeze"):
         gc.freeze()  # what the peers' imports left behind is not to be walked in everybody's collections
     sections = options.only or (("streams", "recordings") if options.files else SECTIONS)
-    machine = f"{platform.python_implementation()} on {platform.system()} {platform.machine()}"
     report: dict[str, Any] = {
         "versions": field.versions,
         "absent": field.absent,
-        "machine": machine,
+        "machine": _machine(),
         "quick": options.quick,
         "rounds": options.rounds,
     }
     say = (lambda *_: None) if options.json else print
-    say(", ".join(f"{name} {version}" for name, version in field.versions.items()) + f"; {machine}")
+    say(", ".join(f"{name} {version}" for name, version in field.versions.items()))
+    say(report["machine"])
     if field.absent:
         say(f"absent, not measured: {', '.join(field.absent)}")
-    if "streams" in sections:
-        report["streams"] = list(streams(options, field))
-        progress("")
-        say(LEGEND.format(rounds=options.rounds))
-        for table in _tables(report["streams"], field):
-            say(f"\n{table}")
     found: list[Fact] = []
+    if "streams" in sections:
+        say(_streams(options, field, report))
     if "recordings" in sections:
-        paths = options.files or workloads.recordings()
-        loaded = [workloads.load(path) for path in paths if options.k in path.stem]
-        cold = scale.Cold(loaded, options.rounds, progress)
-        report["recordings"] = cold.rows
-        if options.verbose:
-            columns = {
-                "frames": lambda row: str(row["frames"]),
-                "floor µs": lambda row: f"{row['floor_us']:.2f}",
-                "ours": lambda row: f"{row['ratio']:.2f}",
-                "hits": _hits,
-            }
-            say("\n" + _table(cold.rows, columns, "recordings, cold"))
-        found += cold.facts()
-    say()
+        say(_recordings(options, report, found))
     for section in ("scale", "json", "gateway"):
         if section in sections:
             found += facts(options, section)
     progress("")
+    report["facts"] = [vars(fact) for fact in found]
     for fact in found:
         say(_say(fact))
-    report["facts"] = [vars(fact) for fact in found]
     if options.json:
-        json.dump(report, sys.stdout, indent=1)
-        print()
+        print(json.dumps(report, indent=1))
     if options.svg:
         options.svg.write_text(chart.draw(report), "utf-8")
     return 0
+
+
+def _machine() -> str:
+    """What it ran on; and how busy that was, since a busy machine shows in CPU time too."""
+    name = f"{platform.python_implementation()} on {platform.system()} {platform.machine()}"
+    if not hasattr(os, "getloadavg"):
+        return name
+    return f"{name}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
 
 
 if __name__ == "__main__":
