@@ -49,14 +49,17 @@ OWN_WORDS = "(the library's own words)"
 
 MAX_EVENT_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 128  # section 7: a fixed number
+MAX_USAGE = 1024  # values in the usage that is kept, or laying one over it would cost ever more
 JSON_SPACE = " \t\r\n"
+FIELD_NAMES = ("data", "event", "id", "retry", "error")  # the standard's, and llama.cpp's
+BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", b"\xef\xbb\xbf")
 MISSING = object()
 
 NOISE = ("obfuscation", "p")  # rule 2
 TOP = ("id", "object", "created", "model", "choices", "usage", "error", *NOISE)
 CHOICE = ("index", "delta", "message", "finish_reason", "logprobs", "usage", "error", *NOISE)
 REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking")  # rule 9, in this order
-DELTA = ("role", "content", "refusal", "tool_calls", "function_call", "audio", "index", *REASONING, *NOISE)
+DELTA = ("role", "content", "refusal", "tool_calls", "function_call", "audio", "index", *NOISE)
 CALL = ("index", "id", "type", "function", "custom", *NOISE)
 IDENTITIES = ("id", "name", "type", "model", "finish_reason")  # rule 1
 APPENDED = ("text", "summary", "data", "thinking", "transcript")  # rule 10, and names with "reasoning" first
@@ -349,13 +352,12 @@ def run(
     try:
         framing.read()
         answer.finish(done=False)
+        if framing.is_foreign():
+            framing.report_not_sse(framing.first_line[:200])
         truncated = framing.is_cut()
         if truncated:
-            cut = framing.cut_frame
-            if cut is None:
-                answer.error("truncated", OWN_WORDS)
-            else:
-                answer.error("truncated", OWN_WORDS, data=cut[1][:200], frame=cut[0])
+            frame, text = framing.cut_frame or (None, None)
+            answer.error("truncated", OWN_WORDS, data=text and text[:200], frame=frame)
     except Limit:
         answer.events.append(event("error", "limit", OWN_WORDS, None, None, None, None))
         answer.finish(done=False)
@@ -404,6 +406,48 @@ def is_whole_completion(value):
     )
 
 
+class Document:
+    """Rule 12: a JSON text over several lines, from the first line that is not blank.
+
+    ``state``: what the stray lines of the rest of the body make of it. "complete" with the line
+    ``last``; "broken" by the line ``last``, which is no part of it; or "incomplete".
+    """
+
+    def __init__(self, lines, first):
+        self.lines = []
+        self.size = 0  # of these lines, whole
+        numbers = [number for number in range(first, len(lines)) if is_stray(lines[number])]
+        text = "\n".join(lines[number] for number in numbers)
+        try:
+            end = scan_value(text, 0, 0)
+            line_end = (text + "\n").index("\n", end)
+            self.state = "broken" if text[end:line_end].strip(JSON_SPACE) else "complete"
+        except Ends:
+            self.state, end = "incomplete", len(text)
+        except Wrong as wrong:
+            self.state, end = "broken", wrong.args[0]
+        self.last = numbers[text[:end].count("\n")]
+
+    def text(self):
+        return "\n".join(self.lines)
+
+
+def is_stray(line):
+    """Is it neither blank nor a comment nor a field?"""
+    return not (line == "" or line.startswith(":") or split_field(line)[0] in FIELD_NAMES)
+
+
+def is_cut_object(line):
+    """Does it begin like an object, without being one, and without being one with text behind it?"""
+    if not line.lstrip(JSON_SPACE).startswith("{"):
+        return False
+    try:
+        scan_value(line, 0, 0)
+    except (Ends, Wrong):
+        return True
+    return False
+
+
 class Framing:
     """One body, cut into lines, the lines into frames; each frame goes to the answer."""
 
@@ -415,37 +459,48 @@ class Framing:
         self.data = []  # the data buffer, one entry for each line
         self.type_before = ""  # the event type as it stood at the first of them
         self.type_after = None  # the one given since then, if any
+        self.first_line = ""  # the first that is not blank
+        self.begins_as_json = False  # an object, or a document that did not break
+        self.document = None  # the document, while it may go on
+        self.aside = None  # text and value of what came before anything that counts, see put_aside()
         self.stream_seen = False  # a data, event or error line came
-        self.bare_seen = False  # a bare line that counts came
+        self.bare_seen = False  # a bare line or a document came
         self.whole_seen = False  # a whole completion came bare
+        self.nothing_else = False  # the body is one JSON object, but none that we know
         self.not_sse = False  # that error was reported
-        self.cut_frame = None  # ordinal and data of a last frame that is cut
-        self.document = "none"  # what the body is as one JSON document over several lines
+        self.cut_frame = None  # ordinal and text of a last frame that is cut
 
     def read(self):
-        # Rule 13: what begins like this is no event stream, but the rest is still read.
-        lines, rest = split_lines(self.body)
-        first = next((number for number, raw in enumerate([*lines, rest]) if raw), None)
         if self.body.startswith((b"HTTP/1.", b"\x1f\x8b")):
-            self.report_not_sse((lines or [rest])[0])
-        in_document = self.find_document([*lines, rest], first)
-
-        size = 0  # of the pending data lines, or of the document's lines, whole
-        for number, raw in enumerate([*lines, rest]):
-            if size + len(raw) > self.max_event_bytes:
+            self.report_not_sse(None)  # rule 13: at once, and the rest is still read
+        raws, rest = split_lines(self.body)
+        raws.append(rest)
+        lines = [raw.decode("utf-8", "replace") for raw in raws]
+        first = next((number for number, line in enumerate(lines) if line), len(lines))
+        size = 0  # of the pending data lines, whole
+        for number, (raw, line) in enumerate(zip(raws, lines)):
+            is_last = number == len(lines) - 1  # no line end follows it
+            pending = size + (self.document.size if self.document is not None else 0)
+            if pending + len(raw) > self.max_event_bytes:
                 raise Limit  # section 7; measured before rule 13 delivers anything
-            if number == len(lines) and self.too_long:
+            if is_last and self.too_long:
                 raise Limit  # section 7: the first max_total_bytes were read, buffers are dropped
-            if number == len(lines) and not rest:
+            if is_last and not rest:
                 break
-            if number in in_document:
-                size += len(raw)
-                continue
-            if self.document == "broken":
-                self.document, size = "none", 0
-            self.line(raw.decode("utf-8", "replace"), number == first)
+            if number == first:
+                if is_last and any(name.startswith(raw) for name in BEGINNINGS):
+                    break  # cut before anything could be told; not foreign
+                self.first_line = line
+                if bare_object(line) is not None:
+                    self.begins_as_json = True
+                elif line.lstrip(JSON_SPACE).startswith(("{", "[")):
+                    self.document = Document(lines, number)
+                    self.begins_as_json = self.document.state != "broken"
+            self.line(line, number, is_last)
             size = self.size_of_data(raw, size)
-        self.close(lines, rest, first)
+            if self.document is not None and is_stray(line):
+                self.document.size += len(raw)
+        self.close()
 
     def size_of_data(self, raw, size):
         """Section 7: how much is pending after this line."""
@@ -456,26 +511,10 @@ class Framing:
             return size
         return len(raw) if len(self.data) == 1 else size + len(raw)
 
-    def find_document(self, raws, first):
-        """Rule 12: return the numbers of the lines that belong to one JSON document over several lines.
-
-        It can only begin with the first line that is not blank. It goes on as long as its text can
-        still become valid; where it cannot, it never was a document, and that line counts again.
-        """
-        if first is None:
-            return range(0)
-        texts = [raw.decode("utf-8", "replace") for raw in raws[first:]]
-        if not texts[0].lstrip(JSON_SPACE).startswith(("{", "[")) or bare_object(texts[0]) is not None:
-            return range(0)
-        text = "\n".join(texts)
-        state, offset = scan(text)
-        if state != "invalid":
-            self.document = state
-            return range(first, len(raws))
-        self.document = "broken"
-        return range(first, first + text[:offset].count("\n"))
-
-    def line(self, line, is_first):
+    def line(self, line, number, is_last):
+        if is_stray(line):
+            self.stray(line, number, is_last)
+            return
         if line == "":
             if self.data:
                 self.frame("\n".join(self.data), self.event_type())
@@ -495,15 +534,34 @@ class Framing:
                 self.type_after = value
             else:
                 self.type_before = value
-        elif name == "error":
+        elif name == "error":  # rule 12: llama.cpp's field of its own
             self.stream_seen = True
             self.deliver_whole_line()
-            self.error_line(value)
-        elif name not in ("id", "retry"):
-            value = bare_object(line)
-            if value is not None:
-                self.deliver_whole_line()
-                self.bare_line(line, value)
+            self.frame(value, "error")
+
+    def stray(self, line, number, is_last):
+        """Rule 12: a line without ``data:`` may be a part of a document, or an object of its own."""
+        document = self.document
+        if document is not None and (document.state, document.last) != ("broken", number):
+            document.lines.append(line)
+            if (document.state, document.last) == ("complete", number):
+                self.document, self.bare_seen = None, True
+                self.put_aside(document.text())
+            return
+        self.document = None
+        value = bare_object(line)
+        if value is not None:
+            self.deliver_whole_line()
+            is_first = not (self.stream_seen or self.bare_seen)
+            self.bare_seen = True
+            if is_first and not (has_error(value) or isinstance(value.get("choices"), list)):
+                self.put_aside(line)
+            else:
+                self.bare_frame(line, value)
+        elif is_last and not self.is_foreign() and is_cut_object(line):
+            self.deliver_whole_line()
+            self.count(line)
+            self.cut_frame = (self.answer.frame, line)
 
     def event_type(self):
         return self.type_before if self.type_after is None else self.type_after
@@ -515,31 +573,28 @@ class Framing:
             self.data, self.type_before, self.type_after = [], self.type_after or "", None
             self.frame(data, event_type)
 
-    def error_line(self, value):
-        """Rule 12: llama.cpp's field of its own."""
-        self.answer.next_frame(value)
-        try:
-            error = parse(value)
-        except ValueError:
-            error = value
-        if error:
-            self.answer.server_error(inner_error(error), error)
+    def put_aside(self, text):
+        """What follows tells what it is: a frame like those, if anything that counts does."""
+        self.aside = (text, bare_object(text))
 
-    def bare_line(self, line, value):
-        """Rule 12: an error or a chunk sent bare. A first one that is neither: no event stream."""
-        self.answer.next_frame(line)
-        if not self.stream_seen and not self.bare_seen and not (has_error(value) or "choices" in value):
-            self.bare_seen = True
-            self.report_not_sse(line.encode("utf-8"))
-            return
-        self.bare_seen = True
+    def count(self, text):
+        """Something that counts came: here begins the next frame."""
+        self.document = None  # an unfinished one was none
+        if self.aside is not None:
+            (aside, value), self.aside = self.aside, None
+            if value is not None:
+                self.bare_frame(aside, value)
+        self.answer.next_frame(text)
+
+    def bare_frame(self, text, value):
+        self.count(text)
         self.whole_seen = self.whole_seen or is_whole_completion(value)
         self.answer.chunk(value)
 
     def frame(self, data, event_type, is_last=False):
         """Rule 13: one dispatched event. ``is_last``: the body ended before its blank line."""
+        self.count(data)
         answer = self.answer
-        answer.next_frame(data)
         if data.strip(JSON_SPACE) == "[DONE]":
             answer.finish(done=True)
             return
@@ -563,30 +618,30 @@ class Framing:
         elif value is not None:
             answer.error("malformed", OWN_WORDS, data=data[:200], frame=answer.frame)
 
-    def report_not_sse(self, raw):
-        if not self.not_sse:
-            self.not_sse = True
-            self.answer.error("not_sse", OWN_WORDS, data=raw.decode("utf-8", "replace")[:200])
-
-    def close(self, lines, rest, first):
+    def close(self):
         if self.data:
             self.frame("\n".join(self.data), self.event_type(), is_last=True)
-        if self.stream_seen or self.bare_seen or first is None:
-            return
-        raw = [*lines, rest][first]
-        if self.document == "incomplete":
-            return
-        if self.document == "complete":
-            text = "\n".join(one.decode("utf-8", "replace") for one in [*lines, rest][first:])
-            value = bare_object(text)
+        if self.document is not None:
+            text = self.document.text()
+            self.count(text)
+            self.cut_frame = (self.answer.frame, text)
+        elif self.aside is not None:
+            (text, value), self.aside = self.aside, None
             if value is not None and (has_error(value) or is_whole_completion(value)):
-                self.answer.next_frame(text)
-                self.whole_seen = is_whole_completion(value)
-                self.answer.chunk(value)
-                return
-        line = raw.decode("utf-8", "replace")
-        if not line.startswith(":") and split_field(line)[0] not in ("data", "event", "id", "retry", "error"):
-            self.report_not_sse(raw)
+                self.bare_frame(text, value)
+            else:
+                self.nothing_else = True
+
+    def is_foreign(self):
+        """Rule 13: is the body no event stream, and no JSON that could be read instead?"""
+        if self.stream_seen:
+            return False
+        return self.nothing_else or (is_stray(self.first_line) and not self.begins_as_json)
+
+    def report_not_sse(self, data):
+        if not self.not_sse:
+            self.not_sse = True
+            self.answer.error("not_sse", OWN_WORDS, data=data)
 
     def is_cut(self):
         """Section 3: neither done nor finished, or cut inside the last frame."""
@@ -717,6 +772,11 @@ def merge_logprobs(old, new):
     return new
 
 
+def count_values(value):
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(count_values, children))
+
+
 def join_base64(fragments):
     """Rule 11: fragments that each end in padding are strings of their own."""
     runs = [""]
@@ -773,7 +833,7 @@ class Call:
         self.type = None
         self.name = None
         self.arguments = Text()
-        self.is_custom = False
+        self.is_custom = None  # the first fragment that tells decides
         self.is_started = False
         self.inside = {}  # unknown fields of function (or custom)
         self.extra = {}  # unknown fields beside it
@@ -819,7 +879,8 @@ class Choice:
         self.transcript = Text()
         self.logprobs = None
         self.logprobs_seen = False
-        self.fields = {}  # a delta's own fields: reasoning under its names, and unknown ones
+        self.thoughts = {}  # reasoning under its names
+        self.fields = {}  # a delta's own fields that are unknown
         self.extra = {}  # unknown fields beside the delta
 
 
@@ -859,9 +920,21 @@ class Answer:
         self.error("server", message or OWN_WORDS, choice, code, clean(value), self.frame)
         self.server_errors += 1
 
-    def malformed_entry(self, choice):
+    def malformed(self, choice):
         data = None if self.frame_text is None else self.frame_text[:200]
         self.error("malformed", OWN_WORDS, choice, None, data, self.frame)
+
+    def is_a(self, kinds, value, choice):
+        """Is a known field of its type? Empty values of another are ignored, others reported."""
+        if isinstance(value, kinds):
+            return True
+        if value:
+            self.malformed(choice)
+        return False
+
+    def is_given(self, kinds, value, choice):
+        """The same for ``function`` and ``custom``: one that is reported is still there, as an empty one."""
+        return self.is_a(kinds, value, choice) or bool(value)
 
     def emit(self, kind, *values):
         self.events.append(event(kind, *values))
@@ -876,10 +949,12 @@ class Answer:
         elif set(chunk) <= {"type"}:
             return  # rule 13: a ping
         entries = chunk.get("choices")
-        if not isinstance(entries, list) or self.is_final:
-            entries = []  # rule 14: after [DONE], choices are not read
+        if self.is_final:
+            entries = None  # rule 14: after [DONE], choices are not read
         if not self.is_final:
             self.learn_identity(chunk)
+        if not self.is_a(list, entries, None):
+            entries = []
         if not self.is_started and any(not is_absent(entry) for entry in entries):
             self.is_started = True
             self.emit("start", self.id, self.model, self.created)
@@ -887,6 +962,7 @@ class Answer:
             if field not in TOP:
                 self.keep(None, None, self.extra, field, value, merge_last)
         usages = []
+        self.is_a(dict, chunk.get("usage"), None)
         for position, entry in enumerate(entries):
             self.entry(position, entry, usages)
         self.learn_usage(chunk, usages)
@@ -915,8 +991,11 @@ class Answer:
             usages = [groq["usage"]]
         before = self.usage
         for usage in usages:
-            self.usage = merge_objects(self.usage or {}, usage, merge_last)
-        if self.usage != before:
+            if count_values(self.usage) > MAX_USAGE:
+                self.malformed(None)
+            else:
+                self.usage = merge_objects(self.usage or {}, usage, merge_last)
+        if not same(before, self.usage):
             self.emit("usage", clean(self.usage))
 
     def keep(self, choice, index, kept, field, value, merge):
@@ -935,25 +1014,25 @@ class Answer:
         if is_absent(entry):
             return
         if not isinstance(entry, dict):
-            self.malformed_entry(None)
+            self.malformed(None)
             return
         index = entry.get("index")
         index = position if index is None else checked_index(index)  # rule 3
         if index is None or index >= self.max_choices:
-            self.malformed_entry(None)
+            self.malformed(None)
             return
         choice = self.choices.setdefault(index, Choice(index))
 
         known = CHOICE
-        if isinstance(entry.get("delta"), dict):
+        if self.is_a(dict, entry.get("delta"), index):
             choice.is_chat = True
             self.delta(choice, entry["delta"])
-        elif isinstance(entry.get("message"), dict):
+        elif self.is_a(dict, entry.get("message"), index):
             choice.is_chat = True
             self.message(choice, entry["message"])
-        elif "text" in entry:
+        else:
             known = (*CHOICE, "text")
-            if isinstance(entry["text"], str):
+            if self.is_a(str, entry.get("text"), index):
                 choice.is_text = True
                 self.content(choice, entry["text"])
 
@@ -967,7 +1046,7 @@ class Answer:
                 self.keep(index, None, choice.extra, field, value, merge_last)
         if "logprobs" in entry:
             choice.logprobs_seen = True
-            if isinstance(entry["logprobs"], dict):
+            if self.is_a(dict, entry["logprobs"], index):
                 choice.logprobs = merge_logprobs(choice.logprobs, entry["logprobs"])
                 self.emit("logprobs.delta", index, clean(entry["logprobs"]))
         if entry.get("error"):
@@ -981,24 +1060,25 @@ class Answer:
         heard = quiet_reasoning
         for name in REASONING:
             if isinstance(delta.get(name), str):
-                choice.fields[name] = choice.fields.get(name, "") + delta[name]
+                choice.thoughts[name] = choice.thoughts.get(name, "") + delta[name]
                 if delta[name] and not heard:
                     heard = True
                     self.say_reasoning(choice, delta[name])
         self.content(choice, delta.get("content"), quiet_reasoning)
         if "refusal" in delta:
             choice.refusal_seen = True
-            if isinstance(delta["refusal"], str):
+            if self.is_a(str, delta["refusal"], choice.index):
                 self.say("refusal.delta", choice, choice.refusal, delta["refusal"])
         calls = delta.get("tool_calls")
-        for fragment in [calls] if isinstance(calls, dict) else calls if isinstance(calls, list) else []:
-            self.tool_call(choice, fragment)
-        if isinstance(delta.get("function_call"), dict):
+        if self.is_a((dict, list), calls, choice.index):
+            for fragment in [calls] if isinstance(calls, dict) else calls:
+                self.tool_call(choice, fragment)
+        if self.is_a(dict, delta.get("function_call"), choice.index):
             self.legacy_call(choice, delta["function_call"])
-        if isinstance(delta.get("audio"), dict):
+        if self.is_a(dict, delta.get("audio"), choice.index):
             self.audio(choice, delta["audio"])
         for field, value in delta.items():
-            if field not in DELTA:
+            if field not in DELTA and not (field in REASONING and isinstance(value, str)):
                 self.keep(choice.index, None, choice.fields, field, value, merge_delta)
 
     def message(self, choice, message):
@@ -1014,7 +1094,8 @@ class Answer:
         missing = {
             field: value
             for field, value in message.items()
-            if gaps.get(field, not choice.fields.get(field)) or (field == "refusal" and value is None)
+            if gaps.get(field, not (choice.thoughts.get(field) or choice.fields.get(field)))
+            or (field == "refusal" and value is None)
         }
         self.delta(choice, missing, quiet_reasoning=bool(choice.reasoning.raw))
 
@@ -1033,7 +1114,7 @@ class Answer:
             if choice.parts is not None and content:
                 self.text_part(choice, {"type": "text", "text": content})
             self.say("content.delta", choice, choice.content, content)
-        elif isinstance(content, list):
+        elif self.is_a(list, content, choice.index):
             for part in content:
                 if is_absent(part):
                     continue
@@ -1072,21 +1153,26 @@ class Answer:
         if is_absent(fragment):
             return
         if not isinstance(fragment, dict):
-            self.malformed_entry(choice.index)
+            self.malformed(choice.index)
             return
         index = fragment.get("index")
         if index is not None:
             index = checked_index(index)
             if index is None:
-                self.malformed_entry(choice.index)
+                self.malformed(choice.index)
                 return
         # Where name and text are, and what the text is called there.
-        places = (("function", "arguments"), ("custom", "input"))
-        inner = [(fragment[place], text) for place, text in places if isinstance(fragment.get(place), dict)]
+        is_custom, inner, text_name = False, None, "arguments"
+        if self.is_given(dict, fragment.get("function"), choice.index):
+            inner = fragment["function"]
+        elif self.is_given(dict, fragment.get("custom"), choice.index):
+            is_custom, inner, text_name = True, fragment["custom"], "input"
+        has_inner = inner is not None
+        inner = inner if isinstance(inner, dict) else {}
         call_id = clean(fragment["id"]) if is_text(fragment.get("id")) else None
-        name = next((clean(one["name"]) for one, _ in inner if is_text(one.get("name"))), None)
+        name = clean(inner["name"]) if is_text(inner.get("name")) else None
 
-        if call_id is None and index is None and not inner:
+        if call_id is None and index is None and not has_inner:
             if not choice.touches:  # rule 4, for a fragment with other fields only
                 if any(value is not None for value in fragment.values()):
                     self.emit("extra", choice.index, None, "tool_calls", clean(fragment))
@@ -1096,7 +1182,7 @@ class Answer:
             call = self.find_call(choice, call_id, index, name)
             if call is None:
                 if len(choice.calls) >= self.max_tool_calls:
-                    self.malformed_entry(choice.index)
+                    self.malformed(choice.index)
                     return
                 call = Call(len(choice.calls))
                 choice.calls.append(call)
@@ -1104,17 +1190,16 @@ class Answer:
             if call_id is not None and call_id not in call.ids:
                 call.ids.append(call_id)  # its id, or an alias
 
-        if is_text(fragment.get("type")):
+        if is_text(fragment.get("type")) and call.type is None:
             call.type = clean(fragment["type"])
-        if call.type == "custom" or isinstance(fragment.get("custom"), dict):
-            call.is_custom = True
+        if call.is_custom is None and (has_inner or call.type == "custom"):
+            call.is_custom = is_custom or call.type == "custom"
         if name is not None:
             call.learn_name(name)
-        self.say_arguments(choice, call, [argument_text(one, text) for one, text in inner])
-        for one, text in inner:
-            for field, value in one.items():
-                if field not in ("name", text, *NOISE) and value is not None:
-                    call.inside[field] = merge_last(field, call.inside.get(field, MISSING), value)
+        self.say_arguments(choice, call, self.argument_text(inner.get(text_name), choice.index))
+        for field, value in inner.items():
+            if field not in ("name", text_name, *NOISE) and value is not None:
+                call.inside[field] = merge_last(field, call.inside.get(field, MISSING), value)
         for field, value in fragment.items():
             if field not in CALL:
                 self.keep(choice.index, call.index, call.extra, field, value, merge_last)
@@ -1146,16 +1231,24 @@ class Answer:
             if (call_id is not None and call.ids) or (name is not None and call.name is not None):
                 return None
         # (d) two calls without identity
-        if name is not None and not call.ids:
+        if name is not None and not call.ids and not call.is_custom:
             differ = call.name is not None and call.name != name
             if (differ or call_id is None) and is_one_value(clean(call.arguments.raw)):
                 return None
         return call
 
-    def say_arguments(self, choice, call, pieces, silent=False):
+    def argument_text(self, value, choice):
+        """Rule 6: strings as they are, an object compactly."""
+        if not self.is_a((str, dict), value, choice):
+            return ""
+        if isinstance(value, dict):
+            return json.dumps(clean(value), ensure_ascii=False, separators=(",", ":"))
+        return value
+
+    def say_arguments(self, choice, call, piece, silent=False):
         """Section 4: the start as soon as there is a name, then what came before it, then this."""
         before = call.arguments.value
-        settled = "".join(call.arguments.add(piece) for piece in pieces)
+        settled = call.arguments.add(piece)
         if silent:
             return
         if not call.is_started:
@@ -1181,9 +1274,9 @@ class Answer:
         call = choice.function_call
         if is_text(function_call.get("name")):
             call.learn_name(clean(function_call["name"]))
-        piece = argument_text(function_call, "arguments")
+        piece = self.argument_text(function_call.get("arguments"), choice.index)
         silent = bool(choice.calls) and not call.is_started
-        self.say_arguments(choice, call, [piece], silent)
+        self.say_arguments(choice, call, piece, silent)
         for field, value in function_call.items():
             if field not in ("name", "arguments", *NOISE) and value is not None:
                 call.inside[field] = merge_last(field, call.inside.get(field, MISSING), value)
@@ -1200,7 +1293,8 @@ class Answer:
         if isinstance(audio.get("transcript"), str):
             transcript = choice.transcript.add(audio["transcript"]) or None
         for field, value in audio.items():
-            if field not in ("data", "transcript", *NOISE) and value is not None:
+            is_text_field = field in ("data", "transcript") and isinstance(value, str)
+            if not is_text_field and field not in NOISE and value is not None:
                 choice.audio[field] = merge_delta(field, choice.audio.get(field, MISSING), value)
         if data is not None or transcript is not None:
             self.emit("audio.delta", choice.index, data, transcript)
@@ -1278,8 +1372,9 @@ class Answer:
         is_text = any(one.is_text for one in choices) and not any(one.is_chat for one in choices)
         completion = dict(self.extra)
         completion["object"] = "text_completion" if is_text else "chat.completion"
-        known = {"id": self.id, "created": self.created, "model": self.model, "usage": self.usage}
-        completion.update({name: value for name, value in known.items() if value is not None})
+        completion.update({"id": self.id, "created": self.created, "model": self.model})
+        if self.usage is not None:
+            completion["usage"] = self.usage
         completion["choices"] = [self.choice_dict(choice) for choice in choices]
         return clean(completion)
 
@@ -1296,7 +1391,7 @@ class Answer:
         return result
 
     def message_dict(self, choice):
-        message = dict(choice.fields)
+        message = {**choice.fields, **choice.thoughts}
         message["role"] = choice.role or "assistant"
         message["content"] = choice.content.value if choice.parts is None else choice.parts
         if choice.refusal_seen:
@@ -1346,14 +1441,6 @@ def checked_index(value):
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     return None
-
-
-def argument_text(inner, name):
-    """Rule 6: strings as they are, an object compactly, all else as nothing."""
-    value = inner.get(name)
-    if isinstance(value, dict):
-        return json.dumps(clean(value), ensure_ascii=False, separators=(",", ":"))
-    return value if isinstance(value, str) else ""
 
 
 def is_text_part(part):

@@ -335,19 +335,71 @@ EVENTS = [
         [START, content("A"), content_done("A"), ("choice.done", 0, None)],
     ),
     ("one JSON document over several lines: neither", b'{\n"a": 1\n}\n', [own("not_sse", "{")]),
-    ("one JSON document over several lines: cut", b'{\n"a": 1,\n', [own("truncated")]),
+    ("one JSON document over several lines: cut", b'{\n"a": 1,\n', [own("truncated", '{\n"a": 1,', 0)]),
     ("a bare object that is neither", b'{"detail": "A"}\n', [own("not_sse", '{"detail": "A"}')]),
     ("a page", b"\n<html>\nx: y\n</html>\n", [own("not_sse", "<html>")]),
     ("only heartbeats", b": a\n\n: b\n\n", [own("truncated")]),
     (
         "raw HTTP: said at once, read all the same",
         b"HTTP/1.1 200 OK\r\nserver: x\r\n\r\n5\r\n" + data("[DONE]"),
-        [own("not_sse", "HTTP/1.1 200 OK"), DONE],
+        [own("not_sse"), DONE],
     ),
     (
         "bare lines alone are cut like any other",
         b'{"choices": []}\n{"x": 1}\n',
         [("extra", None, None, "x", 1), own("truncated")],
+    ),
+    (
+        "an object on the first line is put aside: a frame, if anything that counts follows",
+        b': c\n{"x": 1}\n' + data("[1]", "[DONE]"),
+        [("extra", None, None, "x", 1), own("malformed", "[1]", 1), DONE],
+    ),
+    (
+        "a document put aside",
+        b'{\n"x": 1\n}\nstray\nerror: E\n',
+        [("extra", None, None, "x", 1), server("E", None, "E", 1), own("truncated")],
+    ),
+    ("a document that is no object is nothing", b"[\n1\n]\n" + data("[DONE]"), [DONE]),
+    ("an unfinished document before a frame is dropped", b'{\n"x":\n' + data("[DONE]"), [DONE]),
+    (
+        "comments and fields are no part of a document",
+        b'{\n: c\n"error":\nid: 1\n"A"}\n',
+        [server("A", None, "A", 0)],
+    ),
+    ("a document that broke", b'{\n"x": 1\ny\n}\n', [own("not_sse", "{")]),
+    ("a document with text behind it", b'{\n"error": 1\n} x\n', [own("not_sse", "{")]),
+    (
+        "cut in a bare line, which makes the first a frame",
+        b'{"x": 1}\n{"y": ',
+        [("extra", None, None, "x", 1), own("truncated", '{"y": ', 1)],
+    ),
+    (
+        "cut in a bare line behind a pending one",
+        b'data: {"x": 1}\n {y',
+        [("extra", None, None, "x", 1), own("truncated", " {y", 1)],
+    ),
+    (
+        "an object with text behind it is no cut frame",
+        b'data: {"x": 1}\n{} y',
+        [("extra", None, None, "x", 1), own("truncated")],
+    ),
+    ("foreign, whatever the last line is", b'x\n{"y":', [own("not_sse", "x")]),
+    *[
+        ("cut in its first word", start, [own("truncated")])
+        for start in (b"d", b"data", b"\nerr", b"\xef", b"\xef\xbb", b"\xef\xbb\xbfid")
+    ],
+    ("no first word of ours", b"dates", [own("not_sse", "dates")]),
+    (
+        "error: with choices, all the rest is read; with [DONE], it is that",
+        b'error: {"choices": [{"delta": {"content": "B"}}]}\nerror: [DONE]\n',
+        [
+            server(reference.OWN_WORDS, None, {"choices": [{"delta": {"content": "B"}}]}, 0),
+            START,
+            content("B"),
+            content_done("B"),
+            ("choice.done", 0, None),
+            DONE,
+        ],
     ),
     (
         "indexes: a string of digits, too far, negative, a float, a bool; no index is the position",
@@ -704,6 +756,31 @@ FINALS = [
     ),
 ]
 
+# (a chunk with X where a value of another type belongs, the choice that is blamed)
+WRONG = [
+    ({"choices": "X"}, None),
+    ({"usage": "X"}, None),
+    ({"choices": [{"delta": "X"}]}, 0),
+    ({"choices": [{"message": "X"}]}, 0),
+    ({"choices": [{"index": 7, "text": "X"}]}, 7),
+    ({"choices": [{"logprobs": "X"}]}, 0),
+    *[
+        (chunk(entry(delta)), 0)
+        for delta in (
+            {"content": "X"},
+            {"refusal": "X"},
+            {"tool_calls": "X"},
+            {"function_call": "X"},
+            {"audio": "X"},
+            {"tool_calls": [{"function": "X"}]},
+            {"tool_calls": [{"custom": "X"}]},
+            {"tool_calls": [{"function": {"arguments": "X"}}]},
+            {"tool_calls": [{"custom": {"input": "X"}}]},
+            {"function_call": {"arguments": "X"}},
+        )
+    ],
+]
+
 # (name, wire, limits, events)
 LIMITS = [
     (
@@ -716,6 +793,12 @@ LIMITS = [
         "one byte more; what is pending is dropped",
         b": 345678901234\n\ndata: {}\ndata: 1\n\n",
         {"max_event_bytes": 14},
+        [own("limit")],
+    ),
+    (
+        "a document is pending like data",
+        b'{\n"error":1\n}\n',
+        {"max_event_bytes": 10},
         [own("limit")],
     ),
     (
@@ -861,7 +944,47 @@ class TestTables(unittest.TestCase):
     def test_finals(self):
         for name, wire, snapshot in FINALS:
             with self.subTest(name):
-                self.assertEqual(run(wire).snapshot, snapshot)
+                never_sent = {"id": None, "created": None, "model": None}
+                self.assertEqual(run(wire).snapshot, {**never_sent, **snapshot})
+
+    def test_wrong_types(self):
+        for frame, choice in WRONG:
+            for value, is_error in ((12, True), (True, True), (0, False), (False, False), (None, False)):
+                text = json.dumps(frame).replace('"X"', json.dumps(value))
+                with self.subTest(text):
+                    error = reference.event(*own("malformed", text, 0, choice))
+                    wire = f"data: {text}\n\ndata: [DONE]\n\n".encode()
+                    self.assertEqual(run(wire).errors, [error] if is_error else [])
+                    chunks = [json.loads(text)]
+                    self.assertEqual(assemble(chunks).errors, [{**error, "data": None}] if is_error else [])
+
+    def test_a_wrong_type_is_as_if_absent(self):
+        result = run(
+            data(
+                chunk({"delta": 1, "message": 2, "text": "A", "logprobs": 3}),
+                chunk({"delta": {"reasoning": {"a": 4}, "audio": {"data": 5, "transcript": [6]}}}),
+                chunk({"delta": {"tool_calls": [{"function": 7}]}}),
+                chunk({"delta": {"reasoning": "B", "thinking": 8}}),
+            )
+        )
+        call = {"id": "call_0_0", "type": "function", "function": {"name": "", "arguments": ""}}
+        message = {
+            "role": "assistant",
+            "content": "A",
+            "reasoning": "B",
+            "thinking": 8,
+            "audio": {"data": 5, "transcript": [6]},
+            "tool_calls": [call],
+        }
+        choice = {"index": 0, "message": message, "finish_reason": None, "logprobs": None}
+        self.assertEqual(result.snapshot["choices"], [choice])
+        self.assertEqual([one["kind"] for one in result.errors], ["malformed"] * 4 + ["truncated"])
+
+    def test_usage_that_grows_without_end(self):
+        usages = [{"usage": {str(number): [number] * 9}} for number in range(200)]
+        result = assemble(usages)
+        self.assertEqual(len(result.snapshot["usage"]), 103)  # 1 + 103 * 10 values, the first time over 1024
+        self.assertEqual([one["frame"] for one in result.errors], list(range(103, 200)))
 
     def test_limits(self):
         for name, wire, limits, events in LIMITS:
