@@ -203,13 +203,12 @@ class PartialJSON:
         Returns the event of such a number, else ``[]``. Closing again does nothing.
         """
         events: list[JSONTextDelta | JSONValue] = []
-        if self.error is None:
-            seen = self._seen
-            if self._state == _VALUE and not self._stack and self._held[-1:].isdigit():  # a number, and whole
-                events = self._read(" ")
-            if self.end is None and self.error is None:
-                self._settle()
-                self.error = JSONProblem("the text ends before its value does", seen)
+        if self._state == _VALUE and not self._stack and self._held[-1:].isdigit():  # a number, and whole
+            events = self._read(" ")
+            self._seen -= 1
+        elif self.end is None and self.error is None:
+            self._settle()
+            self.error = JSONProblem("the text ends before its value does", self._seen)
         self._state = _CLOSED
         return events
 
@@ -247,9 +246,8 @@ class PartialJSON:
         held = self._held
         base = self._seen - len(held)  # offset of text[0] (of a held number, only what follows it counts)
         self._seen += len(text)
-        if held:
-            text = held + text
-            self._held = ""
+        text = held + text
+        self._held = ""
         state = self._state
         stack = self._stack
         container = self._container

@@ -564,6 +564,9 @@ class Contract(unittest.TestCase):
         self.assertNotEqual(problem, _json.JSONProblem("why not", 3))
         self.assertNotEqual(problem, ("why", 3))
         self.assertEqual(repr(problem), "JSONProblem(message='why', offset=3)")
+        self.assertEqual(problem.__match_args__, ("message", "offset"))
+        with self.assertRaises(TypeError):
+            hash(problem)
 
     def test_repr_says_nothing_of_the_text(self):
         reader = PartialJSON()
@@ -572,6 +575,7 @@ class Contract(unittest.TestCase):
         reader.feed("\\n")
         reader.feed("et")
         self.assertEqual(repr(reader), "<PartialJSON read=20 depth=2 complete=False error=None>")
+        self.assertEqual(repr(run("12")[1]), "<PartialJSON read=2 depth=0 complete=True error=None>")
 
 
 class Limits(unittest.TestCase):
@@ -812,6 +816,14 @@ class Cost(unittest.TestCase):
                         self.assertIsNone(reader.error)
                         self.assertLessEqual(scanned, times * len(source))
 
+    def test_plain_text_in_a_string_is_not_scanned_at_all(self):
+        reader = PartialJSON()
+        reader.feed('["')
+        with mock.patch.object(_json, "scanstring") as scanstring:
+            for piece in ("plain", " text, ", "日本", "x" * 255):
+                self.assertEqual(flat(reader.feed(piece)), [text(0, piece)])
+        scanstring.assert_not_called()
+
     def test_a_delta_costs_the_same_whatever_came_before(self):
         def seconds(opening, piece, count):
             best = float("inf")
@@ -839,22 +851,39 @@ class Cost(unittest.TestCase):
                 reader.feed(piece)
             self.assertLess(len(reader._pieces) + len(reader._blocks), 1100)
 
+    def test_empty_pieces_are_not_kept(self):
+        for opening in ("", '["a', '["\\', "[1", "[tru", '{"a'):
+            reader = PartialJSON()
+            reader.feed(opening)
+            before = pickle.dumps(reader)
+            self.assertEqual([reader.feed("") for _ in range(3)], [[], [], []])
+            self.assertEqual(pickle.dumps(reader), before)
+
 
 class OtherInterpreters(unittest.TestCase):
     """The standard library's string scanner in Python (PyPy has no other) reads digits with int()."""
+
+    def again(self, scanner):
+        """The module as it is where the standard library has this scanner."""
+        name = _json.__name__
+        with mock.patch.object(decoder, "scanstring", scanner), mock.patch.dict(sys.modules):
+            with mock.patch.object(sseparse, "_json"):
+                del sys.modules[name]
+                return importlib.import_module(name)
+
+    def test_a_strict_scanner_is_taken_as_it_is(self):
+        def strict(source, start, strict=True):
+            raise ValueError
+
+        self.assertIs(self.again(strict).scanstring, strict)
 
     def test_with_a_lax_scanner(self):
         def lax(source, start, strict=True):
             return strict_scanner(re.sub(r"(?<=\\u)[+_ 0-9a-fA-F]{4}", "0041", source), start, strict)
 
         strict_scanner = decoder.scanstring
-        name = _json.__name__
-        with mock.patch.object(decoder, "scanstring", lax), mock.patch.dict(sys.modules), mock.patch.object(
-            sseparse, "_json"
-        ):
-            del sys.modules[name]
-            again = importlib.import_module(name)
-        self.assertEqual(again._scan_laxly, lax)
+        again = self.again(lax)
+        self.assertIs(again._scan_laxly, lax)
         for _, source, offset, _ in BAD:
             for pieces in ([source], source):
                 reader = again.PartialJSON()
