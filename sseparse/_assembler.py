@@ -384,7 +384,7 @@ def _by_recency(choice: _Choice, id: str | None, index: int | None, name: str | 
 
 def _begins_anew(call: _Call, id: str | None, name: str | None) -> bool:
     """(d) A second whole call without any identity. (local servers: huggingface/smolagents#1958)"""
-    if name is None or call.id is not None or (id is not None and call.full_name() in (None, name)):
+    if name is None or call.id is not None or call.kind == "custom" or (id is not None and call.full_name() in (None, name)):
         return False
     return call.is_whole()
 
@@ -525,7 +525,11 @@ class ChatAssembler:
         self._source = source
         try:
             choices = chunk.pop("choices", None)
-            if error is None and choices.__class__ is list and self._repeats(chunk):
+            if (
+                error is None
+                and choices.__class__ is list
+                and (chunk == self._header or (self._core is not None and self._repeats(chunk)))
+            ):
                 if len(choices) == 1 and choices[0].__class__ is dict:  # nearly all chunks end up here
                     usage = self._entry(choices[0], 0)
                     if usage is not None:
@@ -663,12 +667,8 @@ class ChatAssembler:
             self._overlay_usage(usages)
 
     def _repeats(self, header: dict[str, Any]) -> bool:
-        """Whether these fields say again what had no effect: most chunks repeat them to the letter, and
-        most others differ only in what means nothing, or nothing any more."""
-        if header == self._header:
-            return True
-        if self._core is None:
-            return False
+        """Whether these fields differ from those of the last chunk, which had no effect, only in what
+        means nothing, or nothing any more."""
         core = header.copy()
         for name in ("id", "created", *NOISE_FIELDS):
             core.pop(name, None)
@@ -867,6 +867,7 @@ class ChatAssembler:
     def _logprobs(self, choice: _Choice, logprobs: Any) -> None:
         """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions)"""
         if logprobs.__class__ is not dict:
+            choice.logprobs_seen = True
             if not logprobs:
                 return
             self._malformed("logprobs is not an object; it was ignored", choice.index)

@@ -101,12 +101,12 @@ class HTTPBody:
         room = _MAX_PROTOCOL - len(text)
         end = data.find(b"\n", at, at + room) + 1 or min(at + room, len(data))
         text += data[at:end]
-        if self._state == _HEAD and text[:7] != b"HTTP/1."[: len(text)]:
+        if self._state == _HEAD and not b"HTTP/1.".startswith(bytes(text[:7])):
             self._fail("does not begin with HTTP/1: feed the connection from its status line on, after TLS")
-        elif self._state == _SIZE and text.endswith(b"\n") and text != b"\r\n":  # this CRLF ended a chunk
+        elif self._state == _SIZE and text.endswith(b"\n") and len(text) > 2:  # 2: a CRLF that ends a chunk
             self._state = self._read_size(text.decode("latin-1"))
-            text[:] = b"\n" * (self._state == _TRAILER)  # which ends with an empty line, even if it is empty
-        elif text.endswith((b"\n\n", b"\n\r\n")):
+            text[:] = b"\n" * (self._state == _TRAILER)  # so that it ends like a head, even if it is empty
+        elif self._state != _SIZE and text.endswith((b"\n\n", b"\n\r\n")):
             self._state = self._read_head(text.decode("latin-1")) if self._state == _HEAD else _COMPLETE
             text.clear()
         elif len(text) == _MAX_PROTOCOL:
@@ -123,7 +123,7 @@ class HTTPBody:
 
     def _read_head(self, text: str) -> str:
         """Read status line and fields (4, 5), decide what ends the body (6.3); return the next state."""
-        text = text.replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", " ")
+        text = text.replace("\r\n", "\n").replace("\n ", "  ").replace("\n\t", "  ")
         head = re.fullmatch(r"HTTP/1\.([01]) ([0-9]{3})( [^\r\n\0]*)?\n(([^\s:\0]+:[^\r\n\0]*\n)*)\n", text)
         if not head:
             return self._fail("has no valid status line or header fields: discard it and reconnect")

@@ -27,10 +27,10 @@ Why that is sound. Let a line be ``head hole tail`` and let the full road have r
    the creation time once they are known. It is proven like the first (``_prove``), its value is read
    by the same scanner, or must be digits.
 
-Many frames at once: the frames are joined by ``tail``, the blank line and ``head``. If a run of bytes
-is ``head X tail`` joined by blank lines, replacing that joint by one character which does not occur in
-the bytes leaves a string that one call of the scanner decodes. Replacing is undone by inserting the
-joint again, so what is read is what was there.
+Many frames at once: a run of bytes is cut at its blank lines, each piece is stripped of as many
+characters as ``head`` and ``tail`` have, and what is left is joined again by ``tail``, blank line and
+``head``. If that gives the run, each piece was ``head X tail``. The X of all are then scanned in one
+call, joined by one character; if the result has as many of it as there are joints, none was inside.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from ._events import ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, AnyStr, Callable
 
     from ._assembler import ChatAssembler, _Call, _Choice, _Text
     from ._events import Event
@@ -56,8 +56,7 @@ MAX_TEMPLATES = 16
 MAX_ATTEMPTS = 8  # to learn, beyond one for every eight frames that a template read
 MAX_MISSES = 64  # frames that might have been read, in a row, before nothing more is tried
 
-# Stand for the joints between frames; a run that has them takes the other roads.
-_JOINT, _SEAM = "\x7f", "\x80"
+_JOINT = "\x7f"  # rare, and no escape when it follows a backslash
 
 _value_start = re.compile(rb'"\s*:\s*').match
 
@@ -78,9 +77,9 @@ class Template:
         "event",
         "head",
         "indexed",
-        "joint",
         "seam",
         "streak",
+        "strings",
         "tail",
         "text",
         "then",
@@ -92,7 +91,10 @@ class Template:
         self.seam = seam
         self.tail = tail
         self.end = tail + blank
-        self.joint = self.end.decode() + head.decode()
+        end = self.end.decode()
+        line_end = len(blank) // 2
+        # head, tail up to its LF, and what is between two holes
+        self.strings = (head.decode(), end[: -line_end - 1], end + head.decode())
         self.dead_first = False
         self.dead_is_number = False
         self.indexed = True
@@ -123,7 +125,7 @@ class Template:
                 if self.dead_is_number:
                     if not is_plain_number(dead):
                         return None
-                elif not dead.isalnum() and scanstring(dead.decode() + '"', 0)[1] != len(dead.decode()) + 1:
+                elif not dead.isalnum() and _strings_of([dead.decode()]) is None:
                     return None
             text = hole.decode()
             value, end = scanstring(text, 0)
@@ -137,39 +139,31 @@ class Template:
         """Return the texts of the frames from ``pos`` on, and where they end; no text where it cannot tell."""
         nothing: tuple[list[str], int] = ([], pos)
         stop = data.rfind(self.end, pos, pos + self.bulk)
-        start = pos + len(self.head)
-        if stop < start or not data.startswith(self.head, pos):
+        if stop < pos:
             return nothing
+        stop += len(self.end)
+        head, tail, joint = self.strings
         try:
-            run = data[start:stop].decode()
+            run = data[pos:stop].decode()
         except UnicodeDecodeError:
             return nothing
-        if _JOINT in run or _SEAM in run:
-            return nothing
-        run = run.replace(self.joint, _JOINT)
-        if self.seam is not None:
-            run = run.replace(self.seam.decode(), _SEAM)
-        if "\\u" in run and ("\\ud" in run or "\\uD" in run):
-            return nothing
-        count = run.count(_JOINT) + 1
-        try:
-            text, end = scanstring(run + '"', 0)
-        except ValueError:
-            return nothing
-        if end != len(run) + 1:
-            return nothing
-        texts = text.split(_JOINT)
-        if len(texts) != count:
+        start = len(head)
+        end = -len(tail)
+        # Cut at each LF, not at blank lines: to search for one character is seven times faster.
+        holes = [line[start:end] for line in run.split("\n")[:-1:2]]
+        if f"{head}{joint.join(holes)}{joint[: -start]}" != run:
             return nothing
         if self.seam is not None:
-            pairs = [text.split(_SEAM) for text in texts]
-            if any([len(pair) != 2 for pair in pairs]):
+            seam = self.seam.decode()
+            parts = [hole.partition(seam) for hole in holes]
+            if not all([part[1] for part in parts]):
                 return nothing
-            dead = 0 if self.dead_first else 1
-            if self.dead_is_number and not all([is_plain_number(pair[dead].encode()) for pair in pairs]):
+            dead = 0 if self.dead_first else 2
+            if not _are_dead([part[dead] for part in parts], self.dead_is_number):
                 return nothing
-            texts = [pair[1 - dead] for pair in pairs]
-        return texts, stop + len(self.end)
+            holes = [part[2 - dead] for part in parts]
+        texts = _strings_of(holes)
+        return nothing if texts is None else (texts, stop)
 
     def applies(self, assembler: ChatAssembler) -> bool:
         """Whether the state is still the one in which this frame was seen to have no other effect."""
@@ -178,7 +172,7 @@ class Template:
     def emit(self, text: str, events: list[Event]) -> None:
         """Do what the assembler does with this frame."""
         call = self.call
-        if call is not None:
+        if call is not None and call.index is not None:
             self.choice.last = call
         if text:
             kept = self.text
@@ -195,8 +189,9 @@ class Template:
         index = self.choice.index
         call = self.call
         if call is not None:
-            self.choice.last = call
             place = call.index
+            if place is not None:
+                self.choice.last = call
             events += [ToolCallDelta(index, place, text) for text in texts if text]
         else:
             event = self.event
@@ -215,9 +210,8 @@ class Template:
         self.choice = choice
         self.call = None
         if self.event is ToolCallDelta:
-            call = choice.function_call if event.index is None else choice.calls[event.index]
-            self.call = call if event.index is not None else None
-            text = call.arguments
+            self.call = choice.function_call if event.index is None else choice.calls[event.index]
+            text = self.call.arguments
         elif self.event is ContentDelta:
             text = choice.content
         elif self.event is ReasoningDelta:
@@ -228,9 +222,29 @@ class Template:
         self.version = assembler.version
 
 
-def is_plain_number(text: bytes) -> bool:
-    """Whether this is a JSON integer that nobody refuses, zero excluded."""
-    return text.isdigit() and text[:1] != b"0" and len(text) <= 18
+def _strings_of(holes: list[str]) -> list[str] | None:
+    """Return the strings that these are the insides of, None unless all are and hold no escaped surrogate."""
+    joined = _JOINT.join(holes) + '"'
+    if "\\u" in joined and ("\\ud" in joined or "\\uD" in joined):
+        return None
+    try:
+        text, end = scanstring(joined, 0)
+    except ValueError:
+        return None
+    texts = text.split(_JOINT)
+    return texts if end == len(joined) and len(texts) == len(holes) else None
+
+
+def _are_dead(holes: list[str], numbers: bool) -> bool:
+    """Whether each is the inside of a string, or a number, without any effect."""
+    if numbers:
+        return all([hole.isascii() and is_plain_number(hole) for hole in holes])
+    return "".join(holes).isalnum() or _strings_of(holes) is not None
+
+
+def is_plain_number(digits: AnyStr) -> bool:
+    """Whether these are an integer that neither JSON nor the interpreter refuses, nor zero."""
+    return digits.isdigit() and digits[0] not in (48, "0") and len(digits) <= 18
 
 
 def learn(
