@@ -1,0 +1,837 @@
+# SPDX-License-Identifier: MIT
+"""``HTTPBody``: recorded wire bytes, a table with a row per sentence of RFC 9112, properties, and its cost.
+
+Every row and every small recording goes in whole, one byte at a time, cut at every place, and through a
+pickled and a deep copy at every cut. Random responses, sound and broken, are compared with a slow and
+obvious reading of the whole wire at once, ``reference``, and the sound ones with ``http.client`` as well.
+"""
+
+from __future__ import annotations
+
+import copy
+import http.client
+import io
+import pickle
+import random
+import re
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests import sseparse
+
+_http = sseparse._http
+HTTPBody = sseparse.HTTPBody
+StreamError = sseparse.StreamError
+
+RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "recordings"
+LIMIT = 65536  # bytes of a head, of a chunk size, of a trailer section
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+# What the messages say, each after "The HTTP response ".
+NO_HTTP = "does not begin with HTTP/1: feed the connection from its status line on, after TLS."
+NO_HEAD = "has no valid status line or header fields: discard it and reconnect."
+NO_SIZE = "has a wrong chunk size: discard it and reconnect."
+
+
+def cut(where, size=0):
+    return f"was cut in its {where}, after {size} bytes of body: ask again."
+
+
+def long(where):
+    return f"has a {where} longer than {LIMIT} bytes: discard it and reconnect."
+
+
+def transfer(value):
+    return f"has transfer-encoding {value!a}: use HTTP/1.1, send no TE."
+
+
+def encoding(value):
+    return f"has content-encoding {value!a}: accept only identity."
+
+
+def length(value):
+    return f"has content-length {value!a}: discard it and reconnect."
+
+
+# ---- delivering -------------------------------------------------------------------------------------
+
+
+def deliver(pieces, step=lambda body: body):
+    """Feed the pieces, then close; return all that can be known afterwards.
+
+    That is the bytes returned, joined; the error without its first words, or None; status; headers;
+    whether complete; and the repr. ``step`` stands between the pieces and may replace the object.
+    """
+    body, out, error = HTTPBody(), [], None
+    try:
+        for piece in pieces:
+            out.append(body.feed(piece))
+            body = step(body)
+    except StreamError as raised:
+        error = str(raised)
+    try:
+        body.close()
+    except StreamError as raised:
+        assert error in (None, str(raised)), "close() repeats what feed() raised"
+        error = str(raised)
+    else:
+        assert error is None, "what feed() raised, close() raises again"
+    error = error and re.fullmatch("The HTTP response (.*)", error)[1]
+    return b"".join(out), error, body.status, body.headers, body.complete, repr(body)
+
+
+def singles(wire):
+    return [wire[i : i + 1] for i in range(len(wire))]
+
+
+def cuts(wire):
+    """The wire in two pieces, for every place."""
+    return ((wire[:i], wire[i:]) for i in range(len(wire) + 1))
+
+
+def at_random(wire, randomness, most=40):
+    places = sorted(randomness.randrange(len(wire) + 1) for _ in range(randomness.randrange(most)))
+    return [wire[i:j] for i, j in zip([0, *places], [*places, len(wire)])]
+
+
+def pickled(body):
+    return pickle.loads(pickle.dumps(body))
+
+
+# ---- the slow and obvious reading --------------------------------------------------------------------
+
+
+def reference(wire):
+    """Read a whole response, return its body as far as it goes and whether it is whole and sound."""
+    status = None
+    while status is None or (100 <= status < 200 and status != 101):
+        end = re.search(rb"\n\r?\n", wire)
+        if not end or end.end() > LIMIT:
+            return b"", False
+        lines = [line[:-1] if line.endswith(b"\r") else line for line in wire[: end.start()].split(b"\n")]
+        wire = wire[end.end() :]
+        if any(b"\r" in line or b"\0" in line for line in lines):
+            return b"", False
+        start = re.match(rb"HTTP/1\.([01]) ([0-9]{3})(?: |\Z)", lines[0])
+        if not start:
+            return b"", False
+        status, version = int(start[2]), start[1]
+        values = {}
+        name = b"the status line"  # a line folded into it says nothing
+        for line in lines[1:]:
+            if line[0] in b" \t":
+                values.setdefault(name, [b""])[-1] += b" " + line
+                continue
+            name, colon, value = line.partition(b":")
+            if not colon or not name or re.search(r"\s", name.decode("latin-1")):
+                return b"", False
+            name = name.lower()
+            values.setdefault(name, []).append(value)
+    if status in (101, 204, 304):
+        return b"", True
+
+    def elements(name):
+        found = [part.strip(b" \t").lower() for value in values[name] for part in value.split(b",")]
+        return [part for part in found if part]
+
+    if b"content-encoding" in values and any(part != b"identity" for part in elements(b"content-encoding")):
+        return b"", False
+    if b"transfer-encoding" in values:
+        if version == b"0" or elements(b"transfer-encoding") != [b"chunked"]:
+            return b"", False
+        return reference_chunks(wire)
+    if b"content-length" not in values:
+        return wire, True
+    found = elements(b"content-length")
+    if not found or not all(re.fullmatch(b"0*[0-9]{1,16}", part) for part in found):
+        return b"", False
+    size = int(found[0].lstrip(b"0") or b"0")
+    if any(int(part.lstrip(b"0") or b"0") != size for part in found):
+        return b"", False
+    return wire[:size], len(wire) >= size
+
+
+def reference_chunks(wire):
+    body, at = b"", 0
+    while True:
+        line = re.compile(rb"0*([0-9a-fA-F]{1,16})[ \t]*(;[^\r\n]*)?\r\n").match(wire, at)
+        if not line or line.end() - at + 2 * (at > 0) > LIMIT:
+            return body, False
+        at, size = line.end(), int(line[1], 16)
+        if size == 0:
+            end = re.compile(rb"\n\r?\n").search(wire, at - 1)
+            return body, end is not None and end.end() - at + 1 <= LIMIT
+        body += wire[at : at + size]
+        at += size
+        if wire[at : at + 2] != b"\r\n":
+            return body, False
+        at += 2
+
+
+# ---- the table --------------------------------------------------------------------------------------
+
+
+def head(*fields, start=b"HTTP/1.1 200 OK"):
+    return b"".join(line + b"\r\n" for line in (start, *fields, b""))
+
+
+CL, TE, CE, S = b"Content-Length: ", b"Transfer-Encoding: ", b"Content-Encoding: ", b"HTTP/1.1 "
+LAST = b"0\r\n\r\n"
+# (what the RFC says, wire, body, error or None)
+ROWS = [
+    # 2.2, 2.3, 4, 5: as far as a head has to be read
+    ("2.2 a lone LF may end a line of a head", b"HTTP/1.1 200 OK\nContent-Length: 2\n\nab", b"ab", None),
+    ("2.2 LF and CRLF mixed", b"HTTP/1.1 200 OK\r\nContent-Length: 2\n\r\nab", b"ab", None),
+    ("2.2 a bare CR is invalid: in a value", head(b"A: b\rc"), b"", NO_HEAD),
+    ("2.2 in a name", head(b"A\r: b"), b"", NO_HEAD),
+    ("2.2 before CRLF", head(CL + b"2\r"), b"", NO_HEAD),
+    ("2.2 in the status line", head(start=S + b"200 O\rK"), b"", NO_HEAD),
+    ("2.2 white space before the first field: ignored", head(b" Content-Length: 2") + b"abc", b"abc", None),
+    ("2.2 and any more of them", head(b"\tA: b", b" c", CL + b"2") + b"abc", b"ab", None),
+    ("2.2 which never goes on the status line", b"HTTP/1.1\r\n 200 OK\r\n\r\n", b"", NO_HEAD),
+    ("2.2 nor with a tab", b"HTTP/1.1 20\r\n\t0 OK\r\n\r\n", b"", NO_HEAD),
+    ("2.2 an empty line comes before requests only", b"\r\n" + head(), b"", NO_HTTP),
+    ("2.3 the name of the protocol is case-sensitive", head(start=b"http/1.1 200 OK"), b"", NO_HTTP),
+    ("2.3 HTTP/1.0 is read", head(start=b"HTTP/1.0 200 OK") + b"abc", b"abc", None),
+    ("2.3 another major version is not", head(start=b"HTTP/2 200"), b"", NO_HTTP),
+    ("2.3 nor a minor one that does not exist", head(start=b"HTTP/1.2 200 OK"), b"", NO_HEAD),
+    ("4 the reason may be empty", head(start=S + b"200 ") + b"a", b"a", None),
+    ("4 or left out with its space, as by many servers", head(start=S + b"200") + b"a", b"a", None),
+    ("4 and is ignored", head(start=S + b"200 Content-Length: 0\xff") + b"a", b"a", None),
+    ("4 a status has three digits: two", head(start=S + b"20 OK"), b"", NO_HEAD),
+    ("4 four", head(start=S + b"2000 OK"), b"", NO_HEAD),
+    ("4 none", head(start=S + b"OK"), b"", NO_HEAD),
+    ("4 a sign", head(start=S + b"-20 OK"), b"", NO_HEAD),
+    ("4 not ASCII", head(start=S + b"2\xb20 OK"), b"", NO_HEAD),
+    ("4 one space before it", head(start=S + b" 200 OK"), b"", NO_HEAD),
+    ("5 no field at all", head() + b"abc", b"abc", None),
+    ("5 white space around a value is not part of it", head(CL + b"\t 2 \t") + b"abc", b"ab", None),
+    ("5 nor needed", head(b"Content-Length:2") + b"abc", b"ab", None),
+    ("5 names are case-insensitive", head(b"cOnTeNt-LeNgTh: 2") + b"abc", b"ab", None),
+    ("5.1 no white space between name and colon", head(b"Content-Length : 2") + b"abc", b"", NO_HEAD),
+    ("5.1 tab", head(b"Transfer-Encoding\t: chunked") + b"abc", b"", NO_HEAD),
+    ("5.1 vertical tab, which some strip", head(b"Transfer-Encoding\x0b: chunked") + b"abc", b"", NO_HEAD),
+    ("5.1 NEL, which str.strip() takes", head(b"\x85Content-Length: 2") + b"abc", b"", NO_HEAD),
+    ("5.1 a line without a colon", head(b"Content-Length 2"), b"", NO_HEAD),
+    ("5.1 a field without a name", head(b": 2"), b"", NO_HEAD),
+    ("5.2 a folded line goes on with a space", head(b"Transfer-Encoding:", b" chunked") + LAST, b"", None),
+    ("5.2 or a tab", head(CL + b"2,", b"\t2") + b"abc", b"ab", None),
+    ("5.2 which does not join digits", head(CL + b"1", b" 2") + b"abc", b"", length("1  2")),
+    ("5.2 the fold may be empty", head(CL + b"2", b" ") + b"abc", b"ab", None),
+    ("9110, 5.5 a NUL is invalid: in a value", head(b"A: \0"), b"", NO_HEAD),
+    ("9110, 5.5 in a name", head(b"A\0: b"), b"", NO_HEAD),
+    ("9110, 5.5 in the status line", head(start=S + b"200 \0"), b"", NO_HEAD),
+    # no response at all
+    ("a body without its head", b"data: a\n\n", b"", NO_HTTP),
+    ("an alert of TLS", b"\x15\x03\x01\x00\x02\x02\x46", b"", NO_HTTP),
+    ("settings of HTTP/2", b"\x00\x00\x12\x04\x00\x00\x00\x00\x00", b"", NO_HTTP),
+    ("nothing", b"", b"", cut("head")),
+    ("the beginning of a status line", b"HTTP", b"", cut("head")),
+    ("8 a head without its empty line", head(CL + b"2")[:-2], b"", cut("head")),
+    # 6.1
+    ("6.1 names of codings are case-insensitive (7)", head(TE + b"CHunked") + LAST, b"", None),
+    ("6.1 chunked may stand among empty elements", head(TE + b",chunked ,") + LAST, b"", None),
+    ("6.1 in a field of its own", head(b"Transfer-Encoding:", TE + b"chunked") + LAST, b"", None),
+    ("6.1 chunked only once", head(TE + b"chunked, chunked"), b"", transfer("chunked,chunked")),
+    ("6.1 also over two fields", head(*[TE + b"chunked"] * 2), b"", transfer("chunked,chunked")),
+    ("6.1 another coding before it", head(TE + b"gzip, chunked"), b"", transfer("gzip,chunked")),
+    ("6.1 after it", head(TE + b"chunked, gzip"), b"", transfer("chunked,gzip")),
+    ("6.1 instead of it", head(TE + b"deflate"), b"", transfer("deflate")),
+    ("6.1 one that is none", head(TE + b"identity"), b"", transfer("identity")),
+    ("6.1 one that looks alike", head(TE + b"xchunked"), b"", transfer("xchunked")),
+    ("6.1 an odd blank", head(TE + b"\x0bchunked"), b"", transfer("\x0bchunked")),
+    ("6.1 an empty field", head(b"Transfer-Encoding:"), b"", transfer("")),
+    ("6.1 a long value is shortened", head(TE + b"x" * 99), b"", transfer("x" * 40)),
+    ("6.1 in HTTP/1.0 the framing is faulty", head(TE + b"chunked", start=b"HTTP/1.0 200 OK"), b"",
+     transfer("chunked")),
+    ("6.1 even with a length", head(CL + b"1", TE + b"chunked", start=b"HTTP/1.0 200 OK"), b"",
+     transfer("chunked")),
+    # 6.2, and RFC 9110, 8.6
+    ("6.2 the decimal value is the length", head(CL + b"12") + b"a" * 12, b"a" * 12, None),
+    ("6.2 may be zero", head(CL + b"0"), b"", None),
+    ("6.2 leading zeros are digits, however many", head(CL + b"0" * 5000 + b"2") + b"ab", b"ab", None),
+    ("6.2 nothing but zeros", head(CL + b"0" * 5000), b"", None),
+    ("6.2 sixteen digits fit", head(CL + b"9999999999999999") + b"a", b"a", cut("body by content-length", 1)),
+    ("9110, 8.6 no overflow: more do not", head(CL + b"1" + b"0" * 16), b"", length("1" + "0" * 16)),
+    ("9110, 8.6 nor what int() refuses", head(CL + b"9" * 5000), b"", length("9" * 40)),
+    # 6.3, in its order
+    ("6.3 1 a 204 ends with its head", head(start=S + b"204 No Content") + b"abc", b"", None),
+    ("6.3 1 a 304", head(start=S + b"304 Not Modified") + b"abc", b"", None),
+    ("6.3 1 regardless of a length", head(CL + b"3", start=S + b"304 Not Modified") + b"abc", b"", None),
+    ("6.3 1 a wrong one", head(CL + b"x", start=S + b"204 No Content") + b"abc", b"", None),
+    ("6.3 1 of codings", head(TE + b"gzip", CE + b"br", start=S + b"304 OK"), b"", None),
+    ("6.3 1 a 1xx too, then goes on", head(start=S + b"100 Continue") + head() + b"abc", b"abc", None),
+    ("6.3 1 however many", head(b"Link: x", start=S + b"103 Hints") * 3 + head() + b"abc", b"abc", None),
+    ("6.3 1 regardless of its fields", head(CL + b"9", start=S + b"102 P") + head() + b"a", b"a", None),
+    ("6.3 1 if they are fields", head(b"Content-Length 9", start=S + b"102 P") + head() + b"a", b"", NO_HEAD),
+    ("6.3 1 what follows is a head again", head(start=S + b"100 Continue") + b"abc", b"", NO_HTTP),
+    ("6.3 1 or the response is cut", head(start=S + b"100 Continue"), b"", cut("head")),
+    ("6.3 1 after a 101 comes no HTTP (9110, 15.2.2)", head(start=S + b"101 Switching") + b"abc", b"", None),
+    ("6.3 3 chunked overrides a length", head(CL + b"9", TE + b"chunked")
+     + b"2\r\nab\r\n0\r\n\r\n", b"ab", None),
+    ("6.3 3 whichever is first, and even a wrong one", head(TE + b"chunked", CL + b"-1")
+     + b"2\r\nab\r\n0\r\n\r\n", b"ab", None),
+    ("6.3 4 chunked: read until that says it is complete", CHUNKED + b"2\r\nab\r\n0\r\n\r\n", b"ab", None),
+    ("6.3 5 an invalid length is an error: a sign", head(CL + b"-5") + b"abc", b"", length("-5")),
+    ("6.3 5 the other", head(CL + b"+5") + b"abc", b"", length("+5")),
+    ("6.3 5 what int() takes", head(CL + b"1_0") + b"abc", b"", length("1_0")),
+    ("6.3 5 hexadecimal", head(CL + b"a") + b"abc", b"", length("a")),
+    ("6.3 5 a fraction", head(CL + b"1.0") + b"abc", b"", length("1.0")),
+    ("6.3 5 digits of Latin-1", head(CL + b"\xb2") + b"abc", b"", length("\xb2")),
+    ("6.3 5 digits of another script", head(CL + "٣".encode()) + b"abc", b"", length("\xf9\xa3")),
+    ("6.3 5 a blank of Unicode", head(CL + b"\xa05") + b"abc", b"", length("\xa05")),
+    ("6.3 5 no value", head(b"Content-Length:") + b"abc", b"", length("")),
+    ("6.3 5 only commas", head(CL + b",") + b"abc", b"", length(",")),
+    ("6.3 5 unless it is a list of one valid value", head(CL + b"2, 2") + b"abc", b"ab", None),
+    ("6.3 5 in two fields", head(*[CL + b"2"] * 2) + b"abc", b"ab", None),
+    ("6.3 5 the same decimal value", head(CL + b"2, 02,") + b"abc", b"ab", None),
+    ("6.3 5 two values", head(CL + b"2, 3") + b"abc", b"", length("2,3")),
+    ("6.3 5 in two fields", head(CL + b"2", CL + b"3") + b"abc", b"", length("2,3")),
+    ("6.3 5 a valid and an invalid one", head(CL + b"2, b") + b"abc", b"", length("2,b")),
+    ("6.3 6 a valid length is the length", head(CL + b"3") + b"abc", b"abc", None),
+    ("6.3 6 fewer bytes are an incomplete message", head(CL + b"3") + b"ab", b"ab",
+     cut("body by content-length", 2)),
+    ("6.3 6 none at all", head(CL + b"3"), b"", cut("body by content-length")),
+    ("6.3 8 else all until the connection closes", head() + b"abc" * 99, b"abc" * 99, None),
+    ("6.3 8 which may be nothing", head(), b"", None),
+    ("6.3 additional data is dropped, after a length", head(CL + b"2") + b"ab" + head() + b"c", b"ab", None),
+    ("6.3 after chunks", CHUNKED + b"2\r\nab\r\n0\r\n\r\n" + CHUNKED + b"1\r\nc\r\n0\r\n\r\n", b"ab", None),
+    # RFC 9110, 8.4
+    ("9110, 8.4 a content coding is not undone", head(CE + b"gzip") + b"abc", b"", encoding("gzip")),
+    ("9110, 8.4 one of several", head(CE + b"identity, br") + b"a", b"", encoding("identity,br")),
+    ("9110, 8.4 whatever the framing", head(CE + b"zstd", TE + b"chunked"), b"",
+     encoding("zstd")),
+    ("9110, 8.4 identity is none", head(CE + b"Identity,") + b"abc", b"abc", None),
+    # 7.1
+    ("7.1 chunks, each with its size", CHUNKED + b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", b"abc", None),
+    ("7.1 sizes are hex digits, both cases", CHUNKED + b"a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n",
+     b"0123456789" * 2, None),
+    ("7.1 of more than one digit", CHUNKED + b"1F\r\n" + b"a" * 31 + b"\r\n0\r\n\r\n", b"a" * 31, None),
+    ("7.1 leading zeros", CHUNKED + b"0" * 40 + b"2\r\nab\r\n0\r\n\r\n", b"ab", None),
+    ("7.1 the last chunk is 1*\"0\"", CHUNKED + b"2\r\nab\r\n0000\r\n\r\n", b"ab", None),
+    ("7.1 no chunk but the last", CHUNKED + LAST, b"", None),
+    ("7.1 a chunk may hold CRLF and what looks like chunks", CHUNKED + b"9\r\n\r\n0\r\n\r\n\r\n\r\n0\r\n\r\n",
+     b"\r\n0\r\n\r\n\r\n", None),
+    ("7.1 sizes may be large: sixteen digits", CHUNKED + b"ffffffffffffffff\r\na", b"a", cut("chunk", 1)),
+    ("7.1 seventeen are refused", CHUNKED + b"10000000000000000\r\na", b"", NO_SIZE),
+    ("7.1 no parameters of the coding", head(TE + b"chunked;q=1"), b"", transfer("chunked;q=1")),
+    ("7.1 chunk-size = 1*HEXDIG: none", CHUNKED + b"\r\nab\r\n", b"", NO_SIZE),
+    ("7.1 an extension alone", CHUNKED + b";a\r\nab\r\n", b"", NO_SIZE),
+    ("7.1 a sign", CHUNKED + b"-2\r\nab\r\n", b"", NO_SIZE),
+    ("7.1 the other", CHUNKED + b"+2\r\nab\r\n", b"", NO_SIZE),
+    ("7.1 an underscore", CHUNKED + b"1_0\r\nab\r\n", b"", NO_SIZE),
+    ("7.1 a prefix", CHUNKED + b"0x2\r\nab\r\n", b"", NO_SIZE),
+    ("7.1 no hex digit", CHUNKED + b"2g\r\nab\r\n", b"", NO_SIZE),
+    ("7.1 a digit of another script", CHUNKED + "٣".encode() + b"\r\nabc\r\n", b"", NO_SIZE),
+    ("7.1 blanks before", CHUNKED + b" 2\r\nab\r\n", b"", NO_SIZE),
+    ("7.1 between", CHUNKED + b"1 0\r\nab\r\n", b"", NO_SIZE),
+    ("7.1 after it they are ignored, some servers pad", CHUNKED + b"2 \t\r\nab\r\n0   \r\n\r\n", b"ab", None),
+    ("7.1 no lone LF after a size", CHUNKED + b"2\nab\r\n0\r\n\r\n", b"", NO_SIZE),
+    ("7.1 after an extension", CHUNKED + b"2;a\nab\r\n0\r\n\r\n", b"", NO_SIZE),
+    ("7.1 after the data", CHUNKED + b"2\r\nab\n0\r\n\r\n", b"ab", NO_SIZE),
+    ("7.1 after the last size", CHUNKED + b"2\r\nab\r\n0\n\r\n", b"ab", NO_SIZE),
+    ("7.1 instead of one", CHUNKED + b"\n\n\n", b"", NO_SIZE),
+    ("7.1 incomplete", CHUNKED + b"\n\n", b"", cut("chunk size")),
+    ("7.1 instead of an end", CHUNKED + b"2\r\nab\n\n\n", b"ab", NO_SIZE),
+    ("7.1 incomplete", CHUNKED + b"2\r\nab\n\n", b"ab", cut("chunk size", 2)),
+    ("7.1 no lone CR after a size", CHUNKED + b"2\rab\r\n", b"", NO_SIZE),
+    ("7.1 before CRLF", CHUNKED + b"2;a\r\r\nab\r\n", b"", NO_SIZE),
+    ("7.1 in an extension", CHUNKED + b"2;\ra\r\nab\r\n0\r\n\r\n", b"", NO_SIZE),
+    ("7.1 data longer than its size", CHUNKED + b"2\r\nabc\r\n0\r\n\r\n", b"ab", NO_SIZE),
+    ("7.1 shorter", CHUNKED + b"3\r\nab\r\n0\r\n\r\n", b"ab\r", NO_SIZE),
+    ("7.1 CRLF is not optional after it", CHUNKED + b"2\r\nab0\r\n\r\n", b"ab", NO_SIZE),
+    ("7.1 nor twice", CHUNKED + b"2\r\nab\r\n\r\n0\r\n\r\n", b"ab", NO_SIZE),
+    ("7.1 nor before the first", CHUNKED + b"\r\n2\r\nab\r\n0\r\n\r\n", b"", NO_SIZE),
+    ("7.1 incomplete without any chunk", CHUNKED, b"", cut("chunk size")),
+    ("7.1 within a size", CHUNKED + b"2", b"", cut("chunk size")),
+    ("7.1 within data", CHUNKED + b"2\r\na", b"a", cut("chunk", 1)),
+    ("7.1 after data", CHUNKED + b"2\r\nab", b"ab", cut("chunk size", 2)),
+    ("7.1 without the last chunk", CHUNKED + b"2\r\nab\r\n", b"ab", cut("chunk size", 2)),
+    ("7.1 without the last empty line", CHUNKED + b"2\r\nab\r\n0\r\n", b"ab", cut("trailer section", 2)),
+    ("7.1 within it", CHUNKED + b"2\r\nab\r\n0\r\n\r", b"ab", cut("trailer section", 2)),
+    # 7.1.1
+    ("7.1.1 extensions are ignored", CHUNKED + b"2;a\r\nab\r\n0\r\n\r\n", b"ab", None),
+    ("7.1.1 with a value", CHUNKED + b"2;a=b\r\nab\r\n0;c=d\r\n\r\n", b"ab", None),
+    ("7.1.1 quoted", CHUNKED + b'2;a="b;\\"0,"\r\nab\r\n0\r\n\r\n', b"ab", None),
+    ("7.1.1 several, with white space", CHUNKED + b"2 ; a = b\t;c\r\nab\r\n0\r\n\r\n", b"ab", None),
+    ("7.1.1 even what is none", CHUNKED + b"2;;\0\xff\r\nab\r\n0\r\n\r\n", b"ab", None),
+    # 7.1.2
+    ("7.1.2 trailers may be discarded", CHUNKED + b"2\r\nab\r\n0\r\nA: b\r\nC: d\r\n\r\nx", b"ab", None),
+    ("7.1.2 whatever they say", CHUNKED + b"0\r\nContent-Length: 3\r\nno field\r\n\r\nabc", b"", None),
+    ("7.1.2 their lines may end in LF (2.2)", CHUNKED + b"0\r\nA: b\n\nabc", b"", None),
+    ("7.1.2 an empty section, too", CHUNKED + b"0\r\n\nabc", b"", None),
+    ("7.1.2 incomplete without the empty line", CHUNKED + b"0\r\nA: b\r\n", b"", cut("trailer section")),
+    # 7.2
+    ("7.2 compression is not undone", head(TE + b"x-gzip"), b"", transfer("x-gzip")),
+]
+
+
+class Table(unittest.TestCase):
+    def check(self, wire, body, error):
+        whole = deliver([wire])
+        self.assertEqual((body, error, error is None), (*whole[:2], whole[4]))
+        self.assertEqual((body, error is None), reference(wire), "the reference")
+        self.assertEqual(whole, deliver(singles(wire)), "byte by byte")
+        self.assertEqual(whole, deliver([bytearray(wire)]), "a bytearray")
+        self.assertEqual(whole, deliver([b"", memoryview(wire), b""]), "a memoryview, between empty pieces")
+        for pieces in cuts(wire):
+            self.assertEqual(whole, deliver(pieces), pieces)
+            self.assertEqual(whole, deliver(pieces, pickled), pieces)
+            self.assertEqual(whole, deliver(pieces, copy.deepcopy), pieces)
+
+    def test_every_row(self):
+        for name, wire, body, error in ROWS:
+            with self.subTest(name):
+                if len(wire) > 1000:  # too long to cut it everywhere: it has one long number
+                    self.assertEqual((body, error), deliver([wire])[:2])
+                    self.assertEqual(deliver([wire]), deliver(singles(wire)))
+                else:
+                    self.check(wire, body, error)
+
+    def test_every_beginning_of_a_framed_response_is_cut(self):
+        for wire in (
+            CHUNKED + b"2;a\r\nab\r\n1\r\nc\r\n0\r\nA: b\r\n\r\n",
+            head(b"Content-Length: 3") + b"abc",
+            head(start=b"HTTP/1.1 100 Continue") + head(b"Content-Length: 3") + b"abc",
+        ):
+            self.assertEqual((b"abc", None), deliver([wire])[:2])
+            for i in range(len(wire)):
+                body, error, *_ = deliver([wire[:i]])
+                self.assertTrue(b"abc".startswith(body))
+                self.assertRegex(error, r"\Awas cut in its .*, after \d bytes of body: ask again\.\Z")
+
+
+class Limits(unittest.TestCase):
+    """What 64 KiB are counted in; a byte more is an error, in whatever pieces it comes."""
+
+    def check(self, before, begin, fill, end, body, where):
+        for more, error in ((0, None), (1, long(where))):
+            wire = before + begin + fill * (LIMIT - len(begin) - len(end) + more) + end
+            tail = b"x" if where == "head" else b"" if where == "trailer section" else b"a\r\n0\r\n\r\n"
+            with self.subTest(where, more=more):
+                expected = (body if error is None else b"", error)
+                whole = deliver([wire + tail])
+                self.assertEqual(expected, whole[:2])
+                self.assertEqual((expected[0], error is None), reference(wire + tail))
+                randomness = random.Random(1)
+                for _ in range(10):
+                    self.assertEqual(whole, deliver(at_random(wire + tail, randomness)))
+                self.assertEqual(whole, deliver(singles(wire + tail)))
+
+    def test_a_head(self):
+        self.check(b"", b"HTTP/1.1 200 OK\r\nA: ", b"b", b"\r\n\r\n", b"x", "head")
+
+    def test_a_head_after_an_interim_one_counts_for_itself(self):
+        interim = head(b"A: " + b"b" * 60000, start=b"HTTP/1.1 103 Early Hints")
+        self.check(interim * 2, b"HTTP/1.1 200 OK\r\nA: ", b"b", b"\r\n\r\n", b"x", "head")
+
+    def test_a_head_of_many_short_lines(self):
+        wire = b"HTTP/1.1 200 OK\n" + b"A:\n" * 21839
+        self.assertEqual(LIMIT - 3, len(wire))
+        self.assertEqual((b"x", None), deliver([wire + b"\r\nx"])[:2])
+        self.assertEqual((b"", long("head")), deliver([wire + b"A:\n\n"])[:2])
+
+    def test_a_chunk_size(self):
+        self.check(CHUNKED, b"1;", b"b", b"\r\n", b"a", "chunk size")
+        self.check(CHUNKED, b"", b"0", b"1\r\n", b"a", "chunk size")
+
+    def test_a_trailer_section(self):
+        self.check(CHUNKED + b"0\r", b"\nA: ", b"b", b"\r\n\r\n", b"", "trailer section")
+
+    def test_an_end_that_never_comes(self):
+        for before, where in (
+            (b"HTTP/1.1 200 OK\r\n", "head"),
+            (CHUNKED, "chunk size"),
+            (CHUNKED + b"1\r\na\r\n", "chunk size"),
+            (CHUNKED + b"0\r\n", "trailer section"),
+        ):
+            body = HTTPBody()
+            body.feed(before)
+            with self.assertRaises(StreamError) as raised:
+                body.feed(b"1;" * LIMIT)
+            self.assertEqual("The HTTP response " + long(where), str(raised.exception))
+
+
+class Life(unittest.TestCase):
+    """What a person holds in hand: attributes, misuse, errors, the end."""
+
+    def test_status_and_headers(self):
+        body = HTTPBody()
+        self.assertEqual((None, [], False), (body.status, body.headers, body.complete))
+        body.feed(b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 401 No\r\nX-B: \t\xe9 : c\t\r\n")
+        self.assertEqual((None, [], False), (body.status, body.headers, body.complete))
+        body.feed(b"Set-Cookie: a\r\nX-Empty:\r\nset-cookie:b\r\n c\r\n\r\nabc")
+        headers = [("x-b", "\xe9 : c"), ("set-cookie", "a"), ("x-empty", ""), ("set-cookie", "b  c")]
+        self.assertEqual((401, headers, False), (body.status, body.headers, body.complete))
+        self.assertIsNone(body.close())
+        self.assertEqual((401, headers, True), (body.status, body.headers, body.complete))
+
+    def test_an_error_in_the_framing_leaves_them_to_look_at(self):
+        body = HTTPBody()
+        with self.assertRaises(StreamError):
+            body.feed(head(b"Content-Encoding: gzip", start=b"HTTP/1.1 500 Oh"))
+        self.assertEqual((500, [("content-encoding", "gzip")]), (body.status, body.headers))
+
+    def test_trailers_are_no_headers(self):
+        self.assertEqual([("transfer-encoding", "chunked")], deliver([CHUNKED + b"0\r\nA: b\r\n\r\n"])[3])
+
+    def test_body_comes_as_soon_as_it_is_there(self):
+        body = HTTPBody()
+        pieces = [CHUNKED + b"5", b"\r\nab", b"", b"cde", b"\r\n1\r", b"\nf\r\n0\r\n", b"\r\n", b"g"]
+        found = [body.feed(piece) for piece in pieces]
+        self.assertEqual([b"", b"ab", b"", b"cde", b"", b"f", b"", b""], found)
+
+    def test_complete(self):
+        for pieces, complete in (
+            ([CHUNKED + b"1\r\na\r\n0\r\n", b"\r", b"\n", b"x"], [False, False, True, True]),
+            ([head(b"Content-Length: 2") + b"a", b"b", b"x"], [False, True, True]),
+            ([head(start=b"HTTP/1.1 204 No Content"), b"x"], [True, True]),
+            ([head(), b"x"], [False, False]),
+        ):
+            body = HTTPBody()
+            self.assertEqual(complete, [(body.feed(piece), body.complete)[1] for piece in pieces])
+            body.close()
+            self.assertIs(True, body.complete)
+
+    def test_returns_bytes_whatever_it_was_given(self):
+        for make in (bytes, bytearray, memoryview):
+            body = HTTPBody()
+            self.assertIs(bytes, type(body.feed(make(head() + b"ab"))))
+            self.assertIs(bytes, type(body.feed(make(b"ab"))))
+        self.assertEqual(b"bd", body.feed(memoryview(b"abcd")[1::2]))
+
+    def test_what_is_not_bytes(self):
+        for wrong, name in (("a", "str"), (5, "int"), (None, "NoneType"), ([97], "list")):
+            body = HTTPBody()
+            with self.assertRaises(TypeError) as raised:
+                body.feed(wrong)
+            self.assertEqual(f"feed() takes bytes as recv() returns them, not {name}", str(raised.exception))
+            self.assertEqual(b"a", body.feed(head() + b"a"), "and nothing has happened")
+
+    def test_close_is_idempotent_and_final(self):
+        for wire in (head(b"Content-Length: 0"), head(), head() + b"a"):
+            body = HTTPBody()
+            body.feed(wire)
+            self.assertEqual([None, None], [body.close(), body.close()])
+            self.assertTrue(body.complete)
+            with self.assertRaisesRegex(RuntimeError, "make a new HTTPBody for each response"):
+                body.feed(b"")
+
+    def test_a_cut_is_said_each_time(self):
+        body = HTTPBody()
+        body.feed(head(b"Content-Length: 2") + b"a")
+        for _ in range(2):
+            with self.assertRaises(StreamError) as raised:
+                body.close()
+            self.assertEqual("The HTTP response " + cut("body by content-length", 1), str(raised.exception))
+            self.assertEqual(([], None), (raised.exception.errors, raised.exception.snapshot))
+            self.assertFalse(body.complete)
+        with self.assertRaises(RuntimeError):
+            body.feed(b"b")
+
+    def test_body_before_a_fault_comes_first(self):
+        body = HTTPBody()
+        self.assertEqual(b"ab", body.feed(CHUNKED + b"2\r\nabc\r\n"))
+        for _ in range(2):
+            with self.assertRaises(StreamError) as raised:
+                body.feed(b"")
+            self.assertEqual("The HTTP response " + NO_SIZE, str(raised.exception))
+        with self.assertRaises(StreamError):
+            body.close()
+        with self.assertRaises(RuntimeError):
+            body.feed(b"")
+
+    def test_repr_tells_the_state(self):
+        seen = []
+        body = HTTPBody()
+        for piece in (b"", CHUNKED, b"5\r\n", b"se", b"cre\r\n", b"0\r\n", b"\r\n"):
+            body.feed(piece)
+            seen.append(repr(body))
+        body.close()
+        self.assertEqual(
+            [
+                "<HTTPBody head: status None, 0 bytes of body>",
+                "<HTTPBody chunk size: status 200, 0 bytes of body>",
+                "<HTTPBody chunk: status 200, 0 bytes of body>",
+                "<HTTPBody chunk: status 200, 2 bytes of body>",
+                "<HTTPBody chunk size: status 200, 5 bytes of body>",
+                "<HTTPBody trailer section: status 200, 5 bytes of body>",
+                "<HTTPBody complete: status 200, 5 bytes of body>",
+                "<HTTPBody complete, closed: status 200, 5 bytes of body>",
+            ],
+            [*seen, repr(body)],
+        )
+        failed = deliver([b"secret"])[-1]
+        self.assertEqual("<HTTPBody failed in head, closed: status None, 0 bytes of body>", failed)
+        body = HTTPBody()
+        body.feed(head() + b"secret")
+        self.assertEqual("<HTTPBody body until close: status 200, 6 bytes of body>", repr(body))
+
+    def test_no_content_in_messages(self):
+        for wire in (
+            b"data: SECRET\n\n",
+            head(b"data: SECRET", b"SECRET") + b"SECRET",
+            head(b"X: SECRET", start=b"HTTP/1.1 x SECRET"),
+            head(b"Authorization: SECRET", b"Content-Length: 9") + b"SECRET",
+            CHUNKED + b"2\r\nSECRET\r\n0\r\n\r\n",
+            CHUNKED + b"SECRET\r\n",
+            CHUNKED + b"9;SECRET\r\nSECRET",
+            CHUNKED + b"0\r\nSECRET",
+            CHUNKED + b"1;SECRET" * LIMIT,
+        ):
+            _, error, _, _, _, shown = deliver([wire])
+            self.assertIsNotNone(error)
+            self.assertNotIn("SECRET", error + shown)
+
+    def test_has_no_dict(self):
+        with self.assertRaises(AttributeError):
+            HTTPBody().note = 1
+
+
+class Recordings(unittest.TestCase):
+    """Wire bytes of real servers, which lie beside the checkout; where they do not, the table must do."""
+
+    def test_every_recording(self):
+        for path in sorted(RECORDINGS.glob("*/*.chunked")):
+            with self.subTest(path.name):
+                wire, body = CHUNKED + path.read_bytes(), path.with_suffix(".sse").read_bytes()
+                error = None if wire.endswith(b"\r\n0\r\n\r\n") else cut("chunk size", len(body))
+                whole = deliver([wire])
+                self.assertEqual((body, error), whole[:2])
+                if len(wire) < 4500:
+                    self.assertEqual(whole, deliver(singles(wire)))
+                    for pieces in cuts(wire):
+                        self.assertEqual(whole, deliver(pieces))
+                randomness = random.Random(path.name)
+                for _ in range(5):
+                    self.assertEqual(whole, deliver(at_random(wire, randomness)))
+                    self.assertEqual(whole, deliver(at_random(wire, randomness, 4), pickled))
+
+
+# ---- properties -------------------------------------------------------------------------------------
+
+blanks = st.text(" \t", max_size=2).map(str.encode)
+tokens = st.text("!#$%&'*+-.^_`|~09azAZ", min_size=1, max_size=8).map(str.encode)
+values = st.binary(max_size=12).map(lambda value: re.sub(rb"[\r\n\0]", b"", value))
+fields = st.builds(lambda name, value: b"X" + name + b": " + value + b"\r\n", tokens, values)
+quoted = values.map(lambda value: b'"' + re.sub(rb'["\\]', b"", value) + b'"')
+extensions = st.builds(
+    lambda *parts: b"%b;%b%b%b=%b%b" % parts, blanks, blanks, tokens, blanks, blanks, tokens | quoted
+)
+bodies = st.binary(max_size=200) | st.lists(
+    st.sampled_from([b"\r\n", b"\r", b"\n", b"0\r\n\r\n", b"5\r\n", b"data: x\n\n"])
+).map(b"".join)
+
+
+@st.composite
+def chunked(draw, body):
+    """The body in chunks of any size, with sizes in any spelling, extensions and trailers."""
+    wire = []
+    while body:
+        size = draw(st.integers(1, len(body)))
+        wire += [draw(spellings(size)), body[:size], b"\r\n"]
+        body = body[size:]
+    wire += [draw(spellings(0)), *draw(st.lists(fields, max_size=2)), b"\r\n"]
+    return b"".join(wire)
+
+
+def spellings(size):
+    return st.builds(
+        lambda zeros, form, more: b"0" * zeros + form % size + b"".join(more) + b"\r\n",
+        st.integers(0, 20),
+        st.sampled_from([b"%x", b"%X"]),
+        st.lists(extensions, max_size=2),
+    )
+
+
+@st.composite
+def responses(draw):
+    """A sound response and its body."""
+    body = draw(bodies)
+    framing, wire = draw(
+        st.one_of(
+            st.tuples(st.just(b"Transfer-Encoding: chunked\r\n"), chunked(body)),
+            st.tuples(st.just(b"content-LENGTH:%d\r\n" % len(body)), st.just(body)),
+            st.tuples(st.just(b""), st.just(body)),
+        )
+    )
+    before = draw(st.lists(fields, max_size=2))
+    after = draw(st.lists(fields, max_size=2))
+    interim = draw(st.sampled_from([b"", b"HTTP/1.1 100 Continue\r\n\r\n"]))
+    return interim + b"HTTP/1.1 200 OK\r\n" + b"".join([*before, framing, *after]) + b"\r\n" + wire, body
+
+
+@st.composite
+def mutants(draw):
+    """A sound response (or a row of the table), damaged."""
+    wire = bytearray(draw(responses().map(lambda pair: pair[0]) | st.sampled_from([row[1] for row in ROWS])))
+    for _ in range(draw(st.integers(1, 4))):
+        i, j = sorted((draw(st.integers(0, len(wire))), draw(st.integers(0, len(wire)))))
+        how = draw(st.sampled_from(["flip", "drop", "duplicate", "splice", "truncate"]))
+        if how == "flip" and i < len(wire):
+            wire[i] ^= draw(st.sampled_from([1 << bit for bit in range(8)]))
+        elif how == "drop":
+            del wire[i : min(j, i + 8)]
+        elif how == "duplicate":
+            wire[j:j] = wire[i:j]
+        elif how == "splice":
+            wire[i:i] = draw(st.sampled_from([b"\r\n", *singles(b"\r\n \0;:,01f-")]))
+        elif how == "truncate":
+            del wire[j:]
+    return bytes(wire)
+
+
+class Socket(io.BytesIO):
+    """As much of a socket as http.client asks for."""
+
+    def makefile(self, mode):
+        return self
+
+
+class Properties(unittest.TestCase):
+    @settings(deadline=None)
+    @given(responses(), st.randoms(use_true_random=False))
+    def test_any_cut_of_any_response_gives_its_body(self, response, randomness):
+        wire, body = response
+        whole = deliver([wire])
+        self.assertEqual((body, None), whole[:2])
+        self.assertEqual(whole, deliver(at_random(wire, randomness)))
+        self.assertEqual(whole, deliver(at_random(wire, randomness, 4), pickled))
+        self.assertEqual(whole, deliver(singles(wire)))
+        self.assertEqual((body, True), reference(wire))
+
+    @settings(deadline=None)
+    @given(responses())
+    def test_http_client_reads_the_same(self, response):
+        wire, body = response
+        answer = http.client.HTTPResponse(Socket(wire))
+        answer.begin()
+        self.assertEqual(body, answer.read())
+        self.assertEqual((answer.status, body), deliver([wire])[2::-2])
+
+    @settings(deadline=None, max_examples=300)
+    @given(mutants(), st.randoms(use_true_random=False))
+    @example(CHUNKED + b"2\r\nab\r\n\n", random.Random(0))
+    def test_damage_raises_nothing_but_stream_error_and_the_same_for_every_cut(self, wire, randomness):
+        whole = deliver([wire])
+        self.assertEqual((whole[0], whole[1] is None), reference(wire))
+        self.assertEqual(whole, deliver(singles(wire)))
+        for _ in range(3):
+            self.assertEqual(whole, deliver(at_random(wire, randomness)))
+
+    @settings(deadline=None)
+    @given(st.binary(max_size=99), st.sampled_from([b"", b"HTTP/1.1 ", head()[:-2], CHUNKED, CHUNKED + b"1"]))
+    def test_noise(self, noise, before):
+        whole = deliver([before + noise])
+        self.assertEqual((whole[0], whole[1] is None), reference(before + noise))
+        self.assertEqual(whole, deliver(singles(before + noise)))
+
+
+# ---- what it costs ----------------------------------------------------------------------------------
+
+
+def work(wire, step):
+    """Feed the wire in pieces of ``step`` bytes; return the calls on bytes that come or are kept, plus
+    every byte that these calls touched.
+    """
+    done = 0
+
+    def count(touched):
+        nonlocal done
+        done += 1 + touched
+
+    class Came(bytes):
+        def __getitem__(self, index):
+            found = bytes.__getitem__(self, index)
+            count(len(found))
+            return found
+
+        def find(self, what, start, stop):
+            found = bytes.find(self, what, start, stop)
+            count((found if found >= 0 else min(stop, len(self))) - start)
+            return found
+
+    class Kept(bytearray):
+        def __iadd__(self, more):
+            count(len(more))
+            return bytearray.__iadd__(self, more)
+
+        def __getitem__(self, index):
+            found = bytearray.__getitem__(self, index)
+            count(len(found))
+            return found
+
+        def decode(self, encoding):
+            count(len(self))
+            return bytearray.decode(self, encoding)
+
+    class View:
+        def __init__(self, data):
+            count(len(data))
+            self.tobytes = lambda: Came(data)
+
+    body = HTTPBody()
+    body._pending = Kept()
+    with mock.patch.object(_http, "memoryview", View, create=True):
+        for at in range(0, len(wire), step):
+            body.feed(wire[at : at + step])
+    assert type(body._pending) is Kept, "counted to the end"
+    body.close()
+    return done
+
+
+class Linear(unittest.TestCase):
+    """Four times the bytes are four times the work, whatever they are and however they are cut."""
+
+    SHAPES = (
+        ("a body by length", 16384, lambda n: head(b"Content-Length: %d" % n) + b"a" * n),
+        ("a body until close", 16384, lambda n: head() + b"a" * n),
+        ("a huge chunk", 16384, lambda n: CHUNKED + b"%x\r\n" % n + b"a" * n + b"\r\n0\r\n\r\n"),
+        ("tiny chunks", 16384, lambda n: CHUNKED + b"1\r\na\r\n" * (n // 6) + b"0\r\n\r\n"),
+        ("interim heads", 16384, lambda n: head(start=b"HTTP/1.1 100 Continue") * (n // 25) + head()),
+        ("a long field", 16000, lambda n: head(b"A: " + b"b" * n)),
+        ("many fields", 16000, lambda n: head(*[b"A: b"] * (n // 6))),
+        ("many folds", 16000, lambda n: head(b"A: b", *[b" b"] * (n // 4))),
+        ("a long extension", 16000, lambda n: CHUNKED + b"1;" + b"a" * n + b"\r\na\r\n0\r\n\r\n"),
+        ("many zeros", 16000, lambda n: CHUNKED + b"0" * n + b"1\r\na\r\n0\r\n\r\n"),
+        ("long trailers", 16000, lambda n: CHUNKED + b"0\r\n" + b"A: b\r\n" * (n // 6) + b"\r\n"),
+    )
+
+    def test_work_grows_with_the_bytes(self):
+        for name, size, make in self.SHAPES:
+            for step in (1, 64, 1 << 20):
+                with self.subTest(name, step=step):
+                    small, large = work(make(size), step), work(make(4 * size), step)
+                    self.assertLess(large, 5 * small)  # 16 times, were anything read again
+                    self.assertLess(large, 20 * len(make(4 * size)))  # 17 measured, a head in single bytes
+
+    def test_a_mebibyte(self):
+        huge = CHUNKED + b"100000\r\n" + b"a" * (1 << 20) + b"\r\n0\r\n\r\n"
+        self.assertLess(work(huge, 64), 3 * len(huge))  # 2.03 measured
+
+    def test_no_pattern_backtracks(self):
+        """Protocol text at its longest, nearly right: a pattern that tries all ways to read it hangs here."""
+        full = LIMIT - 100
+        for wire, error in (
+            (head(b"A" * full), NO_HEAD),
+            (head(b"A:" + b" " * full + b"\0"), NO_HEAD),
+            (head(b"A:" * (full // 2) + b"\0"), NO_HEAD),
+            (head(*[b"A:b"] * (full // 5), b"C"), NO_HEAD),
+            (head(*[b" "] * (full // 3), b"C"), NO_HEAD),
+            (head(b"Content-Length: " + b"0" * full + b"x"), length("0" * 40)),
+            (head(b"Content-Length: " + b"1," * (full // 2) + b"2"), length("1," * 20)),
+            (head(b"Transfer-Encoding: " + b" ," * (full // 2) + b"x"), transfer("," * 40)),
+            (CHUNKED + b"0" * full + b"g\r\n", NO_SIZE),
+            (CHUNKED + b"1" * full + b"\r\n", NO_SIZE),
+            (CHUNKED + b"1" + b" \t" * (full // 2) + b"x\r\n", NO_SIZE),
+            (CHUNKED + b"1" + b";" * full + b"\r\r\n", NO_SIZE),
+        ):
+            self.assertEqual((b"", error), deliver([wire])[:2])
+
+
+if __name__ == "__main__":
+    unittest.main()
