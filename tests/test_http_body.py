@@ -713,7 +713,7 @@ class Properties(unittest.TestCase):
         self.assertEqual(body, answer.read())
         self.assertEqual((answer.status, body), deliver([wire])[2::-2])
 
-    @settings(deadline=None, max_examples=300)
+    @settings(deadline=None)
     @given(mutants(), st.randoms(use_true_random=False))
     @example(CHUNKED + b"2\r\nab\r\n\n", random.Random(0))
     def test_damage_raises_nothing_but_stream_error_and_the_same_for_every_cut(self, wire, randomness):
