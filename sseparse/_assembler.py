@@ -30,6 +30,7 @@ so that halves which meet are one character.
 from __future__ import annotations
 
 import json
+import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 
@@ -523,24 +524,23 @@ class ChatAssembler:
         said is an error, if it did."""
         self._halves = halves
         self._source = source
+        choices = chunk.pop("choices", None)
         try:
-            choices = chunk.pop("choices", None)
-            if (
-                error is None
-                and choices.__class__ is list
-                and (chunk == self._header or (self._core is not None and self._repeats(chunk)))
-            ):
-                if len(choices) == 1 and choices[0].__class__ is dict:  # nearly all chunks end up here
-                    usage = self._entry(choices[0], 0)
-                    if usage is not None:
-                        self._overlay_usage([usage])
-                else:
-                    self._entries(choices, None)
+            repeats = error is None and (
+                chunk == self._header or (self._core is not None and self._repeats(chunk))
+            )
+            if repeats and choices.__class__ is list and len(choices) == 1 and self._is_content(choices[0]):
+                return  # nearly all that come here
+            if source is not None and is_too_deep(source):
+                self._malformed(f"JSON nested deeper than {MAX_DEPTH} levels; the frame was ignored")
+            elif repeats and choices.__class__ is list:
+                self._entries(choices, None)
             else:
                 self._chunk(chunk, choices, error)
         except _LimitReached:
             pass
-        self._source = None
+        finally:
+            self._source = None
 
     def report(self, kind: str, message: str, data: Any = None, code: Any = None) -> None:
         """Emit an Error that whoever sees the framing found."""
@@ -750,26 +750,41 @@ class ChatAssembler:
 
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read one entry of ``choices``; return the usage it carries, if any."""
+        index = entry.get("index")
+        choice = self._choice(position if index is None else index)
+        if choice is None:
+            return None
         delta = entry.pop("delta", None)
+        if delta.__class__ is dict:
+            self._chat = True
+        return self._full_entry(choice, entry, delta)
+
+    def _is_content(self, entry: Any) -> bool:
+        """Read an entry that is nothing but content, as most are; return whether it was.
+
+        Beside its delta it has what the last one of this choice had, an index and nulls.
+        """
+        if entry.__class__ is not dict:
+            return False
         index = entry.get("index")
         choice = self.choices.get(index) if index.__class__ is int else None
-        if choice is None or entry != choice.header:
-            choice = self._choice(position if index is None else index)
-            if choice is None:
-                return None
-            if delta.__class__ is dict:
-                self._chat = True
-            return self._full_entry(choice, entry, delta)
-        # Nearly all: beside the delta it has what the last one of this choice had, index and nulls.
-        if delta.__class__ is dict:
-            content = delta.get("content")
-            if content.__class__ is str and len(delta) == 1:
-                self._content(choice, content)
-            else:
-                self._delta(choice, delta)
-        elif delta:
-            return self._full_entry(choice, entry, delta)
-        return None
+        if choice is None or choice.header is None:
+            return False
+        delta = entry.pop("delta", None)
+        if entry == choice.header and delta.__class__ is dict and len(delta) == 1:
+            piece = delta.get("content")
+            content = choice.content
+            if piece.__class__ is str and content is not None and choice.parts is None:
+                if self._halves or content.held:
+                    self._content(choice, piece)
+                elif piece:
+                    content.pieces.append(piece)
+                    if len(content.pieces) >= _Text.FOLD_AT:
+                        content.fold()
+                    self.events.append(ContentDelta(choice.index, piece))
+                return True
+        entry["delta"] = delta
+        return False
 
     def _full_entry(self, choice: _Choice, entry: dict[str, Any], delta: Any) -> Any:
         """Read an entry that has more than index, delta and nulls; return the usage it carries, if any."""
@@ -985,15 +1000,9 @@ class ChatAssembler:
             if choice.parts is not None:
                 self._changed()
                 _add_part(choice.parts, {"type": "text", "text": piece}, self._halves)
-            if self._halves or content.held:
-                piece = self._utter(content, piece)
-                if not piece:
-                    return
-            else:  # _utter() inlined: nearly every frame
-                content.pieces.append(piece)
-                if len(content.pieces) >= _Text.FOLD_AT:
-                    content.fold()
-            self.events.append(ContentDelta(choice.index, piece))
+            piece = self._utter(content, piece)
+            if piece:
+                self.events.append(ContentDelta(choice.index, piece))
 
     def _content_parts(self, choice: _Choice, parts: list[Any]) -> None:
         """Read content that is a list of parts: text is text, thinking is reasoning. (Mistral)"""
@@ -1510,6 +1519,20 @@ def _story(errors: list[Error]) -> str:
 def well_formed(text: str) -> str:
     """Return ``text`` with the halves of surrogate pairs joined, and U+FFFD for those left over."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+_strings = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+
+
+def is_too_deep(text: str) -> bool:
+    """Whether a JSON text nests deeper than MAX_DEPTH levels."""
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
+        return False
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", _strings.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest > MAX_DEPTH
 
 
 def _as_index(value: Any) -> int | None:

@@ -78,6 +78,8 @@ class Template:
         "head",
         "indexed",
         "seam",
+        "seam_size",
+        "start",
         "streak",
         "strings",
         "tail",
@@ -88,7 +90,9 @@ class Template:
 
     def __init__(self, head: bytes, seam: bytes | None, tail: bytes, blank: bytes) -> None:
         self.head = head
+        self.start = len(head)
         self.seam = seam
+        self.seam_size = len(seam or b"")
         self.tail = tail
         self.end = tail + blank
         end = self.end.decode()
@@ -111,29 +115,35 @@ class Template:
         """Return the text of ``frame``, which ends in ``tail``, or None if it is not this frame."""
         if not (frame.startswith(self.head) and frame.endswith(tail)):
             return None
-        # The tails begin with the quote that closes the hole; if head and tail overlap, it is missed.
-        hole = frame[len(self.head) : 1 - len(tail)]
+        # Tail and seam begin with the quote that closes the hole, so what is scanned has it too. Where
+        # head and tail overlap nothing is left to scan.
+        start = self.start
+        stop = len(frame) - len(tail) + 1
         try:
             if self.seam is not None:
-                first, seam, second = hole.partition(self.seam)
-                if not seam:
-                    return None
+                seam = frame.find(b'"', start)  # five times faster than to search for all of it
+                if not frame.startswith(self.seam, seam, stop - 1):
+                    seam = frame.find(self.seam, start, stop - 1)
+                    if seam < 0:
+                        return None
                 if self.dead_first:
-                    dead, hole = first, second
+                    dead = frame[start:seam]
+                    start = seam + self.seam_size
                 else:
-                    dead, hole = second[:-1], first + b'"'
+                    dead = frame[seam + self.seam_size : stop - 1]
+                    stop = seam + 1
                 if self.dead_is_number:
                     if not is_plain_number(dead):
                         return None
                 elif not dead.isalnum() and _strings_of([dead.decode()]) is None:
                     return None
-            text = hole.decode()
-            value, end = scanstring(text, 0)
+            hole = frame[start:stop].decode()
+            text, end = scanstring(hole, 0)
         except ValueError:
             return None
-        if end != len(text) or (len(value) != end - 1 and ("\\ud" in text or "\\uD" in text)):
+        if end != len(hole) or (len(text) != end - 1 and ("\\ud" in hole or "\\uD" in hole)):
             return None
-        return value
+        return text
 
     def read_many(self, data: bytes, pos: int) -> tuple[list[str], int]:
         """Return the texts of the frames from ``pos`` on, and where they end; no text where it cannot tell."""
