@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: MIT
+"""The command line: ``curl -N ... | python -m sseparse`` shows an answer while it is being written.
+
+It knows files and terminals, and nothing of the wire. What the server or the model wrote reaches the
+terminal only through ``_plain`` or as ASCII JSON, so it can neither move the cursor nor reorder text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from . import __version__
+from ._errors import StreamError
+from ._events import (
+    AudioDelta,
+    ContentDelta,
+    ReasoningDelta,
+    RefusalDelta,
+    ToolCallDelta,
+    ToolCallDone,
+    ToolCallStart,
+)
+from ._json import PartialJSON
+from ._stream import ChatStream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Union
+
+    from ._events import Event, JSONTextDelta, JSONValue
+
+    _CallEvent = Union[ToolCallStart, ToolCallDelta, ToolCallDone]
+    _Shown = Union[ContentDelta, ReasoningDelta, RefusalDelta, AudioDelta, _CallEvent]
+
+_SHOWN = (ContentDelta, ReasoningDelta, RefusalDelta, AudioDelta, ToolCallStart, ToolCallDelta, ToolCallDone)
+
+# Exit statuses. Those of a signal are what a shell would report: 128 + SIGINT, 128 + SIGPIPE.
+WHOLE, NOT_WHOLE, UNREADABLE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+
+_READ_BYTES = 65536
+
+# What could play with a terminal: C0, DEL and C1; all that has the property Bidi_Control (Unicode's
+# PropList.txt), which makes text look like another; the two separators that are line ends to some.
+_CONTROLS = [
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    *(0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
+    *(0x2028, 0x2029),
+]
+_ONE_LINE = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _CONTROLS}
+_ESCAPES = {code: escape for code, escape in _ONE_LINE.items() if chr(code) not in "\t\n"}
+
+_DIM, _BOLD = "2", "1"
+_VERDICTS = {
+    "empty": "no arguments",
+    "incomplete": "arguments incomplete",
+    "invalid": "arguments invalid",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line with ``argv`` (``sys.argv[1:]`` if None) and return its exit status.
+
+    0: the answer is whole. 1: it was cut, had errors, has no choice, was no event stream, or standard
+    output could not be written; the reason is on standard error. 2: the input cannot be read. 130 after
+    Ctrl-C and 141 after a broken pipe, both without a word. Misuse raises SystemExit(2), as argparse does.
+    """
+    options = _parse(argv)
+    try:
+        return _show(options.file, options.show)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return BROKEN_PIPE
+    except OSError as reason:
+        _drop_output(f"cannot write: {reason.strerror}")
+        return NOT_WHOLE
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="sseparse",
+        description="Show a streamed Chat Completions answer (text/event-stream) as it arrives.",
+        epilog="Exit status: 0 if the answer is whole, 1 if not, 2 if the file cannot be read.",
+    )
+    parser.add_argument("file", metavar="FILE", nargs="?", default="-", help="default and -: standard input")
+    parser.add_argument("--version", action="version", version=f"sseparse {__version__}")
+    show = parser.add_mutually_exclusive_group()
+    for name, meaning in (
+        ("events", "one JSON object per event and line"),
+        ("json", "the final object, or what there is of it"),
+        ("fields", "the arguments of tool calls field by field, as they grow"),
+    ):
+        show.add_argument(f"--{name}", action="store_const", dest="show", const=name, help=meaning)
+    return parser.parse_args(argv)
+
+
+class _Unreadable(Exception):
+    """The input failed, not the output."""
+
+
+def _show(path: str, show: str | None) -> int:
+    """Read the file and show it as it comes; then say how it went."""
+    stream = ChatStream()
+    output = _Output()
+    answer = _Answer(output, show == "fields")
+    count = 0
+    try:
+        for events in _batches(_reads(path), stream):
+            count += len(events)
+            if show == "events":
+                for event in events:
+                    output.write(json.dumps(event.as_dict()) + "\n")
+            elif show != "json":
+                answer.take(events, stream)
+            output.flush()
+    except _Unreadable as reason:
+        output.end_line()
+        output.flush()
+        _say(f"cannot read {'standard input' if path == '-' else path}: {reason}")
+        return UNREADABLE
+    if show == "json":
+        output.write(json.dumps(stream.snapshot()) + "\n")
+        output.flush()
+    _say(_summary(stream, count))
+    flaw = _flaw(stream)
+    if flaw:
+        _say(flaw)
+    return NOT_WHOLE if flaw else WHOLE
+
+
+def _reads(path: str) -> Iterator[bytes]:
+    """Yield the file's bytes, whatever is there at each read."""
+    try:
+        if path != "-":
+            with open(path, "rb") as file:
+                yield from iter(lambda: file.read1(_READ_BYTES), b"")
+        elif sys.stdin is not None:  # pyright: ignore[reportUnnecessaryComparison]
+            yield from iter(lambda: sys.stdin.buffer.read1(_READ_BYTES), b"")  # type: ignore[union-attr]
+        else:
+            raise _Unreadable("it is closed")
+    except OSError as reason:
+        raise _Unreadable(reason.strerror or reason) from None
+
+
+def _batches(reads: Iterator[bytes], stream: ChatStream) -> Iterator[list[Event]]:
+    """Yield the events of each read, and those of the end."""
+    for data in reads:
+        yield stream.feed(data)
+        if stream.errors and stream.errors[-1].kind == "limit":
+            break
+    yield stream.close()
+
+
+def _flaw(stream: ChatStream) -> str:
+    """Say why the answer is not whole, ``""`` if it is."""
+    try:
+        completion = stream.completion()
+    except StreamError as error:
+        return f"the answer is not whole: {error}"
+    return "" if completion["choices"] else "the answer has no choice"
+
+
+def _summary(stream: ChatStream, count: int) -> str:
+    facts = [f"model {stream.model or 'unknown'}"]
+    for choice in stream.snapshot()["choices"]:
+        facts.append(f"choice {choice['index']}: {choice['finish_reason'] or 'no finish_reason'}")
+    usage = stream.usage or {}
+    tokens = [f"{usage[key]} {key}" for key in usage if key.endswith("_tokens") and type(usage[key]) is int]
+    if tokens:
+        facts.append(", ".join(tokens))
+    for number, noun in ((count, "event"), (len(stream.errors), "error")):
+        facts.append(f"{number} {noun}" if number == 1 else f"{number} {noun}s")
+    return "; ".join(facts)
+
+
+def _say(text: str) -> None:
+    """Write one line to standard error, which may be closed."""
+    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
+        sys.stderr.write(f"sseparse: {text.translate(_ONE_LINE)}\n")
+        sys.stderr.flush()
+
+
+def _drop_output(last_words: str = "") -> None:
+    """Close what cannot be written, or Python tries again at exit, and complains."""
+    for file in (sys.stdout, sys.stderr):
+        try:
+            if last_words and file is sys.stderr:
+                _say(last_words)
+            if file is not None:  # pyright: ignore[reportUnnecessaryComparison]
+                file.close()
+        except OSError:
+            pass
+
+
+class _Output:
+    """Standard output: what a read brought is written and flushed at once. It knows where lines begin."""
+
+    def __init__(self) -> None:
+        self._file = sys.stdout
+        self._pieces: list[str] = []
+        self.at_margin = True
+        self.styled = False
+        if self._file is not None:  # pyright: ignore[reportUnnecessaryComparison]
+            self.styled = (
+                self._file.isatty()
+                and os.name == "posix"  # a Windows console may not know escape sequences
+                and os.environ.get("TERM") != "dumb"
+                and not os.environ.get("NO_COLOR")
+            )
+            if hasattr(self._file, "reconfigure"):
+                self._file.reconfigure(errors="backslashreplace")  # pyright: ignore
+
+    def write(self, text: str, margin: str = "", style: str = "") -> None:
+        """Write text; ``margin`` goes before each line. Styled piece by piece, for it may end anywhere."""
+        for line in text.translate(_ESCAPES).splitlines(keepends=True):  # nothing but LF is left to split at
+            if self.at_margin:
+                self._pieces.append(margin)
+            self._pieces.append(f"\x1b[{style}m{line}\x1b[0m" if style and self.styled else line)
+            self.at_margin = line.endswith("\n")
+
+    def end_line(self) -> None:
+        if not self.at_margin:
+            self.write("\n")
+
+    def head(self, text: str, end: str = "\n") -> None:
+        """Write a line of our own, or the beginning of one. What it quotes cannot end it."""
+        self.end_line()
+        self.write(text.translate(_ONE_LINE), style=_BOLD)
+        self.write(end)
+
+    def flush(self) -> None:
+        if self._pieces and self._file is not None:  # pyright: ignore[reportUnnecessaryComparison]
+            self._file.write("".join(self._pieces))
+            self._file.flush()
+        self._pieces.clear()
+
+
+class _Answer:
+    """The answer as text, in sections: reasoning, content, tool calls of a choice.
+
+    One choice is shown as it grows. Others would garble it, so they wait until it has its finish_reason.
+    """
+
+    def __init__(self, output: _Output, fields: bool) -> None:
+        self._output = output
+        self._fields = fields
+        self._choice: int | None = None  # the one that is shown
+        self._waiting: dict[int, list[_Shown]] = {}
+        self._section: tuple[int, str] | None = None
+        self._calls: dict[str, tuple[str | None, PartialJSON | None]] = {}
+        self._field: tuple[str | int, ...] | None = None  # the string whose text was shown last
+
+    def take(self, events: list[Event], stream: ChatStream) -> None:
+        """Show what can be shown of these events, the stream's latest."""
+        for event in events:
+            if isinstance(event, _SHOWN):
+                if self._choice is None:
+                    self._choice = event.choice
+                if event.choice == self._choice:
+                    self._show(event)
+                else:
+                    self._waiting.setdefault(event.choice, []).append(event)
+        ended = stream.done or stream.closed
+        while self._waiting and (ended or stream.finish_reason(self._choice or 0) is not None):
+            self._choice = min(self._waiting)
+            for waiting in self._waiting.pop(self._choice):
+                self._show(waiting)
+        if stream.closed:
+            self._output.end_line()
+
+    def _show(self, event: _Shown) -> None:
+        output = self._output
+        if event.type == "reasoning.delta":
+            self._turn_to(event.choice, "reasoning")
+            output.write(event.text, margin="" if output.styled else "> ", style=_DIM)
+        elif event.type == "content.delta" or event.type == "refusal.delta":
+            self._turn_to(event.choice, event.type.partition(".")[0])
+            output.write(event.text)
+        elif event.type == "audio.delta":
+            if event.transcript:
+                self._turn_to(event.choice, "audio")
+                output.write(event.transcript)
+        else:
+            self._show_call(event)
+
+    def _show_call(self, event: _CallEvent) -> None:
+        place = "function call" if event.index is None else f"tool call {event.index}"
+        key = f"{event.choice} {place}"
+        if event.type == "tool_call.start":
+            parts = self._fields and event.kind != "custom"
+            self._calls[key] = (event.name, PartialJSON() if parts else None)
+        name, fields = self._calls[key]
+        title = f"{place}: {name}"
+        if event.type != "tool_call.done":
+            self._turn_to(event.choice, title)
+        if event.type == "tool_call.delta":
+            if fields is None:
+                self._output.write(event.arguments)
+            else:
+                self._show_fields(fields.feed(event.arguments))
+        elif event.type == "tool_call.done":
+            if fields is not None:
+                self._show_fields(fields.close())
+            if event.name != name:
+                self._turn_to(event.choice, title)
+                self._output.head(f"[its name is {event.name}]")
+            if event.status in _VERDICTS:
+                verdict = _VERDICTS[event.status]
+                if event.arguments and fields is not None and fields.error is not None:
+                    verdict += f": {fields.error.message}, at character {fields.error.offset}"
+                self._turn_to(event.choice, title)
+                self._output.head(f"[{verdict}]")
+
+    def _show_fields(self, parts: list[JSONTextDelta | JSONValue]) -> None:
+        """Show ``path: text`` of strings, continued with a margin, and ``path = JSON`` of other values."""
+        for part in parts:
+            if part.type == "json.text":
+                if self._field != part.path:
+                    self._output.head(_dotted(part.path) + ":", end=" ")
+                    self._field = part.path
+                self._output.write(part.text, margin="  ")
+            elif self._field == part.path:
+                self._output.end_line()
+                self._field = None
+            elif not part.value or not isinstance(part.value, (dict, list)):
+                self._output.head(_dotted(part.path) + " =", end=f" {json.dumps(part.value)}\n")
+
+    def _turn_to(self, choice: int, section: str) -> None:
+        """Begin a section, unless it is the one at hand."""
+        before, self._section = self._section, (choice, section)
+        if before == self._section:
+            return
+        self._field = None
+        self._output.end_line()
+        if before is not None:
+            self._output.write("\n")
+        if choice != (before[0] if before else 0):
+            self._output.head(f"[choice {choice}]")
+            before = None
+        # The answer needs no title where it comes first or after reasoning, which is marked itself.
+        if section != "reasoning" and not (section == "content" and (not before or before[1] == "reasoning")):
+            self._output.head(f"[{section}]")
+
+
+def _dotted(path: tuple[str | int, ...]) -> str:
+    """Return a path as one writes it: ``to[0].name``."""
+    text = ""
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        elif key.isidentifier():
+            text += f".{key}" if text else key
+        else:
+            text += f"[{json.dumps(key)}]"
+    return text or "value"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
