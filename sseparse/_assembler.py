@@ -771,10 +771,15 @@ class ChatAssembler:
         if choice is None or choice.header is None:
             return False
         delta = entry.pop("delta", None)
-        if entry == choice.header and delta.__class__ is dict and len(delta) == 1:
+        if entry == choice.header and delta.__class__ is dict:
             piece = delta.get("content")
             content = choice.content
-            if piece.__class__ is str and content is not None and choice.parts is None:
+            if (
+                piece.__class__ is str
+                and content is not None
+                and choice.parts is None
+                and (len(delta) == 1 or ([*delta.values()].count(None) == len(delta) - 1 and choice.refusal_seen))
+            ):
                 if self._halves or content.held:
                     self._content(choice, piece)
                 elif piece:

@@ -14,7 +14,7 @@ Why that is sound. Let a line be ``head hole tail`` and let the full road have r
    one. In JSON any string may be replaced by any other string without changing how the rest is read.
    So ``head X tail`` says, for every X that is the inside of one JSON string, what the line said, but
    for that one string. Which string it is, is not guessed: the line is parsed once more with another
-   text in the hole, and that text must be what stands at the leaf now (``_prove``). This excludes a
+   text in the hole, and that text must be what stands at the leaf now (``learn``). This excludes a
    duplicate key that wins later, a key instead of a value, a look-alike inside another string.
 2. *X is the inside of one JSON string* if the C scanner reads it, from the opening quote, exactly up
    to the closing one. So no unescaped quote, no control character (hence no line end), no bad escape.
@@ -24,7 +24,7 @@ Why that is sound. Let a line be ``head hole tail`` and let the full road have r
    of the line had no effect on this state. As long as the version is the same, it has none again.
    A fragment of a tool call without an index goes to the call touched last; this is compared too.
 4. *A second hole* may hold only what can have no effect: padding that the assembler drops, the id or
-   the creation time once they are known. It is proven like the first (``_prove``), its value is read
+   the creation time once they are known. It is proven like the first, its value is read
    by the same scanner, or must be digits.
 
 Many frames at once: a run of bytes is cut at its blank lines, each piece is stripped of as many
@@ -35,6 +35,7 @@ call, joined by one character; if the result has as many of it as there are join
 
 from __future__ import annotations
 
+import json
 import re
 
 from ._assembler import NOISE_FIELDS, REASONING_FIELDS
@@ -54,11 +55,12 @@ else:
 
 MAX_TEMPLATES = 16
 MAX_ATTEMPTS = 8  # to learn, beyond one for every eight frames that a template read
+MAX_LINE = 16384  # bytes; longer frames gain nothing
 MAX_MISSES = 64  # frames that might have been read, in a row, before nothing more is tried
 
 _JOINT = "\x7f"  # rare, and no escape when it follows a backslash
 
-_value_start = re.compile(rb'"\s*:\s*').match
+_colon = re.compile(rb"[ \t]*:[ \t]*").match
 
 
 class Template:
@@ -264,27 +266,28 @@ def learn(
 
     ``event`` is the one event that came of it.
     """
-    try:
-        payload = line.decode()
-        colon = payload.index(":") + 1
-        chunk = parse(payload[colon:])
-    except ValueError:
+    if len(line) > MAX_LINE:
         return None
-    found = _leaf(chunk, event)
-    if found is None:
-        return None
-    path, text = found
-    dead = _dead_field(chunk, assembler)
-    for start, stop in _holes(line, path[-1]):
-        holes = [(start, stop, text + "x", path)]
-        if dead is not None:
-            spot = _dead_hole(line, dead)
-            if spot is None:
-                return None
-            holes.append((*spot, chunk[dead] + (1 if dead == "created" else "x"), (dead,)))
-            holes.sort(key=lambda hole: hole[0])
-        if _prove(line, colon, parse, holes):
-            return _cut(line, holes, path, blank)
+    names, text = _sources(event)
+    marker = text + "x"
+    for name in names:
+        for start, stop in _holes(line, name, text):
+            hole = (start, stop, marker, name)
+            chunk = _with(line, [hole], parse)
+            path = _leaf(chunk, event, name, marker)
+            if path is None:
+                continue
+            dead = _dead_field(chunk, assembler)
+            if dead is None:
+                return _cut(line, [hole], path, blank)
+            value = chunk[dead]
+            for start, stop in _holes(line, dead, value):
+                changed = value + (1 if dead == "created" else "x")
+                holes = sorted([hole, (start, stop, changed, dead)])
+                chunk = _with(line, holes, parse)
+                if chunk is not None and chunk.get(dead) == changed and _leaf(chunk, event, name, marker):
+                    return _cut(line, holes, path, blank)
+            return None
     return None
 
 
@@ -294,80 +297,92 @@ def _cut(line: bytes, holes: list[Any], path: tuple[Any, ...], blank: bytes) -> 
     seam = line[first[1] : last[0]] if len(holes) == 2 else None
     template = Template(line[: first[0]], seam, line[last[1] :], blank)
     if len(holes) == 2:
-        template.dead_first = first[3] != path
-        dead = first if template.dead_first else last
-        template.dead_is_number = dead[3] == ("created",)
+        template.dead_first = first[3] != path[-1]
+        template.dead_is_number = "created" in (first[3], last[3])
     template.indexed = "tool_calls" not in path or b'"index"' in line[line.index(b'"tool_calls"') :]
     return template
 
 
-def _prove(line: bytes, colon: int, parse: Callable[[str], Any], holes: list[Any]) -> bool:
-    """Whether other values in the holes stand at the leaves when the line is parsed again."""
+def _with(line: bytes, holes: list[Any], parse: Callable[[str], Any]) -> Any:
+    """Return the chunk that the line is with other values in the holes, None if it is none any more."""
     pieces: list[bytes] = []
     pos = 0
     for start, stop, value, _ in holes:
-        pieces += [line[pos:start], _json_inside(value)]
+        inside = json.dumps(value)
+        pieces += [line[pos:start], (inside[1:-1] if value.__class__ is str else inside).encode()]
         pos = stop
     pieces.append(line[pos:])
     try:
-        chunk = parse(b"".join(pieces).decode()[colon:])
+        chunk = parse(b"".join(pieces).decode()[5:])
     except ValueError:
-        return False
-    for _, _, value, path in holes:
-        found: Any = chunk
-        try:
-            for step in path:
-                found = found[step]
-        except (LookupError, TypeError):
-            return False
-        if found != value or found.__class__ is not value.__class__:
-            return False
-    return True
+        return None
+    return chunk if chunk.__class__ is dict else None
 
 
-def _json_inside(value: Any) -> bytes:
-    """Return what goes into the hole for a value."""
-    if value.__class__ is not str:
-        return str(value).encode()
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return "".join([c if c >= " " else f"\\u{ord(c):04x}" for c in escaped]).encode("utf-8", "replace")
+def _sources(event: Any) -> tuple[tuple[str, ...], str]:
+    """Return the fields that a text delta may come from, and its text."""
+    if event.__class__ is ContentDelta:
+        return ("content", "text"), event.text
+    if event.__class__ is ReasoningDelta:
+        return REASONING_FIELDS, event.text
+    if event.__class__ is RefusalDelta:
+        return ("refusal",), event.text
+    return ("arguments", "input"), event.arguments
 
 
-def _leaf(chunk: Any, event: Any) -> tuple[tuple[Any, ...], str] | None:
-    """Return path and text of the string that the event came from, for chunks with one entry."""
-    choices = chunk.get("choices")
-    if len(choices) != 1:
+def _leaf(chunk: Any, event: Any, name: str, text: str) -> tuple[Any, ...] | None:
+    """Return the path of the field that the event would come from, if ``text`` stands there now."""
+    choices = chunk.get("choices") if chunk is not None else None
+    if choices.__class__ is not list or len(choices) != 1:
         return None
     entry = choices[0]
-    delta = entry.get("delta")
-    start: tuple[Any, ...] = ("choices", 0, "delta")
-    if delta.__class__ is not dict:
-        names: tuple[str, ...] = ("text",)
-        start, delta = start[:2], entry
+    path: tuple[Any, ...] = ("choices", 0, "delta", name)
+    if name == "text":
+        path = ("choices", 0, name)
+        if entry.get("delta") is not None or entry.get("message") is not None:
+            return None
     elif event.__class__ is ToolCallDelta:
-        if event.index is None:
-            inner, step = delta.get("function_call"), ("function_call",)
-        else:
-            calls = delta.get("tool_calls")
+        path = ("choices", 0, "delta", "function_call", name)
+        if event.index is not None:
+            calls = entry.get("delta", {}).get("tool_calls")
             if calls.__class__ is not list or len(calls) != 1:
                 return None
-            kind = "function" if calls[0].get("function") is not None else "custom"
-            inner, step = calls[0].get(kind), ("tool_calls", 0, kind)
-        start, delta = (*start, *step), inner
-        names = ("arguments", "input")
-    elif event.__class__ is ContentDelta:
-        names = ("content",)
-    elif event.__class__ is ReasoningDelta:
-        names = REASONING_FIELDS
-    elif event.__class__ is RefusalDelta:
-        names = ("refusal",)
-    else:
+            path = ("choices", 0, "delta", "tool_calls", 0, "custom" if name == "input" else "function", name)
+    found: Any = chunk
+    try:
+        for step in path:
+            found = found[step]
+    except (LookupError, TypeError):
         return None
-    text = event.arguments if event.__class__ is ToolCallDelta else event.text
-    for name in names:
-        if delta.get(name) == text:
-            return (*start, name), text
-    return None
+    return path if found == text else None
+
+
+def _holes(line: bytes, name: str, value: Any) -> list[tuple[int, int]]:
+    """Return where this value of keys of this name stands: the inside of a string, or a number."""
+    holes: list[tuple[int, int]] = []
+    key = f'"{name}"'.encode()
+    pos = -1
+    while len(holes) < 4:
+        pos = line.find(key, pos + 1)
+        if pos < 0:
+            break
+        colon = _colon(line, pos + len(key))
+        if colon is None:
+            continue
+        start = colon.end()
+        if value.__class__ is not str:
+            stop = start + len(str(value))
+            if line[start:stop] == str(value).encode() and not line[stop : stop + 1].isdigit():
+                holes.append((start, stop))
+        elif line.startswith(b'"', start):
+            try:
+                text = line[start + 1 :].decode()
+                found, end = scanstring(text, 0)
+            except ValueError:
+                continue
+            if found == value:
+                holes.append((start + 1, start + 1 + len(text[: end - 1].encode())))
+    return holes
 
 
 def _dead_field(chunk: Any, assembler: ChatAssembler) -> str | None:
@@ -379,42 +394,6 @@ def _dead_field(chunk: Any, assembler: ChatAssembler) -> str | None:
     if id.__class__ is str and assembler.id and id and id != assembler.id:
         return "id"
     created = chunk.get("created")
-    if created.__class__ is int and created > 0 and assembler.created and created != assembler.created:
-        return "created"
+    if created.__class__ is int and created != assembler.created and is_plain_number(str(created)):
+        return "created" if assembler.created else None
     return None
-
-
-def _holes(line: bytes, name: str) -> list[tuple[int, int]]:
-    """Return where the insides of string values of keys of this name are, the last ones first."""
-    holes: list[tuple[int, int]] = []
-    key = b'"' + name.encode()
-    pos = len(line)
-    while len(holes) < 4:
-        pos = line.rfind(key, 0, pos)
-        if pos < 0:
-            break
-        value = _value_start(line, pos + len(key))
-        if value is not None and line[value.end() : value.end() + 1] == b'"':
-            start = value.end() + 1
-            try:
-                text = line[start:].decode()
-                stop = scanstring(text, 0)[1] - 1
-            except ValueError:
-                continue
-            holes.append((start, start + len(text[:stop].encode())))
-    return holes
-
-
-def _dead_hole(line: bytes, name: str) -> tuple[int, int] | None:
-    """Return where the value of this field is: the inside of a string, or a number."""
-    if name != "created":
-        holes = _holes(line, name)
-        return holes[-1 if name == "id" else 0] if holes else None
-    pos = line.find(b'"created')
-    value = _value_start(line, pos + 8) if pos >= 0 else None
-    if value is None:
-        return None
-    stop = start = value.end()
-    while line[stop : stop + 1].isdigit():
-        stop += 1
-    return (start, stop) if is_plain_number(line[start:stop]) else None
