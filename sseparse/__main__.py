@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import sys
+from contextlib import suppress
 
 from . import __version__
 from ._errors import StreamError
@@ -75,10 +76,10 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _drop_output()
         return BROKEN_PIPE
     except OSError as reason:
-        _drop_output(f"cannot write: {reason.strerror}")
+        with suppress(OSError):  # it may be standard error itself that cannot be written
+            _say(f"cannot write: {reason.strerror}")
         return NOT_WHOLE
 
 
@@ -184,18 +185,6 @@ def _say(text: str) -> None:
     if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
         sys.stderr.write(f"sseparse: {text.translate(_ONE_LINE)}\n")
         sys.stderr.flush()
-
-
-def _drop_output(last_words: str = "") -> None:
-    """Close what cannot be written, or Python tries again at exit, and complains."""
-    for file in (sys.stdout, sys.stderr):
-        try:
-            if last_words and file is sys.stderr:
-                _say(last_words)
-            if file is not None:  # pyright: ignore[reportUnnecessaryComparison]
-                file.close()
-        except OSError:
-            pass
 
 
 class _Output:

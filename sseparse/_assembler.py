@@ -751,9 +751,13 @@ class ChatAssembler:
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read one entry of ``choices``; return the usage it carries, if any."""
         index = entry.get("index")
-        choice = self._choice(position if index is None else index)
+        if index is None:
+            index = position
+        choice = self.choices.get(index) if index.__class__ is int else None
         if choice is None:
-            return None
+            choice = self._choice(index)
+            if choice is None:
+                return None
         delta = entry.pop("delta", None)
         if delta.__class__ is dict:
             self._chat = True
@@ -839,7 +843,7 @@ class ChatAssembler:
 
     def _rest_of_entry(self, choice: _Choice, rest: dict[str, Any], delta: Any) -> Any:
         """Read what few entries have: a message, a text, logprobs, an error, unknown fields."""
-        message = rest.pop("message", None)
+        message = rest.pop("message") if "message" in rest else None
         if delta.__class__ is not dict:
             if message.__class__ is dict:
                 self._chat = self._whole = True
@@ -853,11 +857,12 @@ class ChatAssembler:
                     self._content(choice, text)
                 elif text:
                     self._malformed("text is not a string; it was ignored", choice.index)
-        logprobs = rest.pop("logprobs", None)
-        error = rest.pop("error", None)
-        usage = rest.pop("usage", None)
+        logprobs = rest.pop("logprobs") if "logprobs" in rest else None
+        error = rest.pop("error") if "error" in rest else None
+        usage = rest.pop("usage") if "usage" in rest else None
         for name in NOISE_FIELDS:
-            rest.pop(name, None)
+            if name in rest:
+                del rest[name]
         if rest:
             self._keep_extras(choice.extras, rest, choice.index, None)
         if logprobs is not None:
@@ -1171,6 +1176,8 @@ class ChatAssembler:
             self._rest_of_fragment(choice, call, fragment)
 
     def _find_call(self, choice: _Choice, id: str | None, index: int | None, name: str | None) -> _Call | None:
+        if id is None and name is None and index in choice.at:
+            return choice.at[index]  # what rule (b) says of most fragments
         for rule in CALL_RULES:
             call = rule(choice, id, index, name)
             if call is not ...:
@@ -1531,7 +1538,7 @@ _strings = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 
 def is_too_deep(text: str) -> bool:
     """Whether a JSON text nests deeper than MAX_DEPTH levels."""
-    if text.count("{") + text.count("[") <= MAX_DEPTH:
+    if len(text) <= 2 * MAX_DEPTH or text.count("{") + text.count("[") <= MAX_DEPTH:
         return False
     depth = deepest = 0
     for bracket in re.findall(r"[\[\]{}]", _strings.sub("", text)):

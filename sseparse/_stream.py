@@ -160,9 +160,9 @@ class ChatStream(EventStreamParser):
                 if text is not None:
                     expected.emit(text, events)
                     self._frames += 1
-                    if expected.then is not expected:
+                    if expected.then != expected.number:
                         self._last = expected
-                        self._expected = expected.then
+                        self._expected = self._templates[expected.then]
                     return events
             blank = self._blank
             if data.startswith(b"data: ") and data.endswith(blank):  # type: ignore[union-attr]
@@ -186,7 +186,11 @@ class ChatStream(EventStreamParser):
                 data = data[: self._budget]
             self._budget -= len(data)
         if self._head is not None:
-            self._sniff(data)
+            if not self._head and data[:1] == b"d":  # nearly always: "data"
+                self._head = None
+                self._at_start = False
+            else:
+                self._sniff(data)
         if assembler.stopped:
             self._stop()
         else:
@@ -477,7 +481,7 @@ class ChatStream(EventStreamParser):
 
     def _aim(self) -> None:
         """Expect the template that came after the last one."""
-        expected = self._last.then  # type: ignore[union-attr]
+        expected = self._templates[self._last.then]  # type: ignore[union-attr]
         self._expected = expected if expected.applies(self._assembler) else None
 
     def _read(self, data: bytes) -> None:
@@ -549,6 +553,11 @@ class ChatStream(EventStreamParser):
         if self._templates and self._take_short_road(line):
             return
         text = (line[6:] if line[5:6] == b" " else line[5:]).decode("utf-8", "replace")
+        if text == "[DONE]":
+            self._frames += 1
+            self._full += 1
+            self._assembler.finish(True)
+            return
         try:
             value, end = _scan(text, 0)
         except (ValueError, StopIteration, RecursionError):
@@ -576,14 +585,15 @@ class ChatStream(EventStreamParser):
         last = self._last
         if last is None:
             return False
-        expected = last.then
+        expected = self._templates[last.then]
         text = expected.read(line, expected.tail) if expected.applies(assembler) else None
         if text is None:
             for template in self._templates:
                 if template is not expected and template.applies(assembler):
                     text = template.read(line, template.tail)
                     if text is not None:
-                        last.then = expected = template
+                        last.then = template.number
+                        expected = template
                         break
             else:
                 last.streak = 0
@@ -619,9 +629,10 @@ class ChatStream(EventStreamParser):
             if template is None:
                 return
             template.bind(self._assembler, event)
+            template.number = template.then = len(self._templates)
             self._templates.append(template)
         if self._last is not None:
-            self._last.then = template
+            self._last.then = template.number
         self._last = template
 
     def _attempts(self, hits: int) -> bool:

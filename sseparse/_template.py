@@ -35,7 +35,6 @@ call, joined by one character; if the result has as many of it as there are join
 
 from __future__ import annotations
 
-import json
 import re
 
 from ._assembler import NOISE_FIELDS, REASONING_FIELDS
@@ -66,7 +65,8 @@ _colon = re.compile(rb"[ \t]*:[ \t]*").match
 class Template:
     """One frame with holes. ``head``, ``seam`` and ``tail`` are the bytes around them, ``seam`` None with one
     hole. ``end`` is ``tail`` with the blank line that follows. ``choice``, ``call`` and ``text`` are where
-    the assembler puts the delta, ``version`` when that was seen. ``then`` is what came after it last.
+    the assembler puts the delta, ``version`` when that was seen. ``then`` is the number of the one that
+    came after it last (a reference would make a cycle, and each stream work for the garbage collector).
     """
 
     __slots__ = (
@@ -79,6 +79,7 @@ class Template:
         "event",
         "head",
         "indexed",
+        "number",
         "seam",
         "seam_size",
         "start",
@@ -97,17 +98,15 @@ class Template:
         self.seam_size = len(seam or b"")
         self.tail = tail
         self.end = tail + blank
-        end = self.end.decode()
-        line_end = len(blank) // 2
-        # head, tail up to its LF, and what is between two holes
-        self.strings = (head.decode(), end[: -line_end - 1], end + head.decode())
+        self.strings: tuple[str, str, str] | None = None
         self.dead_first = False
         self.dead_is_number = False
         self.indexed = True
         self.version = -1
         self.streak = 0
         self.bulk = 2048
-        self.then = self
+        self.number = 0
+        self.then = 0
         self.event: Any = ContentDelta
         self.choice: _Choice
         self.call: _Call | None = None
@@ -154,6 +153,11 @@ class Template:
         if stop < pos:
             return nothing
         stop += len(self.end)
+        if self.strings is None:
+            head = self.head.decode()
+            end = self.end.decode()
+            # head, the line's end up to its LF, and what is between two holes
+            self.strings = (head, end[: end.index("\n")], end + head)
         head, tail, joint = self.strings
         try:
             run = data[pos:stop].decode()
@@ -269,7 +273,7 @@ def learn(
     if len(line) > MAX_LINE:
         return None
     names, text = _sources(event)
-    marker = text + "x"
+    marker = "x" if text != "x" else "y"
     for name in names:
         for start, stop in _holes(line, name, text):
             hole = (start, stop, marker, name)
@@ -282,7 +286,7 @@ def learn(
                 return _cut(line, [hole], path, blank)
             value = chunk[dead]
             for start, stop in _holes(line, dead, value):
-                changed = value + (1 if dead == "created" else "x")
+                changed: Any = value + 1 if dead == "created" else "x" if value != "x" else "y"
                 holes = sorted([hole, (start, stop, changed, dead)])
                 chunk = _with(line, holes, parse)
                 if chunk is not None and chunk.get(dead) == changed and _leaf(chunk, event, name, marker):
@@ -308,8 +312,7 @@ def _with(line: bytes, holes: list[Any], parse: Callable[[str], Any]) -> Any:
     pieces: list[bytes] = []
     pos = 0
     for start, stop, value, _ in holes:
-        inside = json.dumps(value)
-        pieces += [line[pos:start], (inside[1:-1] if value.__class__ is str else inside).encode()]
+        pieces += [line[pos:start], str(value).encode()]
         pos = stop
     pieces.append(line[pos:])
     try:
