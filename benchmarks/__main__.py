@@ -180,6 +180,13 @@ def _hits(row: dict[str, Any]) -> str:
     return "-" if row["hit_rate"] is None else f"{row['hit_rate']:.1%}"
 
 
+def _over_orjson(row: dict[str, Any]) -> str:
+    """Ours over the floor of those who have a parser in C that is not the stdlib's."""
+    ours, its = row["by"]["ours"], row["by"]["orjson"]
+    failed = ours["failed"] or its["failed"]
+    return "-" if failed else f"{ours['us_per_frame'] / its['us_per_frame']:.2f}"
+
+
 def _table(rows: list[dict[str, Any]], columns: dict[str, Any], title: str) -> str:
     width = 40
     lines = [f"{title:<{width}}" + "".join(f"{name:>11}" for name in columns)]
@@ -211,6 +218,8 @@ def _tables(rows: list[dict[str, Any]], field: contestants.Field) -> Iterator[st
             "hits": _hits,
             "no fast": of("full"),
         }
+        if "orjson" in seen:
+            columns["/ orjson"] = _over_orjson
         others = [name for name in field.own if name in seen and name not in ("floor", "ours", "full")]
         columns.update((name, of(name)) for name in others)
         yield _table(some, columns, title)
@@ -227,8 +236,8 @@ def _say(fact: Fact) -> str:
 LEGEND = """\
 Numbers are CPU time over that of the floor (decode + json.loads of each payload, cut beforehand; its own
 columns are µs per frame): medians of {rounds} interleaved rounds, garbage collector on. best: the same of the
-best times. hits: frames on the fast road; no fast: ours without it; kept: ours, all events kept.
-* another text came out. > too slow to wait for."""
+best times. hits: frames on the fast road; / orjson: ours over orjson.loads of each payload; no fast: ours
+without the fast road; kept: ours, all events kept. * another text came out. > too slow to wait for."""
 
 
 def _streams(options: argparse.Namespace, field: contestants.Field, report: dict[str, Any]) -> str:
