@@ -638,9 +638,9 @@ class ChatAssembler:
             error = chunk.get("error")
             if not error and chunk.get("object") == "error":
                 error = chunk
+        if error is chunk and choices is not None:
+            error = {**chunk, "choices": choices}
         if error:
-            if error is chunk and choices is not None:
-                error = {**chunk, "choices": choices}
             self._server_error(_render(error, False), chunk)
             if choices.__class__ is not list:
                 return
@@ -684,7 +684,7 @@ class ChatAssembler:
         without those that have no effect any more. (Strings and nulls only, because 1 == True.)
         """
         repeats = True
-        usage = None
+        usage = fallback = None
         extras = None
         for key, value in chunk.items():
             if value is None or key == "object" or key in NOISE_FIELDS:
@@ -707,8 +707,8 @@ class ChatAssembler:
             elif key == "error":
                 repeats = False
             else:
-                if key == "x_groq" and value.__class__ is dict and chunk.get("usage") is None:
-                    usage = value.get("usage")
+                if key == "x_groq" and value.__class__ is dict and value.get("usage").__class__ is dict:
+                    fallback = value["usage"]
                 if value.__class__ is not str:
                     repeats = False
                 if extras is None:
@@ -726,6 +726,8 @@ class ChatAssembler:
                 chunk.pop(name, None)
         else:
             self._header = self._core = None
+        if usage is None:
+            return fallback
         if usage.__class__ is dict:
             return usage
         if usage:
@@ -974,9 +976,9 @@ class ChatAssembler:
                 fed = self._reasoning(choice, name, rest.pop(name), fed)
         if content.__class__ is str:
             self._content(choice, content)
-        elif content.__class__ is list:
+        elif content.__class__ is list and any(part or part == {} for part in content):
             self._content_parts(choice, content)
-        elif content:
+        elif content and content.__class__ is not list:
             self._malformed("content is neither string nor list; it was ignored", choice.index)
         if "refusal" in rest:
             self._refusal(choice, rest.pop("refusal"))
@@ -1022,13 +1024,13 @@ class ChatAssembler:
         if choice.parts is None:
             choice.parts = [{"type": "text", "text": choice.content.copy()}] if choice.content else []
         for part in parts:
-            if part is None or part == []:
-                continue
+            if not part and part != {}:
+                continue  # null and PHP's [] are no part
             _add_part(choice.parts, part, self._halves)
             if part.__class__ is not dict:
                 continue
             if part.get("type") == "text" and part.get("text").__class__ is str:
-                piece = self._utter(choice.content, part["text"])
+                piece = self._utter(choice.content, part["text"]) if part["text"] else ""
                 if piece:
                     self.events.append(ContentDelta(choice.index, piece))
             elif part.get("type") == "thinking":
@@ -1613,13 +1615,16 @@ def _grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
             _grow(old, name, inner, halves)
         return True
     if value.__class__ is list:
-        if all(entry.__class__ is dict or entry is None for entry in value) and (value or old is None):
+        if not any(entry is not None for entry in value):
+            if old is None:
+                kept[key] = value.copy()
+        elif all(entry.__class__ is dict or entry is None for entry in value):
             if old.__class__ is not _Items:
                 old = kept[key] = _Items()
             for entry in value:
                 if entry is not None:
                     old.add(entry, halves)
-        elif value:
+        else:
             kept[key] = _render(value, False)
         return True
     if not _replaces(key, old, value):
@@ -1639,15 +1644,16 @@ def _add_part(parts: list[Any], part: Any, halves: bool) -> None:
     else:
         parts.append(_render(part, False))
         return
-    inner = part[field]
-    form = _Text if inner.__class__ is str else list
-    if last.__class__ is not dict or last.get("type") != kind or last.get(field).__class__ is not form:
-        last = {"type": kind, field: form()}
+    if last.__class__ is not dict or last.get("type") != kind or last.get(field).__class__ not in (_Text, list):
+        last = {"type": kind, field: _Text() if part[field].__class__ is str else []}
         parts.append(last)
-    if inner.__class__ is str:
+    inner = part[field]
+    if inner.__class__ is str and last[field].__class__ is _Text:
         last[field].append(inner, halves)
     else:
-        for thought in inner:
+        if last[field].__class__ is _Text:
+            last[field] = [{"type": "text", "text": last[field]}]
+        for thought in [{"type": "text", "text": inner}] if inner.__class__ is str else inner:
             if thought is not None:
                 _add_part(last[field], thought, halves)
     _overlay(last, {key: value for key, value in part.items() if key not in ("type", field)})

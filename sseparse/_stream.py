@@ -56,7 +56,7 @@ def parse_json(text: str) -> Any:
     try:
         value, end = _scan(text, len(text) - len(text.lstrip(_BLANK)))
     except StopIteration:
-        raise ValueError("no JSON") from None
+        raise ValueError from None
     if end != len(text) and text[end:].strip(_BLANK):
         raise ValueError("text after the JSON value")
     return value
@@ -345,7 +345,7 @@ class ChatStream(EventStreamParser):
         elif self._at_end:
             self._cut = (self._frames - 1, text[:200])
         else:
-            detail = f" ({reason})" if reason.__class__ is ValueError else ""
+            detail = f" ({reason})" if reason.__class__ is ValueError and reason.args else ""
             assembler.report("malformed", f"data is no JSON{detail}; the frame was ignored", data=text[:200])
 
     # -- what the standard ignores or joins -------------------------------------------------------------
