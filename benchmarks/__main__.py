@@ -249,6 +249,7 @@ def _recordings(options: argparse.Namespace, report: dict[str, Any], found: list
     paths = [path for path in options.files or workloads.recordings() if options.k in path.stem]
     cold = scale.Cold([workloads.load(path) for path in paths], options.rounds, progress)
     report["recordings"] = cold.rows
+    progress("")
     found += cold.facts()
     columns: dict[str, Any] = {
         "frames": lambda row: str(row["frames"]),
@@ -256,7 +257,8 @@ def _recordings(options: argparse.Namespace, report: dict[str, Any], found: list
         "ours": lambda row: f"{row['ratio']:.2f}",
         "hits": _hits,
     }
-    return "\n" + _table(cold.rows, columns, "recordings, cold") if options.verbose else ""
+    table = [_table(cold.rows, columns, "recordings, cold"), ""] if options.verbose else []
+    return "\n".join(["", *table, *map(_say, cold.facts())])
 
 
 def main(argv: list[str]) -> int:
@@ -287,11 +289,12 @@ def main(argv: list[str]) -> int:
         say(_recordings(options, report, found))
     for section in ("scale", "json", "gateway"):
         if section in sections:
-            found += facts(options, section)
+            for fact in facts(options, section):
+                found.append(fact)
+                progress("")
+                say(_say(fact))
     progress("")
     report["facts"] = [vars(fact) for fact in found]
-    for fact in found:
-        say(_say(fact))
     if options.json:
         print(json.dumps(report, indent=1))
     if options.svg:

@@ -13,13 +13,14 @@ import sys
 import tempfile
 import threading
 import unittest
+import unittest.mock
 import xml.etree.ElementTree as ElementTree
 from collections import Counter, defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chart, record, workloads
+from benchmarks import chart, gateway, record, workloads
 from benchmarks.measure import TooSlow, interleaved, within
 from benchmarks.workloads import FEEDS, GENERATORS, RECORDINGS, Workload
 
@@ -229,6 +230,30 @@ class Measure(unittest.TestCase):
         with self.assertRaises(TooSlow):
             within(0.05, forever)
         self.assertEqual(within(5, lambda: "done"), "done")
+
+
+class Gateway(unittest.TestCase):
+    def facts(self, account: Any) -> list[tuple[float | None, str]]:
+        async def run(watch: bool, *arguments: Any) -> Any:
+            if isinstance(account, Exception):
+                raise account
+            return {**account, "cpu": 0.5 if watch else 0.4}
+
+        with unittest.mock.patch.object(gateway, "_run", run):
+            return [(fact.value, fact.note) for fact in gateway.watching(True, lambda text: None)]
+
+    def test_what_watching_adds(self) -> None:
+        account = {"reads": 10, "events": 0, "tokens": 0, "whole": 20, "served": 20}
+        percent, each = self.facts(account)
+        self.assertAlmostEqual(percent[0] or 0, 25)
+        self.assertAlmostEqual(each[0] or 0, 0.1 / 20 / len(workloads.obfuscated(20).frames) * 1e6)
+
+    def test_a_run_that_fails_is_a_line(self) -> None:
+        self.assertEqual(self.facts(OSError("no sockets")), [(None, "failed: OSError no sockets")])
+        account = {"reads": 10, "events": 0, "tokens": 0, "whole": 19, "served": 20}
+        ((value, note),) = self.facts(account)
+        self.assertIsNone(value)
+        self.assertIn("of 20 streams not all came through", note)
 
 
 class Command(unittest.TestCase):
