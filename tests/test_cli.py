@@ -227,7 +227,8 @@ class Layout(CLI):
         body = b"".join(text(word, index) for word in ("One ", "two ", "three") for index in (0, 1))
         body += frame(2, reasoning="Hm") + text("2", 2) + b"".join(stop(index=index) for index in range(3))
         self.check(body, "One two three\n\n[choice 1]\nOne two three\n\n[choice 2]\n> Hm\n\n2\n")
-        self.check(text("B", 1) + text("A", 0) + stop() + stop(index=1), "[choice 1]\nB\n\n[choice 0]\nA\n")
+        body = text("B", 1) + text("A", 0)  # and no finish_reason: [DONE] ends both
+        self.check(body, "[choice 1]\nB\n\n[choice 0]\nA\n")
 
     def test_whole_completions(self) -> None:
         message = {"role": "assistant", "content": "Hi"}
@@ -303,6 +304,10 @@ last: end
         self.check(
             body, "[tool call 0: f]\na: b\n\n[content]\n!\n\n[tool call 0: f]\na: c\n", "--fields"
         )
+
+    def test_the_same_key_twice(self) -> None:
+        body = call('{"a": "b", "a": "c"}', name="f") + stop()
+        self.check(body, "[tool call 0: f]\na: b\na: c\n", "--fields")
 
     def test_as_they_grow(self) -> None:
         process = self.start("--fields")
@@ -447,6 +452,15 @@ class Statuses(CLI):
             self.assertEqual((process.wait(), process.stdout.read()), (2, b""))
             self.assertRegex(process.stderr.read(), b"\\Asseparse: cannot read standard input: Bad f.*\n\\Z")
 
+    def test_a_read_that_fails(self) -> None:
+        stdin = mock.Mock()
+        stdin.buffer.read1.side_effect = [text("Hi"), OSError(5, "Input/output error")]
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with mock.patch("sys.stdin", stdin), redirect_stdout(stdout), redirect_stderr(stderr):
+            status = MAIN([])
+        self.assertEqual((status, stdout.getvalue()), (2, "Hi\n"))
+        self.assertEqual(stderr.getvalue(), "sseparse: cannot read standard input: Input/output error\n")
+
     def test_closed_descriptors(self) -> None:
         for redirection, status in (("<&-", 2), (">&-", 0), ("2>&-", 0)):
             with self.subTest(redirection):
@@ -464,6 +478,10 @@ class Statuses(CLI):
             process.stdin.close()
             self.assertEqual(process.wait(), 1)
             self.assertRegex(process.stderr.read(), b"\\Asseparse: cannot write: Bad file descriptor\n\\Z")
+        stdin, stdout, stderr = io.TextIOWrapper(io.BytesIO(HI)), io.StringIO(), mock.Mock()
+        stderr.write.side_effect = OSError(28, "No space left on device")
+        with mock.patch("sys.stdin", stdin), redirect_stdout(stdout), redirect_stderr(stderr):
+            self.assertEqual((MAIN([]), stdout.getvalue()), (1, "Hi\n"))
 
     def test_a_broken_pipe_is_quiet(self) -> None:
         for option in ("--events", "--json"):
