@@ -22,7 +22,7 @@ text which was there already. A chunk that leaves it alone and emits one delta w
 again with another text: that is what the fast road (``_template.py``) stands on, so whatever
 changes state here must call ``_changed``.
 
-Text that grows is kept in pieces (``_Text``), never in a string. Strings may hold halves of
+Text that grows is kept in pieces (``Text``), never in a string. Strings may hold halves of
 surrogate pairs (``"\\ud83d"`` alone in one chunk); text is stored as it came and mended when read,
 so that halves which meet are one character.
 """
@@ -30,7 +30,6 @@ so that halves which meet are one character.
 from __future__ import annotations
 
 import json
-import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 
@@ -54,12 +53,13 @@ from ._events import (
     ToolCallStart,
     Usage,
 )
-from ._json import PartialJSON
+from ._json import BLANK, MAX_DEPTH, PartialJSON, is_too_deep, status_of
+from ._text import Text, has_halves, well_formed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any, Callable
+    from typing import Any
 
     from ._events import Event
     from .types import Completion, Message, ToolCall
@@ -67,7 +67,6 @@ if TYPE_CHECKING:
 MAX_CHOICES = 128
 MAX_TOOL_CALLS = 128
 MAX_ERRORS = 100
-MAX_DEPTH = 128  # of JSON; fixed, or the outcome would hang on how deep the caller's stack is
 TOO_LARGE = 10**4300  # CPython neither parses nor prints integers of more digits
 MAX_USAGE_VALUES = 1024  # each Usage event copies them, so their number is bounded; servers send 5 to 40
 
@@ -109,79 +108,12 @@ CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "choices", "usage"
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom"))
 
 
-_BLANK = " \t\n\r"  # JSON's white space
-
-
 class _LimitReached(Exception):
     """Unwinds to add(): the error after the last allowed one became a limit error."""
 
 
 class _Unreadable(Exception):
     """Unwinds to add(): the caller's chunk is one that no parser would have let through."""
-
-
-class _Text:
-    """Text that grows. ``pieces`` are joined into ``blocks`` now and then, or 1-character deltas would
-    cost nine bytes a character. ``held`` is a high surrogate that waits for its low half before an
-    event may carry it; ``halves`` is True once any half was seen.
-    """
-
-    __slots__ = ("blocks", "halves", "held", "pieces")
-
-    FOLD_AT = 1024
-
-    def __init__(self, text: str = "") -> None:
-        self.blocks: list[str] = []
-        self.pieces: list[str] = [text] if text else []
-        self.held = ""
-        self.halves = False
-
-    def append(self, text: str, halves: bool) -> None:
-        self.pieces.append(text)
-        if halves:
-            self.halves = True
-        if len(self.pieces) >= self.FOLD_AT:
-            self.fold()
-
-    def fold(self) -> None:
-        self.blocks.append("".join(self.pieces))
-        self.pieces.clear()
-
-    def utter(self, text: str) -> str:
-        """Return what an event may say now that ``text`` (perhaps with halves) came."""
-        text = self.held + text
-        self.held = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        return well_formed(text[:-1] if self.held else text)
-
-    def join(self) -> str:
-        """Return the whole text, well-formed."""
-        text = "".join(self.blocks + self.pieces)
-        return well_formed(text) if self.halves else text
-
-    def settle(self) -> str:
-        """Return the whole text, which will not grow any more, and keep it as one."""
-        text = self.join()
-        self.blocks = [text]
-        self.pieces.clear()
-        self.halves = False
-        self.held = ""
-        return text
-
-    def uttered(self) -> str:
-        """Return the text that events have carried or may carry: all but a half that waits."""
-        text = self.join()
-        return text[:-1] if self.held else text
-
-    def copy(self) -> _Text:
-        text = _Text()
-        text.blocks = self.blocks.copy()
-        text.pieces = self.pieces.copy()
-        text.held = self.held
-        text.halves = self.halves
-        return text
-
-    def __bool__(self) -> bool:
-        return bool(self.pieces or self.blocks)
 
 
 class _Items:
@@ -195,10 +127,11 @@ class _Items:
         self.by_type: dict[str | None, dict[str, Any]] = {}
 
     def add(self, entry: dict[str, Any], halves: bool) -> None:
-        kind = entry.get("type")
+        kind: Any = entry.get("type")
         if kind.__class__ is not str:
             kind = None
-        index = entry.get("index")
+        index: Any = entry.get("index")
+        kept: dict[str, Any] | None
         if index.__class__ is int:
             kept = self.by_key.get((kind, index))
         else:
@@ -215,7 +148,7 @@ class _Items:
             _grow(kept, key, value, halves)
 
 
-class _Call:
+class Call:
     """One tool call, or the legacy function_call. ``begun``: it has argument text. ``inner``: unknown
     fields of ``function`` or ``custom``. ``scanner`` has read the arguments up to ``blocks[scanned]``.
     """
@@ -245,7 +178,7 @@ class _Call:
         self.name: str | None = None
         self.name_rest: list[str] = []
         self.name_size = 0
-        self.arguments = _Text()
+        self.arguments = Text()
         self.begun = False
         self.started = False
         self.inner: dict[str, Any] = {}
@@ -280,8 +213,8 @@ class _Audio:
 
     def __init__(self) -> None:
         self.fields: dict[str, Any] = {}
-        self.data: list[_Text] | None = None
-        self.transcript: _Text | None = None
+        self.data: list[Text] | None = None
+        self.transcript: Text | None = None
 
     def joined_data(self) -> str:
         """Return the data as one base64 string. (litellm joins such fragments; no report of others)"""
@@ -294,8 +227,8 @@ class _Audio:
         return "".join(runs)
 
 
-class _Choice:
-    """One choice. ``at`` and ``ids`` find its calls: by wire index, by id, and by both (``at_id``)."""
+class Choice:
+    """One choice. Its calls are found by wire index (``at``), by id (``ids``) and by both (``at_id``)."""
 
     __slots__ = (
         "at",
@@ -326,18 +259,18 @@ class _Choice:
         self.header: dict[str, Any] | None = None  # an entry without its delta, if it had no effect
         self.role: str | None = None
         self.finish_reason: str | None = None
-        self.content: _Text | None = None
+        self.content: Text | None = None
         self.parts: list[Any] | None = None
-        self.reasoning: dict[str, _Text] = {}
-        self.thoughts: _Text | None = None  # what the events said of it
-        self.refusal: _Text | None = None
+        self.reasoning: dict[str, Text] = {}
+        self.thoughts: Text | None = None  # what the events said of it
+        self.refusal: Text | None = None
         self.refusal_seen = False
-        self.calls: list[_Call] = []
-        self.at: dict[int, _Call] = {}
-        self.ids: dict[str, _Call] = {}
-        self.at_id: dict[tuple[str, int], _Call] = {}
-        self.last: _Call | None = None
-        self.function_call: _Call | None = None
+        self.calls: list[Call] = []
+        self.at: dict[int, Call] = {}
+        self.ids: dict[str, Call] = {}
+        self.at_id: dict[tuple[str, int], Call] = {}
+        self.last: Call | None = None
+        self.function_call: Call | None = None
         self.audio: _Audio | None = None
         self.logprobs: dict[str, Any] | None = None
         self.logprobs_seen = False
@@ -350,7 +283,7 @@ class _Choice:
 # choice and what the fragment brings: id, index and name, None where it does not.
 
 
-def _by_known_id(choice: _Choice, id: str | None, index: int | None, name: str | None) -> Any:
+def _by_known_id(choice: Choice, id: str | None, index: int | None, name: str | None) -> Any:
     """(a) The id is known. (id repeated on each fragment: Fireworks, TGI, SillyTavern/SillyTavern#5948;
     one id for several calls, told apart by index: no report seen)"""
     if id is None or id not in choice.ids:
@@ -361,7 +294,7 @@ def _by_known_id(choice: _Choice, id: str | None, index: int | None, name: str |
     return None if name is not None and index is not None and latest.begun else latest
 
 
-def _by_index(choice: _Choice, id: str | None, index: int | None, name: str | None) -> Any:
+def _by_index(choice: Choice, id: str | None, index: int | None, name: str | None) -> Any:
     """(b) A call is at this index. (all calls at index 0: Ollama, ollama/ollama#15457; an id that changes
     without a name: Poolside, poolsideai/pool#9; indexes from 1: router-for-me/CLIProxyAPI#5229)"""
     if index is None:
@@ -372,7 +305,7 @@ def _by_index(choice: _Choice, id: str | None, index: int | None, name: str | No
     return None if _begins_anew(call, id, name) else call
 
 
-def _by_recency(choice: _Choice, id: str | None, index: int | None, name: str | None) -> Any:
+def _by_recency(choice: Choice, id: str | None, index: int | None, name: str | None) -> Any:
     """(c) No index: the call touched last. (Mistral, Gemini: openai/openai-python#2806; continuations
     with nothing at all: OCI, oracle/langchain-oracle#253)"""
     call = choice.last
@@ -383,9 +316,11 @@ def _by_recency(choice: _Choice, id: str | None, index: int | None, name: str | 
     return None if _begins_anew(call, id, name) else call
 
 
-def _begins_anew(call: _Call, id: str | None, name: str | None) -> bool:
+def _begins_anew(call: Call, id: str | None, name: str | None) -> bool:
     """(d) A second whole call without any identity. (local servers: huggingface/smolagents#1958)"""
-    if name is None or call.id is not None or call.kind == "custom" or (id is not None and call.full_name() in (None, name)):
+    if name is None or call.id is not None or call.kind == "custom":
+        return False
+    if id is not None and call.full_name() in (None, name):
         return False
     return call.is_whole()
 
@@ -411,9 +346,6 @@ class ChatAssembler:
     __slots__ = (
         "_chat",
         "_core",
-        "choices",
-        "created",
-        "events",
         "_extras",
         "_halves",
         "_header",
@@ -427,9 +359,12 @@ class ChatAssembler:
         "_usage",
         "_usage_values",
         "_whole",
+        "choices",
         "closed",
+        "created",
         "done",
         "errors",
+        "events",
         "frame",
         "started",
         "stopped",
@@ -452,7 +387,7 @@ class ChatAssembler:
         self._extras: dict[str, Any] = {}
         self._usage: dict[str, Any] | None = None
         self._usage_values = 0
-        self.choices: dict[int, _Choice] = {}
+        self.choices: dict[int, Choice] = {}
         self._chat = False  # an entry had a delta or a message
         self._legacy = False  # an entry had a text and neither of them
         self._whole = False  # an entry had a whole message
@@ -493,7 +428,7 @@ class ChatAssembler:
             except _Unreadable as reason:
                 self.report("malformed", f"{reason}; the chunk was not read")
             else:
-                self.read(plain, None, _has_halves(plain))
+                self.read(plain, None, has_halves(plain))
             self.frame = (self.frame or 0) + 1
         return self.take()
 
@@ -524,7 +459,7 @@ class ChatAssembler:
         said is an error, if it did."""
         self._halves = halves
         self._source = source
-        choices = chunk.pop("choices", None)
+        choices: Any = chunk.pop("choices", None)
         try:
             repeats = error is None and (
                 chunk == self._header or (self._core is not None and self._repeats(chunk))
@@ -647,22 +582,20 @@ class ChatAssembler:
         if choices.__class__ is not list or self.done:
             if choices and not self.done:
                 self._malformed("choices is not a list; it was ignored")
-            choices = ()
-        starts = any(entry is not None and entry != [] for entry in choices)
-        self._entries(choices, self._header_fields(chunk, starts))
+            choices = []
+        starts = any(entry is not None and entry != [] for entry in choices)  # pyright: ignore
+        self._entries(choices, self._header_fields(chunk, starts))  # pyright: ignore
 
     def _entries(self, choices: Iterable[Any], usage: Any) -> None:
         """Read the entries of ``choices``, then usage: the chunk's, else that of the entries."""
         usages: list[Any] = [] if usage is None else [usage]
-        position = 0
-        for entry in choices:
+        for position, entry in enumerate(choices):
             if entry.__class__ is dict:
                 of_choice = self._entry(entry, position)
                 if of_choice is not None and usage is None:
                     usages.append(of_choice)
             elif entry is not None and entry != []:
                 self._malformed("entry of choices is not an object; it was ignored")
-            position += 1
         if usages:
             self._overlay_usage(usages)
 
@@ -684,8 +617,9 @@ class ChatAssembler:
         without those that have no effect any more. (Strings and nulls only, because 1 == True.)
         """
         repeats = True
-        usage = fallback = None
-        extras = None
+        usage: Any = None
+        fallback: Any = None
+        extras: dict[str, Any] | None = None
         for key, value in chunk.items():
             if value is None or key == "object" or key in NOISE_FIELDS:
                 continue
@@ -752,7 +686,7 @@ class ChatAssembler:
 
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read one entry of ``choices``; return the usage it carries, if any."""
-        index = entry.get("index")
+        index: Any = entry.get("index")
         if index is None:
             index = position
         choice = self.choices.get(index) if index.__class__ is int else None
@@ -772,11 +706,11 @@ class ChatAssembler:
         """
         if entry.__class__ is not dict:
             return False
-        index = entry.get("index")
+        index: Any = entry.get("index")
         choice = self.choices.get(index) if index.__class__ is int else None
         if choice is None or choice.header is None:
             return False
-        delta = entry.pop("delta", None)
+        delta: Any = entry.pop("delta", None)
         if entry == choice.header and delta.__class__ is dict:
             piece = delta.get("content")
             content = choice.content
@@ -784,22 +718,26 @@ class ChatAssembler:
                 piece.__class__ is str
                 and content is not None
                 and choice.parts is None
-                and (len(delta) == 1 or ([*delta.values()].count(None) == len(delta) - 1 and choice.refusal_seen))
+                and (
+                    len(delta) == 1
+                    or ([*delta.values()].count(None) == len(delta) - 1 and choice.refusal_seen)
+                )
             ):
                 if self._halves or content.held:
                     self._content(choice, piece)
                 elif piece:
                     content.pieces.append(piece)
-                    if len(content.pieces) >= _Text.FOLD_AT:
+                    if len(content.pieces) >= Text.FOLD_AT:
                         content.fold()
                     self.events.append(ContentDelta(choice.index, piece))
                 return True
         entry["delta"] = delta
         return False
 
-    def _full_entry(self, choice: _Choice, entry: dict[str, Any], delta: Any) -> Any:
+    def _full_entry(self, choice: Choice, entry: dict[str, Any], delta: Any) -> Any:
         """Read an entry that has more than index, delta and nulls; return the usage it carries, if any."""
-        finish_reason = rest = None
+        finish_reason: Any = None
+        rest: dict[str, Any] | None = None
         for key, value in entry.items():
             if value is None:
                 if key == "logprobs" and not choice.logprobs_seen:
@@ -823,7 +761,7 @@ class ChatAssembler:
             choice.header = entry  # 1 == True, so the class of the index counts
         return None
 
-    def _choice(self, index: Any) -> _Choice | None:
+    def _choice(self, index: Any) -> Choice | None:
         """Return the choice of this index, new or named in an odd way; None if it cannot be one."""
         number = _as_index(index)
         if number is None or number >= self._max_choices:
@@ -832,20 +770,20 @@ class ChatAssembler:
             return None
         choice = self.choices.get(number)
         if choice is None:
-            choice = self.choices[number] = _Choice(number)
+            choice = self.choices[number] = Choice(number)
             self._changed()
         return choice
 
-    def _finish_reason(self, choice: _Choice, reason: str) -> None:
+    def _finish_reason(self, choice: Choice, reason: str) -> None:
         reason = self._text(reason)
         kept = choice.finish_reason
         if reason != kept and not (reason == "stop" and kept in LASTING_FINISH_REASONS):
             choice.finish_reason = reason
             self._changed()
 
-    def _rest_of_entry(self, choice: _Choice, rest: dict[str, Any], delta: Any) -> Any:
+    def _rest_of_entry(self, choice: Choice, rest: dict[str, Any], delta: Any) -> Any:
         """Read what few entries have: a message, a text, logprobs, an error, unknown fields."""
-        message = rest.pop("message") if "message" in rest else None
+        message: Any = rest.pop("message") if "message" in rest else None
         if delta.__class__ is not dict:
             if message.__class__ is dict:
                 self._chat = self._whole = True
@@ -853,18 +791,17 @@ class ChatAssembler:
             else:
                 if message:
                     self._malformed("message is not an object; it was ignored", choice.index)
-                text = rest.pop("text", None)
+                text: Any = rest.pop("text", None)
                 if text.__class__ is str:
                     self._legacy = True
                     self._content(choice, text)
                 elif text:
                     self._malformed("text is not a string; it was ignored", choice.index)
-        logprobs = rest.pop("logprobs") if "logprobs" in rest else None
-        error = rest.pop("error") if "error" in rest else None
-        usage = rest.pop("usage") if "usage" in rest else None
+        logprobs: Any = rest.pop("logprobs") if "logprobs" in rest else None
+        error: Any = rest.pop("error") if "error" in rest else None
+        usage: Any = rest.pop("usage") if "usage" in rest else None
         for name in NOISE_FIELDS:
-            if name in rest:
-                del rest[name]
+            rest.pop(name, None)
         if rest:
             self._keep_extras(choice.extras, rest, choice.index, None)
         if logprobs is not None:
@@ -874,7 +811,7 @@ class ChatAssembler:
             self._finish_reason(choice, "error")
         return usage if usage.__class__ is dict else None
 
-    def _message_as_delta(self, choice: _Choice, message: dict[str, Any]) -> None:
+    def _message_as_delta(self, choice: Choice, message: dict[str, Any]) -> None:
         """Read a whole message as one delta of the fields that nothing was accumulated for. (simulated
         streaming: Amm1rr/WebAI-to-API#55; a final snapshot: abundantbeing/hermes-browser-extension#11)"""
         have = set(choice.message_extras)
@@ -891,7 +828,7 @@ class ChatAssembler:
                 have.add(name)
         self._delta(choice, {key: value for key, value in message.items() if key not in have})
 
-    def _logprobs(self, choice: _Choice, logprobs: Any) -> None:
+    def _logprobs(self, choice: Choice, logprobs: Any) -> None:
         """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions)"""
         if logprobs.__class__ is not dict:
             choice.logprobs_seen = True
@@ -906,7 +843,7 @@ class ChatAssembler:
         if kept is None:
             kept = choice.logprobs = {}
         for key, value in logprobs.items():
-            old = kept.get(key)
+            old: Any = kept.get(key)
             if value.__class__ is list:
                 if old.__class__ is list:
                     old.extend(value)
@@ -922,7 +859,7 @@ class ChatAssembler:
         """Keep unknown fields outside of deltas: the last non-null one; objects are merged."""
         for key, value in (_render(extras, True) if self._halves else extras).items():
             if value.__class__ is dict:
-                old = kept.get(key)
+                old: Any = kept.get(key)
                 if old.__class__ is not dict:
                     old = kept[key] = {}
                 _overlay(old, value)
@@ -946,8 +883,9 @@ class ChatAssembler:
 
     # -- reading a delta ------------------------------------------------------------------------------
 
-    def _delta(self, choice: _Choice, delta: dict[str, Any]) -> None:
-        content = rest = None
+    def _delta(self, choice: Choice, delta: dict[str, Any]) -> None:
+        content: Any = None
+        rest: dict[str, Any] | None = None
         for key, value in delta.items():
             if value is None:
                 if key == "refusal" and not choice.refusal_seen:
@@ -968,7 +906,7 @@ class ChatAssembler:
         elif rest is not None or content is not None:
             self._delta_in_order(choice, content, rest or {})
 
-    def _delta_in_order(self, choice: _Choice, content: Any, rest: dict[str, Any]) -> None:
+    def _delta_in_order(self, choice: Choice, content: Any, rest: dict[str, Any]) -> None:
         """Read the fields of a delta in the order in which their events are promised."""
         fed = False
         for name in REASONING_FIELDS:
@@ -992,10 +930,10 @@ class ChatAssembler:
             if _grow(choice.message_extras, key, value, self._halves):
                 self._extra(choice.index, None, key, value)
 
-    def _utter(self, text: _Text, piece: str) -> str:
+    def _utter(self, text: Text, piece: str) -> str:
         """Append to a text; return what an event may say of it."""
         text.pieces.append(piece)
-        if len(text.pieces) >= _Text.FOLD_AT:
+        if len(text.pieces) >= Text.FOLD_AT:
             text.fold()
         if self._halves or text.held:
             text.halves = True
@@ -1003,10 +941,10 @@ class ChatAssembler:
             return text.utter(piece)
         return piece
 
-    def _content(self, choice: _Choice, piece: str) -> None:
+    def _content(self, choice: Choice, piece: str) -> None:
         content = choice.content
         if content is None:
-            content = choice.content = _Text()
+            content = choice.content = Text()
             self._changed()
         if piece:
             if choice.parts is not None:
@@ -1016,11 +954,11 @@ class ChatAssembler:
             if piece:
                 self.events.append(ContentDelta(choice.index, piece))
 
-    def _content_parts(self, choice: _Choice, parts: list[Any]) -> None:
+    def _content_parts(self, choice: Choice, parts: list[Any]) -> None:
         """Read content that is a list of parts: text is text, thinking is reasoning. (Mistral)"""
         self._changed()
         if choice.content is None:
-            choice.content = _Text()
+            choice.content = Text()
         if choice.parts is None:
             choice.parts = [{"type": "text", "text": choice.content.copy()}] if choice.content else []
         for part in parts:
@@ -1038,11 +976,11 @@ class ChatAssembler:
                 if thought:
                     self._think(choice, thought)
 
-    def _reasoning(self, choice: _Choice, name: str, piece: str, fed: bool) -> bool:
+    def _reasoning(self, choice: Choice, name: str, piece: str, fed: bool) -> bool:
         """Append reasoning under its wire name; return whether this delta has fed the events by now."""
         text = choice.reasoning.get(name)
         if text is None:
-            text = choice.reasoning[name] = _Text()
+            text = choice.reasoning[name] = Text()
             if choice.thoughts is None:
                 choice.thoughts = text  # nearly always the only name: what the events say is kept once
             self._changed()
@@ -1057,36 +995,36 @@ class ChatAssembler:
                 self._think(choice, piece)
         return True
 
-    def _think(self, choice: _Choice, piece: str) -> None:
+    def _think(self, choice: Choice, piece: str) -> None:
         """Let the events say reasoning from a second source; from now on it is kept apart from the first."""
         thoughts = choice.thoughts
         if thoughts is None:
-            thoughts = choice.thoughts = _Text()
+            thoughts = choice.thoughts = Text()
         elif any(thoughts is text for text in choice.reasoning.values()):
             choice.thoughts = thoughts.copy()
             thoughts.held = ""
             thoughts = choice.thoughts
         self._utter_reasoning(choice, thoughts, piece)
 
-    def _utter_reasoning(self, choice: _Choice, thoughts: _Text, piece: str) -> None:
+    def _utter_reasoning(self, choice: Choice, thoughts: Text, piece: str) -> None:
         piece = self._utter(thoughts, piece)
         if piece:
             self.events.append(ReasoningDelta(choice.index, piece))
 
-    def _refusal(self, choice: _Choice, piece: Any) -> None:
+    def _refusal(self, choice: Choice, piece: Any) -> None:
         if piece.__class__ is not str:
             if piece:
                 self._malformed("refusal is not a string; it was ignored", choice.index)
             return
         if choice.refusal is None:
-            choice.refusal = _Text()
+            choice.refusal = Text()
             self._changed()
         if piece:
             piece = self._utter(choice.refusal, piece)
             if piece:
                 self.events.append(RefusalDelta(choice.index, piece))
 
-    def _audio(self, choice: _Choice, audio: Any) -> None:
+    def _audio(self, choice: Choice, audio: Any) -> None:
         if audio.__class__ is not dict:
             if audio:
                 self._malformed("audio is not an object; it was ignored", choice.index)
@@ -1099,14 +1037,14 @@ class ChatAssembler:
         for key, value in audio.items():
             if key == "data" and value.__class__ is str:
                 if kept.data is None:
-                    kept.data = [_Text()]
+                    kept.data = [Text()]
                 kept.data[-1].append(value, self._halves)
                 if value.endswith("="):
-                    kept.data.append(_Text())
+                    kept.data.append(Text())
                 data = self._text(value) or None
             elif key == "transcript" and value.__class__ is str:
                 if kept.transcript is None:
-                    kept.transcript = _Text()
+                    kept.transcript = Text()
                 transcript = self._utter(kept.transcript, value) if value else None
             elif key not in NOISE_FIELDS:
                 _overlay(kept.fields, _render({key: value}, self._halves))
@@ -1115,7 +1053,7 @@ class ChatAssembler:
 
     # -- tool calls -------------------------------------------------------------------------------------
 
-    def _tool_calls(self, choice: _Choice, fragments: Any) -> None:
+    def _tool_calls(self, choice: Choice, fragments: Any) -> None:
         if fragments.__class__ is dict:
             fragments = [fragments]
         elif fragments.__class__ is not list:
@@ -1129,17 +1067,19 @@ class ChatAssembler:
             elif fragment is not None and fragment != []:
                 self._malformed("entry of tool_calls is not an object; it was ignored", choice.index)
 
-    def _fragment(self, choice: _Choice, fragment: dict[str, Any]) -> None:
+    def _fragment(self, choice: Choice, fragment: dict[str, Any]) -> None:
         """Give one entry of a delta's ``tool_calls`` to its call."""
-        wire_index = fragment.get("index")
-        index = wire_index if wire_index is None else _as_index(wire_index)
+        wire_index: Any = fragment.get("index")
+        index = None if wire_index is None else _as_index(wire_index)
         if index is None and wire_index is not None:
-            self._malformed("index of a tool call is no index; the fragment was ignored", choice.index)
+            what = "index of a tool call is no index; the fragment was ignored"
+            self._malformed(what, choice.index)
             return
-        id = fragment.get("id")
+        id: Any = fragment.get("id")
         id = self._text(id) if id.__class__ is str and id else None
-        kind = "function" if fragment.get("function") is not None or fragment.get("custom") is None else "custom"
-        body = fragment.get(kind)
+        is_custom = fragment.get("function") is None and fragment.get("custom") is not None
+        kind = "custom" if is_custom else "function"
+        body: Any = fragment.get(kind)
         if body.__class__ is not dict:
             if body:
                 self._malformed(f"{kind} is not an object; it was ignored", choice.index)
@@ -1152,7 +1092,7 @@ class ChatAssembler:
                     self._extra(choice.index, None, "tool_calls", fields)
                 return
         else:
-            name = body.get("name") if body else None
+            name: Any = body.get("name") if body else None
             if name.__class__ is not str or not name:
                 name = None
             call = self._find_call(choice, id, index, name)
@@ -1162,10 +1102,10 @@ class ChatAssembler:
                     return
             if name is not None and call.id is None:
                 self._changed()  # rule (d) looks at the arguments each time
-        if (kind == "custom" or fragment.get("type") == "custom") and not (call.started or call.begun):
-            if call.kind != "custom":
-                call.kind = "custom"
-                self._changed()
+        is_custom = is_custom or fragment.get("type") == "custom"
+        if is_custom and call.kind == "function" and not (call.started or call.begun):
+            call.kind = "custom"
+            self._changed()
         choice.last = call  # the fast road does the same, or checks it
         if index is not None and choice.at.get(index) is not call:
             choice.at[index] = call
@@ -1177,41 +1117,43 @@ class ChatAssembler:
         if len(fragment) > 2 or index is None or body is None:
             self._rest_of_fragment(choice, call, fragment)
 
-    def _find_call(self, choice: _Choice, id: str | None, index: int | None, name: str | None) -> _Call | None:
-        if id is None and name is None and index in choice.at:
+    def _find_call(
+        self, choice: Choice, id: str | None, index: int | None, name: str | None
+    ) -> Call | None:
+        if id is None and name is None and index is not None and index in choice.at:
             return choice.at[index]  # what rule (b) says of most fragments
         for rule in CALL_RULES:
-            call = rule(choice, id, index, name)
+            call: Any = rule(choice, id, index, name)
             if call is not ...:
                 return call  # type: ignore[no-any-return]
         raise AssertionError("the last rule always knows")
 
-    def _new_call(self, choice: _Choice) -> _Call | None:
+    def _new_call(self, choice: Choice) -> Call | None:
         if len(choice.calls) >= self._max_tool_calls:
             what = f"more than max_tool_calls ({self._max_tool_calls}) calls; the fragment was ignored"
             self._malformed(what, choice.index)
             return None
-        call = _Call(len(choice.calls), "function")
+        call = Call(len(choice.calls), "function")
         choice.calls.append(call)
         self._changed()
         return call
 
-    def _identify(self, choice: _Choice, call: _Call, id: str, index: int | None) -> None:
+    def _identify(self, choice: Choice, call: Call, id: str, index: int | None) -> None:
         """Note an id: the call's own, or an alias. (id after the arguments began: vercel/ai back-fills it)"""
         if call.id is None:
             call.id = id
             self._changed()
         known = choice.ids.get(id)
-        if known is None or known.index < call.index:
+        if known is None or (known.index or 0) < (call.index or 0):  # they all have one
             choice.ids[id] = call
             self._changed()
         if index is not None and choice.at_id.get((id, index)) is not call:
             choice.at_id[id, index] = call
             self._changed()
 
-    def _grow_call(self, choice: _Choice, call: _Call, body: dict[str, Any], field: str) -> None:
+    def _grow_call(self, choice: Choice, call: Call, body: dict[str, Any], field: str) -> None:
         """Read the inside of a fragment: name, arguments (``input`` of a custom tool), unknown fields."""
-        piece = None
+        piece: Any = None
         for key, value in body.items():
             if value is None:
                 continue
@@ -1242,7 +1184,7 @@ class ChatAssembler:
             elif piece:
                 self.events.append(ToolCallDelta(choice.index, call.index, piece))
 
-    def _name(self, call: _Call, name: str) -> None:
+    def _name(self, call: Call, name: str) -> None:
         """Set, grow or keep the name. (split: NVIDIA-NeMo/Switchyard#785; repeated: Fireworks, TGI)"""
         if call.name is not None:
             if call.begun:
@@ -1259,7 +1201,7 @@ class ChatAssembler:
         call.name_size = len(name)
         self._changed()
 
-    def _start(self, choice: _Choice, call: _Call) -> None:
+    def _start(self, choice: Choice, call: Call) -> None:
         """Fire the start of a call, and what came before it as one delta."""
         call.started = True
         self._changed()
@@ -1268,22 +1210,22 @@ class ChatAssembler:
         if earlier:
             self.events.append(ToolCallDelta(choice.index, call.index, earlier))
 
-    def _rest_of_fragment(self, choice: _Choice, call: _Call, fragment: dict[str, Any]) -> None:
+    def _rest_of_fragment(self, choice: Choice, call: Call, fragment: dict[str, Any]) -> None:
         """Read the type and the unknown fields of a fragment."""
-        extras = None
+        extras: dict[str, Any] | None = None
         for key, value in fragment.items():
             if key not in FRAGMENT_FIELDS and value is not None and key not in NOISE_FIELDS:
                 if extras is None:
                     extras = {}
                 extras[key] = value
-        kind = fragment.get("type")
+        kind: Any = fragment.get("type")
         if call.type is None and kind.__class__ is str and kind:
             call.type = self._text(kind)
             self._changed()
         if extras is not None:
             self._keep_extras(call.extras, extras, choice.index, call.index)
 
-    def _function_call(self, choice: _Choice, body: Any) -> None:
+    def _function_call(self, choice: Choice, body: Any) -> None:
         """Read the legacy field. Beside tool_calls it is kept silently: some servers mirror one call in
         both (llama-cpp-python)."""
         if body.__class__ is not dict:
@@ -1294,13 +1236,13 @@ class ChatAssembler:
         if call is None:
             if not any(value or value == {} for value in body.values()):
                 return  # all null or "": no call
-            call = choice.function_call = _Call(None, "function_call")
+            call = choice.function_call = Call(None, "function_call")
             self._changed()
         self._grow_call(choice, call, body, "arguments")
 
     # -- the end ----------------------------------------------------------------------------------------
 
-    def _finish(self, choice: _Choice, done: bool) -> None:
+    def _finish(self, choice: Choice, done: bool) -> None:
         """Fire the Done events of one choice."""
         index = choice.index
         emit = self.events.append
@@ -1324,14 +1266,14 @@ class ChatAssembler:
             self._finish_call(choice, call, done)
         emit(ChoiceDone(index, choice.finish_reason))
 
-    def _finish_call(self, choice: _Choice, call: _Call, done: bool) -> None:
+    def _finish_call(self, choice: Choice, call: Call, done: bool) -> None:
         if not call.started:
             self._start(choice, call)
         if call.arguments.held:
             self.events.append(ToolCallDelta(choice.index, call.index, "\ufffd"))
         arguments = call.arguments.settle()
-        if call.kind != "custom" and arguments.strip(_BLANK):
-            status = _status(arguments)
+        if call.kind != "custom" and arguments.strip(BLANK):
+            status = status_of(arguments)
         elif choice.finish_reason in CUTTING_FINISH_REASONS or not (choice.finish_reason or done):
             status = "incomplete"  # without a grammar, only the end of the choice tells
         else:
@@ -1341,7 +1283,7 @@ class ChatAssembler:
             ToolCallDone(choice.index, call.index, id, call.full_name(), arguments, call.kind, status)
         )
 
-    def _call_id(self, choice: _Choice, call: _Call) -> str | None:
+    def _call_id(self, choice: Choice, call: Call) -> str | None:
         """Return the id, or one made up from what is known, the same on every reading."""
         if call.id is not None or call.index is None:
             return call.id
@@ -1437,14 +1379,16 @@ class ChatAssembler:
         if isinstance(ignore, str):
             raise TypeError(f"ignore takes a collection of error kinds: pass ({ignore!r},)")
         if not (self.done or self.closed):
-            raise RuntimeError("completion() before the end: feed to [DONE] or call close(), or use snapshot()")
+            raise RuntimeError(
+                "completion() before the end: feed to [DONE] or call close(), or use snapshot()"
+            )
         ignored = set(ignore)
         grave = [error for error in self.errors if error.kind not in ignored]
         if grave:
             raise StreamError(_story(grave), self.errors, self.snapshot())  # type: ignore[arg-type]
         return self.snapshot()
 
-    def _final_choice(self, choice: _Choice, legacy: bool) -> dict[str, Any]:
+    def _final_choice(self, choice: Choice, legacy: bool) -> dict[str, Any]:
         final: dict[str, Any] = {"index": choice.index}
         if legacy:
             final["text"] = choice.content.uttered() if choice.content else ""
@@ -1462,7 +1406,7 @@ class ChatAssembler:
             final.setdefault(key, value)
         return final
 
-    def _message(self, choice: _Choice) -> Message:
+    def _message(self, choice: Choice) -> Message:
         content: Any = choice.content
         if choice.parts is not None:
             content = _render(choice.parts, True)
@@ -1485,14 +1429,14 @@ class ChatAssembler:
             message.setdefault(key, value)
         return message  # type: ignore[return-value]
 
-    def _tool_call(self, choice: _Choice, call: _Call) -> ToolCall:
+    def _tool_call(self, choice: Choice, call: Call) -> ToolCall:
         final: dict[str, Any] = {"id": self._call_id(choice, call), "type": call.type or call.kind}
         final[call.kind] = self._function(call, "input" if call.kind == "custom" else "arguments")
         for key, value in _render(call.extras, False).items():
             final.setdefault(key, value)
         return final  # type: ignore[return-value]
 
-    def _function(self, call: _Call, field: str) -> dict[str, Any]:
+    def _function(self, call: Call, field: str) -> dict[str, Any]:
         final = {"name": call.full_name() or "", field: call.arguments.uttered()}
         for key, value in _render(call.inner, False).items():
             final.setdefault(key, value)
@@ -1530,29 +1474,10 @@ def _story(errors: list[Error]) -> str:
     return "; ".join(lines)
 
 
-def well_formed(text: str) -> str:
-    """Return ``text`` with the halves of surrogate pairs joined, and U+FFFD for those left over."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-_strings = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-
-
-def is_too_deep(text: str) -> bool:
-    """Whether a JSON text nests deeper than MAX_DEPTH levels."""
-    if len(text) <= 2 * MAX_DEPTH or text.count("{") + text.count("[") <= MAX_DEPTH:
-        return False
-    depth = deepest = 0
-    for bracket in re.findall(r"[\[\]{}]", _strings.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest > MAX_DEPTH
-
-
 def _as_index(value: Any) -> int | None:
     """Return an index from an integer or a string of ASCII digits, else None."""
     if value.__class__ is int:
-        return value if value >= 0 else None  # type: ignore[no-any-return]
+        return value if value >= 0 else None
     if value.__class__ is str and value.isascii() and value.isdigit():
         try:
             return int(value)
@@ -1576,7 +1501,7 @@ def _overlay(kept: dict[str, Any], new: dict[str, Any]) -> bool:
     """Lay ``new`` over ``kept``, field by field and deep; return whether that changed anything."""
     changed = False
     for key, value in new.items():
-        old = kept.get(key)
+        old: Any = kept.get(key)
         if value is None:
             if key not in kept:
                 kept[key] = None
@@ -1597,13 +1522,13 @@ def _overlay(kept: dict[str, Any], new: dict[str, Any]) -> bool:
 
 def _grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
     """Merge one unknown field of a delta, rules 9 and 10; return whether Extra should tell of it."""
-    old = kept.get(key)
+    old: Any = kept.get(key)
     if value is None:
         kept.setdefault(key, None)
         return False
     if value.__class__ is str and (key in APPENDED_FIELDS or key.startswith("reasoning")):
-        if old.__class__ is not _Text:
-            old = kept[key] = _Text()
+        if old.__class__ is not Text:
+            old = kept[key] = Text()
         elif not value:
             return False
         old.append(value, halves)
@@ -1635,7 +1560,7 @@ def _grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
 
 def _add_part(parts: list[Any], part: Any, halves: bool) -> None:
     """Add a part to a message's content: adjacent text is merged, so is adjacent thinking."""
-    last = parts[-1] if parts else None
+    last: Any = parts[-1] if parts else None
     kind = part.get("type") if part.__class__ is dict else None
     if kind == "text" and part.get("text").__class__ is str:
         field = "text"
@@ -1644,14 +1569,16 @@ def _add_part(parts: list[Any], part: Any, halves: bool) -> None:
     else:
         parts.append(_render(part, False))
         return
-    if last.__class__ is not dict or last.get("type") != kind or last.get(field).__class__ not in (_Text, list):
-        last = {"type": kind, field: _Text() if part[field].__class__ is str else []}
+    if not (
+        last.__class__ is dict and last.get("type") == kind and last.get(field).__class__ in (Text, list)
+    ):
+        last = {"type": kind, field: Text() if part[field].__class__ is str else []}
         parts.append(last)
     inner = part[field]
-    if inner.__class__ is str and last[field].__class__ is _Text:
+    if inner.__class__ is str and last[field].__class__ is Text:
         last[field].append(inner, halves)
     else:
-        if last[field].__class__ is _Text:
+        if last[field].__class__ is Text:
             last[field] = [{"type": "text", "text": last[field]}]
         for thought in [{"type": "text", "text": inner}] if inner.__class__ is str else inner:
             if thought is not None:
@@ -1661,13 +1588,15 @@ def _add_part(parts: list[Any], part: Any, halves: bool) -> None:
 
 def _thoughts_of(part: dict[str, Any]) -> list[str]:
     """Return the strings of a thinking part."""
-    thinking = part.get("thinking")
+    thinking: Any = part.get("thinking")
     if thinking.__class__ is str:
-        return [thinking]  # type: ignore[list-item]
+        return [thinking]
     return [
         thought["text"]
-        for thought in (thinking if thinking.__class__ is list else ())  # type: ignore[union-attr]
-        if thought.__class__ is dict and thought.get("type") == "text" and thought.get("text").__class__ is str
+        for thought in (thinking if thinking.__class__ is list else ())
+        if thought.__class__ is dict
+        and thought.get("type") == "text"
+        and thought.get("text").__class__ is str
     ]
 
 
@@ -1682,7 +1611,7 @@ def _render(value: Any, halves: bool) -> Any:
         return {key: _render(inner, False) for key, inner in value.items()}
     if kind is list:
         return [_render(inner, halves) for inner in value]
-    if kind is _Text:
+    if kind is Text:
         return value.join()
     if kind is _Items:
         return [_render(entry, halves) for entry in value.entries]
@@ -1692,7 +1621,7 @@ def _render(value: Any, halves: bool) -> Any:
 def _count(value: Any) -> int:
     """Return how many values there are inside a JSON object or array."""
     inner = value.values() if value.__class__ is dict else value
-    return len(value) + sum([_count(item) for item in inner if item.__class__ is dict or item.__class__ is list])
+    return len(value) + sum([_count(item) for item in inner if item.__class__ in (dict, list)])
 
 
 def _plain(value: Any, depth: int) -> Any:
@@ -1713,42 +1642,6 @@ def _plain(value: Any, depth: int) -> Any:
         return [_plain(inner, depth + 1) for inner in value]  # pyright: ignore
     if hasattr(value, "items") and hasattr(value, "keys"):
         return {str(key): _plain(inner, depth + 1) for key, inner in value.items()}
-    raise TypeError(f"a chunk holds JSON values, not {type(value).__name__}: pass json.loads(data) or model_dump()")
-
-
-def _has_halves(value: Any) -> bool:
-    """Whether any string in a plain value, keys too, has a lone surrogate."""
-    if value.__class__ is str:
-        if value.isascii():
-            return False
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return True
-        return False
-    if value.__class__ is dict:
-        return any(_has_halves(key) or _has_halves(inner) for key, inner in value.items())
-    return value.__class__ is list and any(map(_has_halves, value))
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-_loads = json.JSONDecoder(parse_constant=_refuse_constant).decode
-
-
-def _status(arguments: str) -> str:
-    """Return ToolCallDone.status of a function's arguments that are not blank."""
-    if arguments.count("[") + arguments.count("{") <= MAX_DEPTH:
-        try:
-            return "complete" if _loads(arguments).__class__ is dict else "invalid"
-        except ValueError:
-            pass
-    scanner = PartialJSON(max_depth=MAX_DEPTH)
-    scanner.feed(arguments)
-    if scanner.error is not None:
-        return "invalid"
-    if not scanner.complete:
-        return "incomplete"
-    return "complete" if scanner.value.__class__ is dict else "invalid"
+    raise TypeError(
+        f"a chunk holds JSON values, not {type(value).__name__}: pass json.loads(data) or model_dump()"
+    )

@@ -17,6 +17,7 @@ shortest number that can go on in the same ways. So no character is looked at mo
 
 from __future__ import annotations
 
+import json
 import re
 
 from ._events import JSONTextDelta, JSONValue
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 else:
     from json.decoder import scanstring
+
+BLANK: Final = " \t\n\r"  # JSON's white space
+MAX_DEPTH: Final = 128  # fixed, or the outcome would hang on how deep the caller's stack is
 
 # What may come next. White space may come everywhere but in strings.
 _VALUE: Final = 0  # a value
@@ -455,3 +459,76 @@ def _well_formed(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+# -- JSON that is complete --------------------------------------------------------------------------
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if -1e400 < number < 1e400 else None
+
+
+def _null(constant: str) -> None:
+    """Read NaN, Infinity and -Infinity, which Python's own json module likes to write, as null."""
+
+
+# Called directly: the decoder's public methods cost half as much again.
+_decoder: Any = json.JSONDecoder(parse_float=_finite, parse_constant=_null)
+scan_json: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once
+_strings_of_json = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+
+
+def is_too_deep(text: str) -> bool:
+    """Whether a JSON text nests deeper than MAX_DEPTH levels."""
+    if len(text) <= 2 * MAX_DEPTH or text.count("{") + text.count("[") <= MAX_DEPTH:
+        return False
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", _strings_of_json.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest > MAX_DEPTH
+
+
+def parse_json(text: str) -> Any:
+    """Return the JSON value of ``text``; raise ValueError for what is none, or is too deep or too large."""
+    if is_too_deep(text):
+        raise ValueError(f"JSON nested deeper than {MAX_DEPTH} levels")
+    try:
+        value, end = scan_json(text, len(text) - len(text.lstrip(BLANK)))
+    except StopIteration:
+        raise ValueError from None
+    if end != len(text) and text[end:].strip(BLANK):
+        raise ValueError("text after the JSON value")
+    return value
+
+
+def parse_or_none(text: str) -> Any:
+    """Return the JSON value of ``text``, or None."""
+    try:
+        return parse_json(text)
+    except ValueError:
+        return None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+_loads: Callable[[str], Any] = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+
+def status_of(arguments: str) -> str:
+    """Return ToolCallDone.status of a function's arguments that are not blank."""
+    if arguments.count("[") + arguments.count("{") <= MAX_DEPTH:
+        try:
+            return "complete" if _loads(arguments).__class__ is dict else "invalid"
+        except ValueError:
+            pass
+    scanner = PartialJSON(max_depth=MAX_DEPTH)
+    scanner.feed(arguments)
+    if scanner.error is not None:
+        return "invalid"
+    if not scanner.complete:
+        return "incomplete"
+    return "complete" if scanner.value.__class__ is dict else "invalid"

@@ -39,7 +39,8 @@ def as_bytes(data: BytesLike) -> bytes:
         return data
     if isinstance(data, str):
         raise TypeError(
-            "feed() takes bytes, not str: pass the body as it came (response.iter_bytes(), not iter_text() or iter_lines())"
+            "feed() takes bytes, not str: pass the body as it came"
+            " (response.iter_bytes(), not iter_text() or iter_lines())"
         )
     try:
         return memoryview(data).tobytes()
@@ -105,7 +106,7 @@ class EventStreamParser:
         self.retry: int | None = None
 
     def _dispatch(self, event: str, lines: list[bytes]) -> None:
-        """Take an event: its type (``""`` for the default) and its data lines, to be read before returning."""
+        """Take an event: its type (``""``: the default) and its data lines, to be read before returning."""
         raise NotImplementedError
 
     def _unexpected(self, line: bytes) -> None:

@@ -9,11 +9,9 @@ instead of sending frames (JSON lines, a JSON document, a web page). How bytes b
 
 from __future__ import annotations
 
-import json
-
-from ._assembler import MAX_CHOICES, MAX_DEPTH, MAX_ERRORS, MAX_TOOL_CALLS, ChatAssembler, is_too_deep
+from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChatAssembler
 from ._events import ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
-from ._json import PartialJSON
+from ._json import BLANK, MAX_DEPTH, PartialJSON, parse_json, parse_or_none, scan_json
 from ._sse import MAX_EVENT_BYTES, OPENING_BYTES, EventStreamParser, data_of
 from ._template import MAX_ATTEMPTS, MAX_MISSES, MAX_TEMPLATES, Template, learn
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from ._sse import BytesLike
     from .types import Completion, Message, ToolCall
 
-_BLANK = " \t\n\r"  # JSON's white space
 _FIELD_NAMES = (b"data", b"event", b"id", b"retry", b"error")
 _TEXT_DELTAS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
 _LF, _CR = 10, 13
@@ -34,32 +31,6 @@ _SMALL = 4096  # bytes; more than this in one feed is likely more than one frame
 _LARGEST_BULK = 65536
 
 _ABSENT: Any = ...
-
-
-def _finite(digits: str) -> float | None:
-    number = float(digits)
-    return number if -1e400 < number < 1e400 else None
-
-
-def _null(constant: str) -> None:
-    """Read NaN, Infinity and -Infinity, which Python's own json module likes to write, as null."""
-
-
-# Called directly: the decoder's public methods cost half as much again.
-_scan = json.JSONDecoder(parse_float=_finite, parse_constant=_null).scan_once
-
-
-def parse_json(text: str) -> Any:
-    """Return the JSON value of ``text``; raise ValueError for what is none, or is too deep or too large."""
-    if is_too_deep(text):
-        raise ValueError(f"JSON nested deeper than {MAX_DEPTH} levels")
-    try:
-        value, end = _scan(text, len(text) - len(text.lstrip(_BLANK)))
-    except StopIteration:
-        raise ValueError from None
-    if end != len(text) and text[end:].strip(_BLANK):
-        raise ValueError("text after the JSON value")
-    return value
 
 
 class ChatStream(EventStreamParser):
@@ -152,11 +123,11 @@ class ChatStream(EventStreamParser):
         RuntimeError after close().
         """
         events: list[Event] = []
-        if self._fresh and data.__class__ is bytes and len(data) < _SMALL:
+        if self._fresh and isinstance(data, bytes) and len(data) < _SMALL:
             # A frame may begin here, and this is likely one frame: by far the most common call.
             expected = self._expected
             if expected is not None:
-                text = expected.read(data, expected.end)  # type: ignore[arg-type]
+                text = expected.read(data, expected.end)
                 if text is not None:
                     expected.emit(text, events)
                     self._frames += 1
@@ -165,11 +136,11 @@ class ChatStream(EventStreamParser):
                         self._expected = self._templates[expected.then]
                     return events
             blank = self._blank
-            if data.startswith(b"data: ") and data.endswith(blank):  # type: ignore[union-attr]
+            if data.startswith(b"data: ") and data.endswith(blank):
                 line = data[: -len(blank)]
                 if _LF not in line and _CR not in line:
                     self._assembler.events = events
-                    self._read_line(line)  # type: ignore[arg-type]
+                    self._read_line(line)
                     if self._last is not None:
                         self._aim()
                     self._assembler.events = []
@@ -200,7 +171,9 @@ class ChatStream(EventStreamParser):
         if over is not None and not assembler.stopped:
             self._stop()
             assembler.limit(over)
-        self._fresh = not self._line and self._head is None and self._budget is None and self._is_between_frames()
+        self._fresh = (
+            self._is_between_frames() and not self._line and self._head is None and self._budget is None
+        )
         if self._last is not None:
             self._aim()
         assembler.events = []
@@ -272,7 +245,8 @@ class ChatStream(EventStreamParser):
         kinds = {error.kind for error in assembler.errors}
         framed = self._framed or self._event_seen
         if self._foreign and not framed and "not_sse" not in kinds:
-            self._not_sse("the body is no event stream (a web page or plain text?): look at status and headers")
+            what = "the body is no event stream (a web page or plain text?): look at status and headers"
+            self._not_sse(what)
             return
         if "not_sse" in kinds and self._cut is None:
             return
@@ -334,7 +308,7 @@ class ChatStream(EventStreamParser):
 
     def _no_json(self, event: str, text: str, reason: ValueError) -> None:
         """Read a frame whose data is no JSON."""
-        stripped = text.strip(_BLANK)
+        stripped = text.strip(BLANK)
         assembler = self._assembler
         if stripped == "[DONE]":
             assembler.finish(True)
@@ -351,11 +325,10 @@ class ChatStream(EventStreamParser):
     # -- what the standard ignores or joins -------------------------------------------------------------
 
     def _unexpected(self, line: bytes) -> None:
-        """See a line that has no field name of the standard, or a data line after a single one (rules 12, 13)."""
-        if line.startswith(b"data"):
-            if line == b"data" or line[4:5] == b":":
-                self._deliver_if_whole()
-                return
+        """See a line without a field name of the standard, or a data line after a single one."""
+        if line == b"data" or line.startswith(b"data:"):
+            self._deliver_if_whole()
+            return
         self._strays += 1
         if line.startswith(b"error:"):
             self._deliver_if_whole()
@@ -376,7 +349,7 @@ class ChatStream(EventStreamParser):
         if len(self._data) != 1 or self._data[0] is self._torn:
             return
         text = data_of(self._data)
-        if text.strip(_BLANK) != "[DONE]":
+        if text.strip(BLANK) != "[DONE]":
             value = parse_or_none(text)
             if value.__class__ is not dict:
                 self._torn = self._data[0]  # looked at once, however many lines follow
@@ -406,7 +379,7 @@ class ChatStream(EventStreamParser):
             self._document = document = None
             self._foreign = True
         opens = self._strays == 1 and line[:OPENING_BYTES] == self._opening
-        stripped = text.strip(_BLANK)
+        stripped = text.strip(BLANK)
         value: Any = None
         if stripped[:1] == "{":
             try:
@@ -489,14 +462,14 @@ class ChatStream(EventStreamParser):
         if not self._is_between_frames():
             self._parse(data)
             return
-        line = self._line
-        if line:
+        unfinished = self._line
+        if unfinished:
             if _LF not in data:
                 self._parse(data)
                 return
-            line += data
-            data = bytes(line)
-            line.clear()
+            unfinished += data
+            data = bytes(unfinished)
+            unfinished.clear()
         if not self._templates:
             self._blank = b"\r\n\r\n" if b"\r\n" in data else b"\n\n"
         blank = self._blank
@@ -558,10 +531,11 @@ class ChatStream(EventStreamParser):
             self._full += 1
             self._assembler.finish(True)
             return
+        value: Any
         try:
-            value, end = _scan(text, 0)
+            value, end = scan_json(text, 0)
         except (ValueError, StopIteration, RecursionError):
-            end = -1
+            value, end = text, -1
         if end != len(text) or value.__class__ is not dict or len(value) < 2:
             self._frame("", text)  # not a plain chunk
             return
@@ -625,9 +599,10 @@ class ChatStream(EventStreamParser):
                 return
             if len(self._templates) >= MAX_TEMPLATES or self._attempts(hits):
                 return
-            template = learn(line, parse_json, self._assembler, event, self._blank)
-            if template is None:
+            learnt = learn(line, parse_json, self._assembler, event, self._blank)
+            if learnt is None:
                 return
+            template = learnt
             template.bind(self._assembler, event)
             template.number = template.then = len(self._templates)
             self._templates.append(template)
@@ -715,19 +690,17 @@ class ChatStream(EventStreamParser):
         return self._assembler.completion(ignore)
 
     def __repr__(self) -> str:
-        state = (
-            "stopped"
-            if self._assembler.stopped
-            else "truncated"
-            if self.truncated
-            else "closed"
-            if self.closed
-            else "done"
-            if self.done
-            else "open"
-        )
+        if self._assembler.stopped:
+            state = "stopped"
+        elif self.truncated:
+            state = "truncated"
+        elif self.closed:
+            state = "closed"
+        else:
+            state = "done" if self.done else "open"
         pending = len(self._line) + self._data_bytes
-        return f"<ChatStream {state}, {self._frames} frames, {pending} bytes pending, {len(self.errors)} errors>"
+        errors = len(self.errors)
+        return f"<ChatStream {state}, {self._frames} frames, {pending} bytes pending, {errors} errors>"
 
 
 class _Document:
@@ -763,13 +736,6 @@ class _Document:
         return "\n".join(self.lines)
 
 
-def parse_or_none(text: str) -> Any:
-    try:
-        return parse_json(text)
-    except ValueError:
-        return None
-
-
 def is_error(chunk: dict[str, Any]) -> bool:
     """Whether a chunk says that it is an error."""
     return bool(chunk.get("error")) or chunk.get("object") == "error"
@@ -777,10 +743,10 @@ def is_error(chunk: dict[str, Any]) -> bool:
 
 def is_completion(chunk: dict[str, Any]) -> bool:
     """Whether a chunk is a whole response, as without streaming."""
-    choices = chunk.get("choices")
+    choices: Any = chunk.get("choices")
     return choices.__class__ is list and (
         chunk.get("object") in ("chat.completion", "text_completion")
-        or any(entry.__class__ is dict and entry.get("message").__class__ is dict for entry in choices)  # type: ignore[union-attr]
+        or any(entry.__class__ is dict and entry.get("message").__class__ is dict for entry in choices)
     )
 
 

@@ -44,8 +44,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, AnyStr, Callable
 
-    from ._assembler import ChatAssembler, _Call, _Choice, _Text
+    from ._assembler import Call, ChatAssembler, Choice
     from ._events import Event
+    from ._text import Text
 
     def scanstring(text: str, start: int, strict: bool = True, /) -> tuple[str, int]: ...
 
@@ -108,9 +109,9 @@ class Template:
         self.number = 0
         self.then = 0
         self.event: Any = ContentDelta
-        self.choice: _Choice
-        self.call: _Call | None = None
-        self.text: _Text
+        self.choice: Choice
+        self.call: Call | None = None
+        self.text: Text
 
     def read(self, frame: bytes, tail: bytes) -> str | None:
         """Return the text of ``frame``, which ends in ``tail``, or None if it is not this frame."""
@@ -147,7 +148,7 @@ class Template:
         return text
 
     def read_many(self, data: bytes, pos: int) -> tuple[list[str], int]:
-        """Return the texts of the frames from ``pos`` on, and where they end; no text where it cannot tell."""
+        """Return the texts of the frames from ``pos`` on, and where they end; none where it cannot tell."""
         nothing: tuple[list[str], int] = ([], pos)
         stop = data.rfind(self.end, pos, pos + self.bulk)
         if stop < pos:
@@ -155,9 +156,9 @@ class Template:
         stop += len(self.end)
         if self.strings is None:
             head = self.head.decode()
-            end = self.end.decode()
+            behind = self.end.decode()
             # head, the line's end up to its LF, and what is between two holes
-            self.strings = (head, end[: end.index("\n")], end + head)
+            self.strings = (head, behind[: behind.index("\n")], behind + head)
         head, tail, joint = self.strings
         try:
             run = data[pos:stop].decode()
@@ -172,7 +173,7 @@ class Template:
         if self.seam is not None:
             seam = self.seam.decode()
             parts = [hole.partition(seam) for hole in holes]
-            if not all([part[1] for part in parts]):
+            if not all(part[1] for part in parts):
                 return nothing
             dead = 0 if self.dead_first else 2
             if not _are_dead([part[dead] for part in parts], self.dead_is_number):
@@ -221,13 +222,14 @@ class Template:
 
     def bind(self, assembler: ChatAssembler, event: Any) -> None:
         """Note where the assembler put the delta that the full road just emitted."""
-        choice = assembler.choices[event.choice]
+        choice: Any = assembler.choices[event.choice]
         self.event = event.__class__
         self.choice = choice
         self.call = None
         if self.event is ToolCallDelta:
-            self.call = choice.function_call if event.index is None else choice.calls[event.index]
-            text = self.call.arguments
+            call: Any = choice.function_call if event.index is None else choice.calls[event.index]
+            self.call = call
+            text = call.arguments
         elif self.event is ContentDelta:
             text = choice.content
         elif self.event is ReasoningDelta:
@@ -254,7 +256,7 @@ def _strings_of(holes: list[str]) -> list[str] | None:
 def _are_dead(holes: list[str], numbers: bool) -> bool:
     """Whether each is the inside of a string, or a number, without any effect."""
     if numbers:
-        return all([hole.isascii() and is_plain_number(hole) for hole in holes])
+        return all(hole.isascii() and is_plain_number(hole) for hole in holes)
     return "".join(holes).isalnum() or _strings_of(holes) is not None
 
 
@@ -284,10 +286,10 @@ def learn(
             dead = _dead_field(chunk, assembler)
             if dead is None:
                 return _cut(line, [hole], path, blank)
-            value = chunk[dead]
+            value: Any = chunk[dead]
             for start, stop in _holes(line, dead, value):
-                changed: Any = value + 1 if dead == "created" else "x" if value != "x" else "y"
-                holes = sorted([hole, (start, stop, changed, dead)])
+                changed = int(value) + 1 if dead == "created" else "x" if value != "x" else "y"
+                holes: list[Any] = sorted([hole, (start, stop, changed, dead)])
                 chunk = _with(line, holes, parse)
                 if chunk is not None and chunk.get(dead) == changed and _leaf(chunk, event, name, marker):
                     return _cut(line, holes, path, blank)
@@ -335,10 +337,10 @@ def _sources(event: Any) -> tuple[tuple[str, ...], str]:
 
 def _leaf(chunk: Any, event: Any, name: str, text: str) -> tuple[Any, ...] | None:
     """Return the path of the field that the event would come from, if ``text`` stands there now."""
-    choices = chunk.get("choices") if chunk is not None else None
+    choices: Any = chunk.get("choices") if chunk is not None else None
     if choices.__class__ is not list or len(choices) != 1:
         return None
-    entry = choices[0]
+    entry: Any = choices[0]
     path: tuple[Any, ...] = ("choices", 0, "delta", name)
     if name == "text":
         path = ("choices", 0, name)
@@ -347,7 +349,7 @@ def _leaf(chunk: Any, event: Any, name: str, text: str) -> tuple[Any, ...] | Non
     elif event.__class__ is ToolCallDelta:
         path = ("choices", 0, "delta", "function_call", name)
         if event.index is not None:
-            calls = entry.get("delta", {}).get("tool_calls")
+            calls: Any = entry.get("delta", {}).get("tool_calls")
             if calls.__class__ is not list or len(calls) != 1:
                 return None
             path = ("choices", 0, "delta", "tool_calls", 0, "custom" if name == "input" else "function", name)

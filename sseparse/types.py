@@ -13,7 +13,7 @@ from typing import Any, TypedDict, Union
 
 
 class Function(TypedDict):
-    """``function`` of a tool call, or the legacy ``function_call``: name (``""`` if never sent), arguments."""
+    """``function`` of a tool call, or the legacy ``function_call``. ``name`` is ``""`` if never sent."""
 
     name: str
     arguments: str
@@ -27,7 +27,7 @@ class Custom(TypedDict):
 
 
 class ToolCall(TypedDict, total=False):
-    """An entry of ``tool_calls``. ``id`` is made up where none was sent; ``function`` or ``custom`` is there."""
+    """An entry of ``tool_calls``, with ``function`` or ``custom``. ``id`` is made up where none was sent."""
 
     id: str
     type: str

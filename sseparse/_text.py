@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Text that grows, and that is valid Unicode whatever the wire cut in two.
+
+JSON can say half of a surrogate pair (``"\\ud83d"``), and servers that cut text by UTF-16 units do, the
+other half being in the next chunk (elizaOS/eliza#30904). Python keeps such a half in a str, but
+cannot encode it. So text is stored as it came and mended when it is read: halves that meet are one
+character, what is left over is U+FFFD. It knows nothing of choices or calls.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Text:
+    """Text that grows. ``pieces`` are joined into ``blocks`` now and then, or 1-character deltas would
+    cost nine bytes a character. ``held`` is a high surrogate that waits for its low half before an
+    event may carry it; ``halves`` is True once any half was seen.
+    """
+
+    __slots__ = ("blocks", "halves", "held", "pieces")
+
+    FOLD_AT = 1024
+
+    def __init__(self, text: str = "") -> None:
+        self.blocks: list[str] = []
+        self.pieces: list[str] = [text] if text else []
+        self.held = ""
+        self.halves = False
+
+    def append(self, text: str, halves: bool) -> None:
+        self.pieces.append(text)
+        if halves:
+            self.halves = True
+        if len(self.pieces) >= self.FOLD_AT:
+            self.fold()
+
+    def fold(self) -> None:
+        self.blocks.append("".join(self.pieces))
+        self.pieces.clear()
+
+    def utter(self, text: str) -> str:
+        """Return what an event may say now that ``text`` (perhaps with halves) came."""
+        text = self.held + text
+        self.held = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        return well_formed(text[:-1] if self.held else text)
+
+    def join(self) -> str:
+        """Return the whole text, well-formed."""
+        text = "".join(self.blocks + self.pieces)
+        return well_formed(text) if self.halves else text
+
+    def settle(self) -> str:
+        """Return the whole text, which will not grow any more, and keep it as one."""
+        text = self.join()
+        self.blocks = [text]
+        self.pieces.clear()
+        self.halves = False
+        self.held = ""
+        return text
+
+    def uttered(self) -> str:
+        """Return the text that events have carried or may carry: all but a half that waits."""
+        text = self.join()
+        return text[:-1] if self.held else text
+
+    def copy(self) -> Text:
+        text = Text()
+        text.blocks = self.blocks.copy()
+        text.pieces = self.pieces.copy()
+        text.held = self.held
+        text.halves = self.halves
+        return text
+
+    def __bool__(self) -> bool:
+        return bool(self.pieces or self.blocks)
+
+
+def well_formed(text: str) -> str:
+    """Return ``text`` with the halves of surrogate pairs joined, and U+FFFD for those left over."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def has_halves(value: Any) -> bool:
+    """Whether any string in a plain value, keys too, has a lone surrogate."""
+    if value.__class__ is str:
+        if value.isascii():
+            return False
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return True
+        return False
+    if value.__class__ is dict:
+        return any(has_halves(key) or has_halves(inner) for key, inner in value.items())
+    return value.__class__ is list and any(map(has_halves, value))
