@@ -369,15 +369,12 @@ class PartialJSON:
                 elif char == "," and state == _AFTER:
                     state = _VALUE if array else _NAME
                     pos += 1
-                    continue
                 elif char == ":" and state == _COLON:
                     state = _VALUE
                     pos += 1
-                    continue
                 elif char == '"' and _NAME <= state <= _FIRST_NAME:
                     state = _IN_NAME
                     pos += 1
-                    continue
                 elif (
                     state == _FIRST_VALUE or (state == _AFTER and array)
                     if char == "]"

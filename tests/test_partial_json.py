@@ -258,6 +258,7 @@ BAD = [
     ("what int() would take", '"\\u+041"', 3, []),
     ("this as well", '"a\\u0_41"', 5, [text("a")]),
     ("blanks in it", '"\\u 041"', 3, []),
+    ("a blank for the last digit", '"\\u041 "', 6, []),
     ("digits of another script", '"\\u٣٣٣٣"', 3, []),
     ("bad after many good escapes", '"\\\\\\"\\u0041\\ud83d\\ude00b\\q"', 25, [text('\\"A\U0001f600b')]),
     ("bad when half of a pair waits", '"a\\ud83d\\x"', 9, [text("a")]),
@@ -525,7 +526,7 @@ class Contract(unittest.TestCase):
             reader.feed(source)
             reader.close()
             for piece in ("more", ""):
-                with self.assertRaisesRegex(RuntimeError, "use a new PartialJSON"):
+                with self.assertRaisesRegex(RuntimeError, r"^PartialJSON.feed\(\) after close\(\): use a new"):
                     reader.feed(piece)
 
     def test_only_str(self):
@@ -582,9 +583,11 @@ class Limits(unittest.TestCase):
     def test_depth(self):
         for opener, closer in (("[", "]"), ('{"a":', "}")):
             for max_depth in (0, 1, 3, 128):
-                within = opener * max_depth + "1" + closer * max_depth
-                self.assertIsNone(run([within], max_depth=max_depth)[1].error)
-                self.assertEqual(run([within], max_depth=max_depth)[1].value, json.loads(within))
+                for scalar in ("1", '"a"', "null"):
+                    within = opener * max_depth + scalar + closer * max_depth
+                    reader = run([within], max_depth=max_depth)[1]
+                    self.assertIsNone(reader.error)
+                    self.assertEqual(reader.value, json.loads(within))
                 for pieces in ([opener * 1000], opener * 1000):
                     reader = run(pieces, max_depth=max_depth)[1]
                     self.assertEqual(reader.error.offset, len(opener) * max_depth)
@@ -823,6 +826,13 @@ class Cost(unittest.TestCase):
             for piece in ("plain", " text, ", "日本", "x" * 255):
                 self.assertEqual(flat(reader.feed(piece)), [text(0, piece)])
         scanstring.assert_not_called()
+
+    def test_white_space_is_taken_in_one_go(self):
+        with mock.patch.object(_json, "_blank", wraps=_json._blank) as blank:
+            self.assertEqual(run(["[" + " " * 1000 + "1" + "\n" * 1000 + "]"])[1].value, [1])
+            self.assertEqual(blank.call_count, 2)
+            self.assertEqual(run(['{"a": [1, 2]}'])[1].value, {"a": [1, 2]})
+            self.assertEqual(blank.call_count, 2)  # single blanks are not worth a call
 
     def test_a_delta_costs_the_same_whatever_came_before(self):
         def seconds(opening, piece, count):
