@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: MIT
+"""The words that tables of tests are written in: frames, events, and every way to deliver bytes.
+
+A row is ``(name, frames, events, facts, final)``. ``frames`` are what the server sends: a dict or list as
+the data of a frame, a str as it stands, with LF for the line ends that are varied, bytes as they stand.
+``events`` are all that must come out, in order. ``facts`` names which of done, finished and truncated are
+true at the end. ``final`` is a part of the final object: a dict may have more keys, a list no more entries.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from unittest import TestCase
+
+from tests import sseparse
+
+LINE_ENDS = ("\n", "\r\n", "\r")
+ABSENT = object()  # in ``final``: this key must not be there
+
+
+# -- frames ---------------------------------------------------------------------------------------------
+
+
+def text_of(frame):
+    """The data of a frame."""
+    return frame if isinstance(frame, str) else json.dumps(frame, separators=(",", ":"))
+
+
+def sse(*frames, end="\n"):
+    """The bytes of an event stream."""
+    wire = b""
+    for frame in frames:
+        if isinstance(frame, (dict, list)):
+            frame = f"data: {text_of(frame)}\n\n"
+        wire += frame if isinstance(frame, bytes) else frame.replace("\n", end).encode()
+    return wire
+
+
+END = "data: [DONE]\n\n"
+
+
+def delta(fields, choice=0, **entry):
+    """A chunk with one entry."""
+    return {"choices": [{"index": choice, "delta": fields, **entry}]}
+
+
+def say(text, choice=0, **chunk):
+    return {**chunk, **delta({"content": text}, choice)}
+
+
+def finish(reason="stop", choice=0):
+    return delta({}, choice, finish_reason=reason)
+
+
+def calls(*fragments, choice=0):
+    return delta({"tool_calls": list(fragments)}, choice)
+
+
+def fragment(index=None, id=None, name=None, arguments=None, **more):
+    """An entry of tool_calls, without the keys that are not given."""
+    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
+    known = {"index": index, "id": id, "function": function or None}
+    return {**{key: value for key, value in known.items() if value is not None}, **more}
+
+
+# -- events -----------------------------------------------------------------------------------------------
+
+START = sseparse.Start(None, None, None)
+DONE = sseparse.Done()
+
+
+def content(text, choice=0):
+    return sseparse.ContentDelta(choice, text)
+
+
+def content_done(text, choice=0):
+    return sseparse.ContentDone(choice, text)
+
+
+def thought(text, choice=0):
+    return sseparse.ReasoningDelta(choice, text)
+
+
+def thought_done(text, choice=0):
+    return sseparse.ReasoningDone(choice, text)
+
+
+def refusal(text, choice=0):
+    return sseparse.RefusalDelta(choice, text)
+
+
+def refusal_done(text, choice=0):
+    return sseparse.RefusalDone(choice, text)
+
+
+def call_start(index, id, name, kind="function", choice=0):
+    return sseparse.ToolCallStart(choice, index, id, name, kind)
+
+
+def call_delta(index, arguments, choice=0):
+    return sseparse.ToolCallDelta(choice, index, arguments)
+
+
+def call_done(index, id, name, arguments, status="complete", kind="function", choice=0):
+    return sseparse.ToolCallDone(choice, index, id, name, arguments, kind, status)
+
+
+def audio(data, transcript, choice=0):
+    return sseparse.AudioDelta(choice, data, transcript)
+
+
+def logprobs(value, choice=0):
+    return sseparse.LogprobsDelta(choice, value)
+
+
+def choice_done(reason="stop", choice=0):
+    return sseparse.ChoiceDone(choice, reason)
+
+
+def usage(**fields):
+    return sseparse.Usage(fields)
+
+
+def extra(field, value, choice=None, index=None):
+    return sseparse.Extra(choice, index, field, value)
+
+
+def server(message, code, data, frame, choice=None):
+    return sseparse.Error("server", message, choice, code, data, frame)
+
+
+NO_MESSAGE = "the server reported an error without a message"
+
+
+def malformed(what, frame, data, choice=None):
+    """``data``: the frame as in the row, of which an error quotes 200 characters."""
+    return sseparse.Error("malformed", what, choice, None, text_of(data)[:200], frame)
+
+
+def cut(frame=None, data=None, begun=True):
+    """The error of a stream that was cut: inside ``frame``, or before an end, or before it began."""
+    what = (
+        "the stream ended before its first frame"
+        if not begun
+        else "the stream ended without a finish_reason and without [DONE]"
+        if frame is None
+        else "the stream was cut inside its last frame"
+    )
+    return sseparse.Error("truncated", what, None, None, data, frame)
+
+
+def foreign(data, what="the body is no event stream (a web page or plain text?): look at status and headers"):
+    return sseparse.Error("not_sse", what, None, None, data, None)
+
+
+def limit(what):
+    return sseparse.Error("limit", what, None, None, None, None)
+
+
+# -- delivery -----------------------------------------------------------------------------------------------
+
+
+def deliver(pieces, stream=None, **options):
+    """Feed the pieces, close, and return the stream with all its events."""
+    stream = stream or sseparse.ChatStream(**options)
+    events = []
+    for piece in pieces:
+        events += stream.feed(piece)
+    return stream, events + stream.close()
+
+
+def deliver_to_copies(pieces, **options):
+    """The same, but each piece goes to a pickled or deep copy of the stream that took the one before."""
+    stream = sseparse.ChatStream(**options)
+    events = []
+    for number, piece in enumerate(pieces):
+        stream = copy.deepcopy(stream) if number % 2 else pickle.loads(pickle.dumps(stream))
+        events += stream.feed(piece)
+    stream = pickle.loads(pickle.dumps(stream))
+    return stream, events + stream.close()
+
+
+def single_bytes(wire):
+    return [wire[place : place + 1] for place in range(len(wire))]
+
+
+def eighths(wire):
+    places = [len(wire) * part // 8 for part in range(9)]
+    return [wire[start:stop] for start, stop in zip(places, places[1:])]
+
+
+def ways(frames, **options):
+    """Deliver the frames in every way; yield a name of the way, the stream and its events.
+
+    With LF and the fast road every place is cut, otherwise every seventh.
+    """
+    for fast_path in (True, False):
+        for end in LINE_ENDS:
+            wire = sse(*frames, end=end)
+            options["fast_path"] = fast_path
+            way = f"fast_path={fast_path}, {end!r}, "
+            yield (way + "whole", *deliver([wire], **options))
+            yield (way + "byte by byte", *deliver(single_bytes(wire), **options))
+            yield (way + "copied", *deliver_to_copies(eighths(wire), **options))
+            first, step = (1, 1) if fast_path and end == "\n" else (1 + LINE_ENDS.index(end), 7)
+            for place in range(first, len(wire), step):
+                yield (way + f"cut at {place}", *deliver([wire[:place], wire[place:]], **options))
+
+
+def readings(stream):
+    """Everything that can be read off a stream, but for its events."""
+    facts = [name for name in ("done", "finished", "truncated") if getattr(stream, name)]
+    return (" ".join(facts), stream.errors, stream.snapshot(), stream.comments)
+
+
+def differences(expected, actual, path="final"):
+    """Say where ``expected`` is not part of ``actual``."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        found = []
+        for key, value in expected.items():
+            if (value is ABSENT) != (key not in actual):
+                found.append(f"{path}[{key!r}] is {'there' if value is ABSENT else 'missing'}")
+            elif value is not ABSENT:
+                found += differences(value, actual[key], f"{path}[{key!r}]")
+        return found
+    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        pairs = enumerate(zip(expected, actual))
+        return [one for place, pair in pairs for one in differences(*pair, f"{path}[{place}]")]
+    if type(expected) is type(actual) and expected == actual:
+        return []
+    return [f"{path} is {actual!r}, not {expected!r}"]
+
+
+def check(test: TestCase, row, **options):
+    """Deliver a row in every way and see that each gives what it says."""
+    name, frames, events, facts, final = row
+    with test.subTest(name):
+        errors = [event for event in events if event.type == "error"]
+        stream, found = deliver([sse(*frames)], **options)
+        test.assertEqual(found, events)
+        seen = readings(stream)
+        test.assertEqual(seen[:2], (facts, errors))
+        test.assertEqual(differences(final, seen[2]), [])
+        json.dumps(seen[2], allow_nan=False, ensure_ascii=False).encode()
+        for way, stream, found in ways(frames, **options):
+            if found != events or readings(stream) != seen:
+                test.assertEqual(found, events, way)
+                test.assertEqual(readings(stream), seen, way)
