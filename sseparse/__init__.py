@@ -17,6 +17,7 @@ Where things live:
     _http.py       HTTPBody: the body of one HTTP/1.1 response
     _sources.py    iter_events, aiter_events: whatever can be read
     _events.py     what comes out
+    _text.py       text that grows, and stays valid Unicode
     _errors.py     the one exception
     types.py       TypedDicts of the final object, imported only when asked for
 """
@@ -48,6 +49,7 @@ from ._events import (
     ToolCallStart,
     Usage,
 )
+from ._http import HTTPBody
 from ._json import JSONProblem, PartialJSON
 from ._sources import aiter_events, iter_events
 from ._sse import SSEDecoder
@@ -64,6 +66,7 @@ __all__ = [
     "Error",
     "Event",
     "Extra",
+    "HTTPBody",
     "JSONProblem",
     "JSONTextDelta",
     "JSONValue",
