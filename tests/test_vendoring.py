@@ -109,6 +109,7 @@ class Vendored(unittest.TestCase):
         cls.runs = {}
         for kind, name in (("folder", "stream_b"), ("zip", "stream_a")):  # both at once
             cls.copy_suite(top / kind / "tests", f"from host._vendor import {name} as sseparse")
+            shutil.copytree(ROOT / "benchmarks" / "recordings", top / kind / "benchmarks" / "recordings")
             command = [sys.executable, "-I", "-W", "error", "-c", RUNNER, cls.packages[kind], str(top / kind)]
             output = (top / f"{kind}.txt").open("w+b")
             cls.addClassCleanup(output.close)
