@@ -459,7 +459,7 @@ class ChatAssembler:
         said is an error, if it did."""
         self._halves = halves
         self._source = source
-        choices: Any = chunk.pop("choices", None)
+        choices: Any = chunk.pop("choices", ...)
         try:
             repeats = error is None and (
                 chunk == self._header or (self._core is not None and self._repeats(chunk))
@@ -573,7 +573,9 @@ class ChatAssembler:
             error = chunk.get("error")
             if not error and chunk.get("object") == "error":
                 error = chunk
-        if error is chunk and choices is not None:
+        if choices is ...:
+            choices = None
+        elif error is chunk:
             error = {**chunk, "choices": choices}
         if error:
             self._server_error(_render(error, False), chunk)
@@ -914,7 +916,7 @@ class ChatAssembler:
                 fed = self._reasoning(choice, name, rest.pop(name), fed)
         if content.__class__ is str:
             self._content(choice, content)
-        elif content.__class__ is list and any(part or part == {} for part in content):
+        elif content.__class__ is list and not all(map(_is_absent, content)):
             self._content_parts(choice, content)
         elif content and content.__class__ is not list:
             self._malformed("content is neither string nor list; it was ignored", choice.index)
@@ -962,8 +964,8 @@ class ChatAssembler:
         if choice.parts is None:
             choice.parts = [{"type": "text", "text": choice.content.copy()}] if choice.content else []
         for part in parts:
-            if not part and part != {}:
-                continue  # null and PHP's [] are no part
+            if _is_absent(part):
+                continue
             _add_part(choice.parts, part, self._halves)
             if part.__class__ is not dict:
                 continue
@@ -1488,6 +1490,11 @@ def _as_index(value: Any) -> int | None:
 
 def _is_number(value: Any) -> bool:
     return value.__class__ is int or value.__class__ is float
+
+
+def _is_absent(part: Any) -> bool:
+    """Whether a part of a message's content is none: null or PHP's []."""
+    return part is None or part == []
 
 
 def _replaces(key: str, old: Any, new: Any) -> bool:

@@ -634,7 +634,7 @@ class Framing:
 
     def is_foreign(self):
         """Rule 13: is the body no event stream, and no JSON that could be read instead?"""
-        if self.stream_seen:
+        if self.stream_seen or self.not_sse:
             return False
         return self.nothing_else or (is_stray(self.first_line) and not self.begins_as_json)
 
@@ -692,7 +692,9 @@ def is_container(value):
 
 def is_json_equal(old, new):
     """Python takes 1, 1.0 and true for equal; JSON does not."""
-    return type(old) is type(new) and old == new
+    if type(old) is not type(new):
+        return False
+    return json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True) if is_container(old) else old == new
 
 
 def same(old, new):
@@ -712,15 +714,17 @@ def merge_last(key, old, new):
 
 def merge_delta(key, old, new):
     """Rules 9 and 10, for a delta's own fields and what is inside them."""
-    if isinstance(new, list) and new and all(isinstance(entry, dict) for entry in new):
-        kept = old if isinstance(old, list) and all(isinstance(entry, dict) for entry in old) else []
-        return merge_entries(kept, new)
+    if isinstance(new, list):
+        entries = [entry for entry in new if entry is not None]
+        if not entries and old is not MISSING:
+            return old  # it adds nothing
+        if entries and all(isinstance(entry, dict) for entry in entries):
+            kept = old if isinstance(old, list) and all(isinstance(entry, dict) for entry in old) else []
+            return merge_entries(kept, entries)
     if isinstance(new, dict):
         return merge_objects(old if isinstance(old, dict) else {}, new, merge_delta)
     if isinstance(new, str) and isinstance(old, str) and is_appended(key):
         return old + new
-    if isinstance(new, list) and not new and isinstance(old, list):
-        return old
     return merge_last(key, old, new)
 
 
@@ -788,6 +792,7 @@ def join_base64(fragments):
     if len(runs) < 2:
         return "".join(fragments)
     try:
+        runs = [run.rstrip("=") for run in runs]
         octets = b"".join(base64.b64decode(run + "=" * (-len(run) % 4), validate=True) for run in runs)
     except (binascii.Error, ValueError):
         return "".join(fragments)
@@ -833,7 +838,7 @@ class Call:
         self.type = None
         self.name = None
         self.arguments = Text()
-        self.is_custom = None  # the first fragment that tells decides
+        self.is_custom = False  # settled by its name and its text
         self.is_started = False
         self.inside = {}  # unknown fields of function (or custom)
         self.extra = {}  # unknown fields beside it
@@ -1050,8 +1055,8 @@ class Answer:
                 choice.logprobs = merge_logprobs(choice.logprobs, entry["logprobs"])
                 self.emit("logprobs.delta", index, clean(entry["logprobs"]))
         if entry.get("error"):
-            choice.finish_reason = "error"  # rule 12
             self.server_error(entry["error"], entry, index)
+            choice.finish_reason = "error"  # rule 12
 
     def delta(self, choice, delta, quiet_reasoning=False):
         if is_text(delta.get("role")) and choice.role is None:
@@ -1090,12 +1095,12 @@ class Answer:
             "tool_calls": not choice.calls,
             "function_call": choice.function_call is None,
             "audio": choice.audio is None,
+            **{name: not choice.reasoning.raw for name in REASONING},
         }
         missing = {
             field: value
             for field, value in message.items()
-            if gaps.get(field, not (choice.thoughts.get(field) or choice.fields.get(field)))
-            or (field == "refusal" and value is None)
+            if gaps.get(field, field not in choice.fields) or (field == "refusal" and value is None)
         }
         self.delta(choice, missing, quiet_reasoning=bool(choice.reasoning.raw))
 
@@ -1192,8 +1197,8 @@ class Answer:
 
         if is_text(fragment.get("type")) and call.type is None:
             call.type = clean(fragment["type"])
-        if call.is_custom is None and (has_inner or call.type == "custom"):
-            call.is_custom = is_custom or call.type == "custom"
+        if call.name is None and not call.has_text() and (is_custom or fragment.get("type") == "custom"):
+            call.is_custom = True
         if name is not None:
             call.learn_name(name)
         self.say_arguments(choice, call, self.argument_text(inner.get(text_name), choice.index))
@@ -1294,7 +1299,7 @@ class Answer:
             transcript = choice.transcript.add(audio["transcript"]) or None
         for field, value in audio.items():
             is_text_field = field in ("data", "transcript") and isinstance(value, str)
-            if not is_text_field and field not in NOISE and value is not None:
+            if not is_text_field and field not in NOISE:
                 choice.audio[field] = merge_delta(field, choice.audio.get(field, MISSING), value)
         if data is not None or transcript is not None:
             self.emit("audio.delta", choice.index, data, transcript)
@@ -1375,13 +1380,13 @@ class Answer:
         completion.update({"id": self.id, "created": self.created, "model": self.model})
         if self.usage is not None:
             completion["usage"] = self.usage
-        completion["choices"] = [self.choice_dict(choice) for choice in choices]
+        completion["choices"] = [self.choice_dict(choice, is_text) for choice in choices]
         return clean(completion)
 
-    def choice_dict(self, choice):
+    def choice_dict(self, choice, is_text):
         result = dict(choice.extra)
         result["index"] = choice.index
-        if choice.is_text and not choice.is_chat:
+        if is_text:
             result["text"] = choice.content.value or ""
         else:
             result["message"] = self.message_dict(choice)
@@ -1474,6 +1479,8 @@ def join_thinking(old, new):
         new = [{"type": "text", "text": new}]
     joined = list(old)
     for part in new:
+        if part is None:
+            continue
         if joined and is_text_part(joined[-1]) and is_text_part(part):
             joined[-1] = {**joined[-1], **part, "text": joined[-1]["text"] + part["text"]}
         else:

@@ -13,7 +13,7 @@ import random
 import unittest
 from pathlib import Path
 
-from tests.wire import deliver, differences, eighths, readings, sse, sseparse
+from tests.wire import deliver, differences, eighths, readings, slices, sse, sseparse
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 RECORDINGS = SHARED / "recordings"
@@ -23,10 +23,6 @@ SMALL = 16 * 1024  # bytes; recordings up to this size are also delivered byte b
 def load(name):
     path = SHARED / name
     return json.loads(path.read_text("utf-8")) if path.exists() else []
-
-
-def slices(wire, size):
-    return [wire[start : start + size] for start in range(0, len(wire), size)]
 
 
 def random_pieces(wire, seed, count=12):

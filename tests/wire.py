@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import time
 from unittest import TestCase
 
 from tests import sseparse
@@ -182,8 +183,12 @@ def deliver_to_copies(pieces, **options):
     return stream, events + stream.close()
 
 
+def slices(wire, size):
+    return [wire[start : start + size] for start in range(0, len(wire), size)]
+
+
 def single_bytes(wire):
-    return [wire[place : place + 1] for place in range(len(wire))]
+    return slices(wire, 1)
 
 
 def eighths(wire):
@@ -248,3 +253,20 @@ def check(test: TestCase, row, **options):
             if found != events or readings(stream) != seen:
                 test.assertEqual(found, events, way)
                 test.assertEqual(readings(stream), seen, way)
+
+
+def growth(work, make, size):
+    """Return how many times the CPU time of ``work(make(size))`` it takes for four times the size.
+
+    Linear work gives 4 and quadratic work 16; the best of several runs each, so that 8 tells them apart.
+    """
+    return best_time(work, make(4 * size), 3) / best_time(work, make(size), 5)
+
+
+def best_time(work, given, runs):
+    times = []
+    for _ in range(runs):
+        start = time.process_time()
+        work(given)
+        times.append(time.process_time() - start)
+    return min(times)
