@@ -129,8 +129,15 @@ class ChatStream(EventStreamParser):
             if expected is not None:
                 text = expected.read(data, expected.end)
                 if text is not None:
-                    expected.emit(text, events)
                     self._frames += 1
+                    if text and expected.call is None:  # emit() inlined: 4 % of the row "content"
+                        kept = expected.text
+                        kept.pieces.append(text)
+                        if len(kept.pieces) >= kept.FOLD_AT:
+                            kept.fold()
+                        events.append(expected.event(expected.choice.index, text))
+                    else:
+                        expected.emit(text, events)
                     if expected.then != expected.number:
                         self._last = expected
                         self._expected = self._templates[expected.then]

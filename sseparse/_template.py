@@ -118,26 +118,29 @@ class Template:
         if not (frame.startswith(self.head) and frame.endswith(tail)):
             return None
         # Tail and seam begin with the quote that closes the hole, so what is scanned has it too. Where
-        # head and tail overlap nothing is left to scan.
+        # head and tail overlap, nothing is left to scan.
         start = self.start
-        stop = len(frame) - len(tail) + 1
+        stop = 1 - len(tail)
         try:
             if self.seam is not None:
                 seam = frame.find(b'"', start)  # five times faster than to search for all of it
-                if not frame.startswith(self.seam, seam, stop - 1):
-                    seam = frame.find(self.seam, start, stop - 1)
+                if not frame.startswith(self.seam, seam):
+                    seam = frame.find(self.seam, start)
                     if seam < 0:
                         return None
+                behind = seam + self.seam_size
                 if self.dead_first:
                     dead = frame[start:seam]
-                    start = seam + self.seam_size
+                    start = behind
                 else:
-                    dead = frame[seam + self.seam_size : stop - 1]
+                    dead = frame[behind : stop - 1]
                     stop = seam + 1
                 if self.dead_is_number:
                     if not is_plain_number(dead):
                         return None
-                elif not dead.isalnum() and _strings_of([dead.decode()]) is None:
+                elif not dead.isalnum() and (
+                    behind + len(tail) > len(frame) or _strings_of([dead.decode()]) is None
+                ):
                     return None
             hole = frame[start:stop].decode()
             text, end = scanstring(hole, 0)

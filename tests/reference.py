@@ -1028,6 +1028,9 @@ class Answer:
             return
         choice = self.choices.setdefault(index, Choice(index))
 
+        reason = entry.get("finish_reason")
+        if is_text(reason) and not (reason == "stop" and choice.finish_reason in FINAL_REASONS):
+            choice.finish_reason = clean(reason)  # rule 7
         known = CHOICE
         if self.is_a(dict, entry.get("delta"), index):
             choice.is_chat = True
@@ -1041,9 +1044,6 @@ class Answer:
                 choice.is_text = True
                 self.content(choice, entry["text"])
 
-        reason = entry.get("finish_reason")
-        if is_text(reason) and not (reason == "stop" and choice.finish_reason in FINAL_REASONS):
-            choice.finish_reason = clean(reason)  # rule 7
         if isinstance(entry.get("usage"), dict):
             usages.append(entry["usage"])
         for field, value in entry.items():
@@ -1272,7 +1272,7 @@ class Answer:
 
     def legacy_call(self, choice, function_call):
         """Rule 6: kept always, but silent beside tool calls, unless it began before them."""
-        if all(value is None or value == "" for value in function_call.values()):
+        if not any(function_call.values()) and function_call.get("arguments") != {}:
             return
         if choice.function_call is None:
             choice.function_call = Call(None)
