@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""What the README says holds: its snippets run, its tables name what there is, its commands are the real ones."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import unittest
+from pathlib import Path
+
+from tests import by_its_own_name, sseparse
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+
+WIRE = b"".join(
+    b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":[%s]}\n\n' % entry
+    for entry in (
+        b'{"index":0,"delta":{"role":"assistant","content":"{\\"a\\": "},"finish_reason":null}',
+        b'{"index":0,"delta":{"content":"1}"},"finish_reason":null}',
+        b'{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","type":"function",'
+        b'"function":{"name":"f","arguments":"{\\"location\\":"}}]},"finish_reason":null}',
+        b'{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":" \\"Bos"}}]}}',
+        b'{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"ton\\"}"}}]}}',
+        b'{"index":0,"delta":{},"finish_reason":"tool_calls"}',
+    )
+) + b"data: [DONE]\n\n"
+PRINTED = [
+    '{"a": 1}',
+    'f {"location": "Boston"}\ntool_calls None\n',
+    "",
+    "Boston",
+    "{}\n{'a': 1}\n",
+]
+
+
+class TestSnippets(unittest.TestCase):
+    def test_each_prints_what_it_is_for(self) -> None:
+        snippets = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+        self.assertEqual(len(snippets), len(PRINTED))
+        for snippet, expected in zip(snippets, PRINTED):
+            with self.subTest(snippet):
+                source = [WIRE[i : i + 7] for i in range(0, len(WIRE), 7)]
+                names = {"source": source, "body": WIRE, "messages": []}
+                printed = io.StringIO()
+                with by_its_own_name(), contextlib.redirect_stdout(printed):
+                    exec(compile(snippet, "README.md", "exec"), names)
+                self.assertEqual(printed.getvalue(), expected)
+                if "completion" in names:
+                    self.assertEqual(names["completion"], sseparse.parse(WIRE))
+
+
+class TestTables(unittest.TestCase):
+    def rows(self, columns: int) -> list[list[str]]:
+        rows: list[list[str]] = []
+        for line in README.read_text("utf-8").splitlines():
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            if line.startswith("| `") and len(cells) == columns:
+                rows.append(cells)
+        return rows
+
+    def test_events(self) -> None:
+        told = {}
+        for name, tag, fields, _ in self.rows(4):
+            told[name.strip("`")] = (tag.strip("`"), tuple(re.findall(r"`(\w+)`", fields)))
+        made = {
+            name: (value.type, value.__match_args__)
+            for name, value in vars(sseparse).items()
+            if isinstance(value, type) and hasattr(value, "as_dict")
+        }
+        self.assertEqual(told, made)
+
+    def test_all_public_names(self) -> None:
+        told = [name for cells in self.rows(3) + self.rows(4) for name in re.findall(r"`(\w+)`", cells[0])]
+        self.assertEqual(sorted(told), sorted(sseparse.__all__))
+
+    def test_public_names_have_docstrings(self) -> None:
+        for name in set(sseparse.__all__) - {"Event"}:
+            value = getattr(sseparse, name)
+            self.assertTrue(value.__doc__, name)
+            for member, inner in vars(value).items() if isinstance(value, type) else ():
+                if not member.startswith("_") and (callable(inner) or isinstance(inner, property)):
+                    self.assertTrue(inner.__doc__, f"{name}.{member}")
+
+
+class TestCommands(unittest.TestCase):
+    def test_ci_runs_the_command_that_the_readme_gives(self) -> None:
+        commands = re.findall(r"^    (python3 -m venv .*)$", README.read_text("utf-8"), re.MULTILINE)
+        self.assertEqual(len(commands), 1)
+        self.assertIn(commands[0], (ROOT / ".ci" / "run").read_text("utf-8"))
+
+    def test_links_lead_somewhere(self) -> None:
+        for target in re.findall(r"\]\(([^)#:]+)\)", README.read_text("utf-8")):
+            self.assertTrue((ROOT / target).exists(), target)
+
+
+if __name__ == "__main__":
+    unittest.main()
