@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import platform
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import chart, contestants, gateway, record, scale, workloads
-from .measure import Fact, TooSlow, interleaved, once, within
+from .measure import Fact, TooSlow, interleaved, once, set_apart, within
 from .workloads import FEEDS, GENERATORS, Workload
 
 SECTIONS = ("streams", "recordings", "scale", "json", "gateway")
@@ -66,24 +65,20 @@ def progress(text: str) -> None:
 # ---- streams: everyone on everything ------------------------------------------------------------------
 
 
-def streams(options: argparse.Namespace, field: contestants.Field) -> Iterator[dict[str, Any]]:
-    """One row per feed and stream."""
+def streams(options: argparse.Namespace) -> list[Workload]:
     if options.files:
         found = [workloads.load(path) for path in options.files]
     else:
         found = [make(quick if options.quick else full) for make, full, quick in GENERATORS.values()]
-    found = [workload for workload in found if options.k in workload.name and workload.payloads]
-    for feed in options.feed or FEEDS:
-        for workload in found:
-            pieces = workload.cut(feed)
-            if pieces and len(pieces) <= MOST_PIECES:
-                yield _row(options, field, workload, feed, pieces)
+    return [workload for workload in found if options.k in workload.name and workload.payloads]
 
 
 def _row(
-    options: argparse.Namespace, field: contestants.Field, workload: Workload, feed: str, pieces: list[bytes]
+    options: argparse.Namespace, field: contestants.Field, workload: Workload, feed: str
 ) -> dict[str, Any]:
-    """Let everyone read one stream in these pieces."""
+    """Let everyone read one stream in one kind of pieces. One row of a table."""
+    pieces = workload.cut(feed)
+    set_apart()
     limit, budget = (2.0, 0.2) if options.quick else (60.0, 2.0)
     results: dict[str, dict[str, Any]] = {}
     calls: dict[str, Any] = {}
@@ -197,35 +192,32 @@ def _table(rows: list[dict[str, Any]], columns: dict[str, Any], title: str) -> s
     return "\n".join(lines)
 
 
-def _tables(rows: list[dict[str, Any]], field: contestants.Field) -> Iterator[str]:
-    """For each feed: ours, the loop and the floors; then, where they took part, the peers."""
+def _tables(rows: list[dict[str, Any]], field: contestants.Field, feed: str) -> Iterator[str]:
+    """Ours, the loop and the floors; then, where they took part, the peers."""
 
     def of(name: str, key: str = "ratio") -> Any:
         return lambda row: _cell(row["by"].get(name), key)
 
-    for feed, size in FEEDS.items():
-        some = [row for row in rows if row["feed"] == feed]
-        if not some:
-            continue
-        title = size if isinstance(size, str) else f"feeds of {size} byte{'s'[: size > 1]}"
-        seen = {name for row in some for name in row["by"]}
-        columns: dict[str, Any] = {
-            "frames": lambda row: str(row["frames"]),
-            "floor µs": lambda row: f"{row['by']['floor']['us_per_frame']:.2f}",
-            "its best": lambda row: f"{row['by']['floor']['best_us_per_frame']:.2f}",
-            "ours": of("ours"),
-            "best": of("ours", "best_ratio"),
-            "hits": _hits,
-            "no fast": of("full"),
-        }
-        if "orjson" in seen:
-            columns["/ orjson"] = _over_orjson
-        others = [name for name in field.own if name in seen and name not in ("floor", "ours", "full")]
-        columns.update((name, of(name)) for name in others)
-        yield _table(some, columns, title)
-        peers = {name: of(name) for name in field.peers if name in seen}
-        if peers:
-            yield _table(some, peers, "  the same, peers")
+    size = FEEDS[feed]
+    title = size if isinstance(size, str) else f"feeds of {size} byte{'s'[: size > 1]}"
+    seen = {name for row in rows for name in row["by"]}
+    columns: dict[str, Any] = {
+        "frames": lambda row: str(row["frames"]),
+        "floor µs": lambda row: f"{row['by']['floor']['us_per_frame']:.2f}",
+        "its best": lambda row: f"{row['by']['floor']['best_us_per_frame']:.2f}",
+        "ours": of("ours"),
+        "best": of("ours", "best_ratio"),
+        "hits": _hits,
+        "no fast": of("full"),
+    }
+    if "orjson" in seen:
+        columns["/ orjson"] = _over_orjson
+    others = [name for name in field.own if name in seen and name not in ("floor", "ours", "full")]
+    columns.update((name, of(name)) for name in others)
+    yield _table(rows, columns, title)
+    peers = {name: of(name) for name in field.peers if name in seen}
+    if peers:
+        yield _table(rows, peers, "  the same, peers")
 
 
 def _say(fact: Fact) -> str:
@@ -240,9 +232,18 @@ best times. hits: frames on the fast road; / orjson: ours over orjson.loads of e
 without the fast road; kept: ours, all events kept. * another text came out. > too slow to wait for."""
 
 
-def _streams(options: argparse.Namespace, field: contestants.Field, report: dict[str, Any]) -> str:
-    report["streams"] = list(streams(options, field))
-    return "\n\n".join([LEGEND.format(rounds=options.rounds), *_tables(report["streams"], field)])
+def _streams(
+    options: argparse.Namespace, field: contestants.Field, say: Callable[..., None]
+) -> Iterator[Any]:
+    """All rows; each feed's table is shown when it is done."""
+    found = streams(options)
+    say(LEGEND.format(rounds=options.rounds))
+    for feed in options.feed or FEEDS:
+        rows = [_row(options, field, it, feed) for it in found if 0 < it.pieces(feed) <= MOST_PIECES]
+        progress("")
+        if rows:
+            say("", *_tables(rows, field, feed), sep="\n")
+        yield from rows
 
 
 def _recordings(options: argparse.Namespace, report: dict[str, Any], found: list[Fact]) -> str:
@@ -266,9 +267,6 @@ def main(argv: list[str]) -> int:
         return record.main(argv[1:])
     options = _arguments(argv)
     field = contestants.Field(peers=not options.no_peers)
-    gc.collect()
-    if hasattr(gc, "freeze"):
-        gc.freeze()  # what the peers' imports left behind is not to be walked in everybody's collections
     sections = options.only or (("streams", "recordings") if options.files else SECTIONS)
     report: dict[str, Any] = {
         "versions": field.versions,
@@ -277,14 +275,14 @@ def main(argv: list[str]) -> int:
         "quick": options.quick,
         "rounds": options.rounds,
     }
-    say = (lambda *_: None) if options.json else print
+    say: Callable[..., None] = (lambda *_, **__: None) if options.json else partial(print, flush=True)
     say(", ".join(f"{name} {version}" for name, version in field.versions.items()))
     say(report["machine"])
     if field.absent:
         say(f"absent, not measured: {', '.join(field.absent)}")
     found: list[Fact] = []
     if "streams" in sections:
-        say(_streams(options, field, report))
+        report["streams"] = list(_streams(options, field, say))
     if "recordings" in sections:
         say(_recordings(options, report, found))
     for section in ("scale", "json", "gateway"):

@@ -23,7 +23,7 @@ import sseparse
 
 from . import workloads
 from .contestants import ANY_ERROR, floor, hits, ours
-from .measure import Fact, Timing, interleaved, once
+from .measure import Fact, Timing, interleaved, once, set_apart
 from .workloads import Workload
 
 TYPE_CHECKING = False
@@ -41,6 +41,7 @@ KIB, MIB = 1 << 10, 1 << 20
 
 def _pair(call: Callable[[], Any], reference: Callable[[], Any], rounds: int) -> tuple[Timing, Timing]:
     """Time a call and what it is compared with, in turn."""
+    set_apart()
     calls = {"reference": reference, "call": call}
     first = {name: once(run) for name, run in calls.items()}
     timings = interleaved(calls, rounds, first, budget=5.0)

@@ -54,21 +54,25 @@ class Workload:
         self.content: dict[int, str] | None = None
         self.reasoning: dict[int, str] | None = None
         self.arguments: dict[tuple[int, int], str] | None = None
-        self.chunks: list[bytes] | None = None  # as received; only of a recording with its timing
+        self.chunks: list[bytes] = []  # as received; only of a recording with its timing
 
     @property
     def wire(self) -> bytes:
         return b"".join(self.frames)
 
     def cut(self, feed: str) -> list[bytes]:
-        """The wire in the pieces that ``feed`` (a key of ``FEEDS``) means; ``[]`` if not known for it."""
-        if feed == "frame":
-            return self.frames
-        if feed == "recorded":
-            return self.chunks or []
+        """The wire in the pieces that ``feed`` (a key of ``FEEDS``) means; ``[]`` if they are not known."""
         size, wire = FEEDS[feed], self.wire
-        assert isinstance(size, int)
-        return [wire[at : at + size] for at in range(0, len(wire), size)]
+        if isinstance(size, int):
+            return [wire[at : at + size] for at in range(0, len(wire), size)]
+        return self.frames if feed == "frame" else self.chunks
+
+    def pieces(self, feed: str) -> int:
+        """How many pieces ``cut(feed)`` gives."""
+        size = FEEDS[feed]
+        if isinstance(size, int):
+            return -(-sum(map(len, self.frames)) // size)
+        return len(self.cut(feed))
 
 
 # ---- writing a stream ----------------------------------------------------------------------------

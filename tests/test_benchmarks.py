@@ -125,6 +125,7 @@ class Workloads(unittest.TestCase):
         for feed in FEEDS:
             if feed != "recorded":
                 self.assertEqual(b"".join(workload.cut(feed)), workload.wire, feed)
+            self.assertEqual(workload.pieces(feed), len(workload.cut(feed)), feed)
         self.assertEqual({len(piece) for piece in workload.cut("64b")[:-1]}, {64})
         self.assertEqual(len(workload.cut("1b")), len(workload.wire))
         self.assertEqual(workload.cut("recorded"), [])
