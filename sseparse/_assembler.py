@@ -53,7 +53,7 @@ from ._events import (
     ToolCallStart,
     Usage,
 )
-from ._json import BLANK, MAX_DEPTH, PartialJSON, is_too_deep, status_of
+from ._json import BLANK, MAX_DEPTH, TOO_DEEP, PartialJSON, is_too_deep, status_of
 from ._text import Text, has_halves, well_formed
 
 TYPE_CHECKING = False
@@ -350,6 +350,7 @@ class ChatAssembler:
         "_halves",
         "_header",
         "_id",
+        "_id_tail",
         "_legacy",
         "_max_choices",
         "_max_errors",
@@ -382,6 +383,7 @@ class ChatAssembler:
         self._max_tool_calls = max_tool_calls
         self._max_errors = max_errors
         self._id: str | None = None
+        self._id_tail = ""  # what ids that are made up have of it
         self._model: str | None = None
         self.created: Any = None
         self._extras: dict[str, Any] = {}
@@ -467,7 +469,7 @@ class ChatAssembler:
             if repeats and choices.__class__ is list and len(choices) == 1 and self._is_content(choices[0]):
                 return  # nearly all that come here
             if source is not None and is_too_deep(source):
-                self._malformed(f"JSON nested deeper than {MAX_DEPTH} levels; the frame was ignored")
+                self._malformed(f"data is no JSON ({TOO_DEEP}); the frame was ignored")
             elif repeats and choices.__class__ is list:
                 self._entries(choices, None)
             else:
@@ -585,7 +587,7 @@ class ChatAssembler:
             if choices and not self.done:
                 self._malformed("choices is not a list; it was ignored")
             choices = []
-        starts = any(entry is not None and entry != [] for entry in choices)  # pyright: ignore
+        starts = not all(map(_is_absent, choices))  # pyright: ignore
         self._entries(choices, self._header_fields(chunk, starts))  # pyright: ignore
 
     def _entries(self, choices: Iterable[Any], usage: Any) -> None:
@@ -596,7 +598,7 @@ class ChatAssembler:
                 of_choice = self._entry(entry, position)
                 if of_choice is not None and usage is None:
                     usages.append(of_choice)
-            elif entry is not None and entry != []:
+            elif not _is_absent(entry):
                 self._malformed("entry of choices is not an object; it was ignored")
         if usages:
             self._overlay_usage(usages)
@@ -628,6 +630,8 @@ class ChatAssembler:
             if key == "id":
                 if self._id is None and value.__class__ is str and value and not self.done:
                     self._id = self._text(value)
+                    tail = [c for c in self._id if c.isascii() and (c.isalnum() or c in "-_")][-16:]
+                    self._id_tail = "_" + "".join(tail) if tail else ""
                     self._changed()
             elif key == "model":
                 if value.__class__ is str and value and not self.done and self._text(value) != self._model:
@@ -662,13 +666,11 @@ class ChatAssembler:
                 chunk.pop(name, None)
         else:
             self._header = self._core = None
-        if usage is None:
-            return fallback
         if usage.__class__ is dict:
             return usage
         if usage:
             self._malformed("usage is not an object; it was ignored")
-        return None
+        return fallback
 
     def _overlay_usage(self, usages: list[dict[str, Any]]) -> None:
         """Overlay usage field by field. (cumulative on each chunk: vLLM, SGLang, Perplexity; null again
@@ -816,9 +818,7 @@ class ChatAssembler:
     def _message_as_delta(self, choice: Choice, message: dict[str, Any]) -> None:
         """Read a whole message as one delta of the fields that nothing was accumulated for. (simulated
         streaming: Amm1rr/WebAI-to-API#55; a final snapshot: abundantbeing/hermes-browser-extension#11)"""
-        have = set(choice.message_extras)
-        if choice.thoughts:
-            have.update(REASONING_FIELDS)
+        have: set[str] = set(REASONING_FIELDS) if choice.thoughts else set()
         for name, kept in (
             ("content", choice.content or choice.parts),
             ("refusal", choice.refusal),
@@ -828,7 +828,8 @@ class ChatAssembler:
         ):
             if kept:
                 have.add(name)
-        self._delta(choice, {key: value for key, value in message.items() if key not in have})
+        extras = choice.message_extras
+        self._delta(choice, {k: value for k, value in message.items() if k not in have and k not in extras})
 
     def _logprobs(self, choice: Choice, logprobs: Any) -> None:
         """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions)"""
@@ -1066,7 +1067,7 @@ class ChatAssembler:
         for fragment in fragments:
             if fragment.__class__ is dict:
                 self._fragment(choice, fragment)
-            elif fragment is not None and fragment != []:
+            elif not _is_absent(fragment):
                 self._malformed("entry of tool_calls is not an object; it was ignored", choice.index)
 
     def _fragment(self, choice: Choice, fragment: dict[str, Any]) -> None:
@@ -1079,7 +1080,7 @@ class ChatAssembler:
             return
         id: Any = fragment.get("id")
         id = self._text(id) if id.__class__ is str and id else None
-        is_custom = fragment.get("function") is None and fragment.get("custom") is not None
+        is_custom = _is_absent(fragment.get("function")) and fragment.get("custom") is not None
         kind = "custom" if is_custom else "function"
         body: Any = fragment.get(kind)
         if body.__class__ is not dict:
@@ -1262,8 +1263,11 @@ class ChatAssembler:
             emit(AudioDelta(index, None, "\ufffd"))
         calls = choice.calls.copy()
         legacy = choice.function_call
-        if legacy is not None and (legacy.started or not calls):
-            calls.append(legacy)
+        if legacy is not None:
+            if legacy.started or not calls:
+                calls.append(legacy)
+            else:
+                legacy.arguments.settle()
         for call in calls:
             self._finish_call(choice, call, done)
         emit(ChoiceDone(index, choice.finish_reason))
@@ -1289,9 +1293,7 @@ class ChatAssembler:
         """Return the id, or one made up from what is known, the same on every reading."""
         if call.id is not None or call.index is None:
             return call.id
-        kept = "".join([c for c in self._id or "" if c.isascii() and (c.isalnum() or c in "-_")])
-        stream = f"_{kept[-16:]}" if kept else ""
-        return f"call{stream}_{choice.index}_{call.index}"
+        return f"call{self._id_tail}_{choice.index}_{call.index}"
 
     # -- what comes out -----------------------------------------------------------------------------------
 
@@ -1492,9 +1494,9 @@ def _is_number(value: Any) -> bool:
     return value.__class__ is int or value.__class__ is float
 
 
-def _is_absent(part: Any) -> bool:
-    """Whether a part of a message's content is none: null or PHP's []."""
-    return part is None or part == []
+def _is_absent(value: Any) -> bool:
+    """Whether a value stands for an object that is not there: null, or PHP's []."""
+    return value is None or value == []
 
 
 def _replaces(key: str, old: Any, new: Any) -> bool:
@@ -1644,7 +1646,7 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, float):
         return float(value) if -1e400 < value < 1e400 else None
     if depth > MAX_DEPTH:
-        raise _Unreadable(f"JSON nested deeper than {MAX_DEPTH} levels")
+        raise _Unreadable(TOO_DEEP)
     if isinstance(value, (list, tuple)):
         return [_plain(inner, depth + 1) for inner in value]  # pyright: ignore
     if hasattr(value, "items") and hasattr(value, "keys"):

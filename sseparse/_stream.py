@@ -322,7 +322,7 @@ class ChatStream(EventStreamParser):
         elif not stripped or text[0] == ":":
             pass  # a heartbeat
         elif event == "error":
-            assembler.read({}, text, True, text)
+            assembler.read({}, None, True, text)
         elif self._at_end:
             self._cut = (self._frames - 1, text[:200])
         else:
@@ -382,7 +382,7 @@ class ChatStream(EventStreamParser):
             if document.size > self._max_event_bytes:
                 self._stop()  # its lines are pending, like the data lines of an event
             return
-        if document is not None and not document.complete:
+        if document is not None and (document.failed or not document.complete):
             self._document = document = None
             self._foreign = True
         opens = self._strays == 1 and line[:OPENING_BYTES] == self._opening
@@ -402,7 +402,7 @@ class ChatStream(EventStreamParser):
         if value.__class__ is dict:
             first = not (self._framed or self._frames or self._event_seen or self._data or document)
             if first and not is_error(value) and value.get("choices").__class__ is not list:
-                self._document = _Document(text, len(line))
+                self._document = _Document(text, len(line), whole=True)
                 return
             self._deliver_if_whole()
             if self._stopped:
@@ -497,7 +497,6 @@ class ChatStream(EventStreamParser):
                     pos = end + len(blank)
                     if self._opening is None:
                         self._opening = line[:OPENING_BYTES]
-                    self._framed = True
                     self._read_line(line)
                     if self._stopped:
                         return
@@ -530,6 +529,7 @@ class ChatStream(EventStreamParser):
 
     def _read_line(self, line: bytes) -> None:
         """Read the frame of one data line, on the short road or else in full, and learn from that."""
+        self._framed = True
         if self._templates and self._take_short_road(line):
             return
         text = (line[6:] if line[5:6] == b" " else line[5:]).decode("utf-8", "replace")
@@ -713,17 +713,19 @@ class ChatStream(EventStreamParser):
 class _Document:
     """A JSON document that is the body, line by line, as far as it came."""
 
-    __slots__ = ("lines", "scanner", "size")
+    __slots__ = ("lines", "scanner", "size", "whole")
 
-    def __init__(self, text: str, size: int) -> None:
+    def __init__(self, text: str, size: int, whole: bool = False) -> None:
         self.lines = [text]
         self.size = size  # in bytes
+        self.whole = whole  # the first line is all of it
         self.scanner = PartialJSON(max_depth=MAX_DEPTH)
-        self.scanner.feed(text)
+        if not whole:
+            self.scanner.feed(text)
 
     @property
     def complete(self) -> bool:
-        return self.scanner.complete
+        return self.whole or self.scanner.complete
 
     @property
     def failed(self) -> bool:
