@@ -383,7 +383,7 @@ class ChatAssembler:
         self._max_tool_calls = max_tool_calls
         self._max_errors = max_errors
         self._id: str | None = None
-        self._id_tail = ""  # what ids that are made up have of it
+        self._id_tail: str | None = ""  # what ids that are made up have of it, None until asked for
         self._model: str | None = None
         self.created: Any = None
         self._extras: dict[str, Any] = {}
@@ -630,8 +630,7 @@ class ChatAssembler:
             if key == "id":
                 if self._id is None and value.__class__ is str and value and not self.done:
                     self._id = self._text(value)
-                    tail = [c for c in self._id if c.isascii() and (c.isalnum() or c in "-_")][-16:]
-                    self._id_tail = "_" + "".join(tail) if tail else ""
+                    self._id_tail = None
                     self._changed()
             elif key == "model":
                 if value.__class__ is str and value and not self.done and self._text(value) != self._model:
@@ -1293,6 +1292,9 @@ class ChatAssembler:
         """Return the id, or one made up from what is known, the same on every reading."""
         if call.id is not None or call.index is None:
             return call.id
+        if self._id_tail is None:  # once, because an id can be long and the calls many
+            tail = [c for c in self._id or "" if c.isascii() and (c.isalnum() or c in "-_")][-16:]
+            self._id_tail = "_" + "".join(tail) if tail else ""
         return f"call{self._id_tail}_{choice.index}_{call.index}"
 
     # -- what comes out -----------------------------------------------------------------------------------

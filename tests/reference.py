@@ -118,12 +118,23 @@ def plain(value, depth=0):
     return None  # no JSON at all (an SDK's own object): as if absent
 
 
+def depth(text):
+    """How deep is this JSON text nested, also where a key that comes twice hides it?"""
+    deepest = level = 0
+    for bracket in re.findall(r'[][{}]', re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
+        level += 1 if bracket in "[{" else -1
+        deepest = max(deepest, level)
+    return deepest
+
+
 def parse(text):
     """Return the one JSON value that the text is, halves of pairs still in it, or raise ValueError."""
     try:
         value = json.loads(text)
     except RecursionError:
         raise ValueError("too deep") from None
+    if depth(text) > MAX_DEPTH:
+        raise ValueError("too deep")
     return plain(value)
 
 
