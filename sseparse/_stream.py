@@ -148,7 +148,10 @@ class ChatStream(EventStreamParser):
                 if _LF not in line and _CR not in line:
                     self._assembler.events = events
                     self._read_line(line)
-                    if self._last is not None:
+                    if self._stopped:
+                        self._stop()
+                        self._fresh = False
+                    elif self._last is not None:
                         self._aim()
                     self._assembler.events = []
                     return events
@@ -277,10 +280,10 @@ class ChatStream(EventStreamParser):
             self._settle()
             if self._stopped:
                 return
-        self._framed = True
         if len(lines) == 1 and event != "error" and self._parsed is _ABSENT:
             self._read_line(lines[0])
         else:
+            self._framed = True
             value = self._parsed
             self._parsed = _ABSENT
             self._frame(event, data_of(lines), value)
@@ -347,7 +350,7 @@ class ChatStream(EventStreamParser):
                     return
             self._framed = True
             text = line[7:] if line[6:7] == b" " else line[6:]
-            self._error_field(text.decode("utf-8", "replace"))
+            self._frame("error", text.decode("utf-8", "replace"))  # llama.cpp: ggml-org/llama.cpp#16109
         else:
             self._bare(line)
 
@@ -368,10 +371,6 @@ class ChatStream(EventStreamParser):
         self._dispatch(event, self._data)
         self._data.clear()
         self._data_bytes = 0
-
-    def _error_field(self, text: str) -> None:
-        """Read the field ``error`` that llama.cpp sent instead of data (ggml-org/llama.cpp#16109)."""
-        self._frame("error", text)
 
     def _bare(self, line: bytes) -> None:
         """Read a line without a field name: JSON sent bare, part of a document, or nothing."""
@@ -495,8 +494,6 @@ class ChatStream(EventStreamParser):
                 line = data[pos:end]
                 if _CR not in line and end - pos <= self._max_event_bytes:
                     pos = end + len(blank)
-                    if self._opening is None:
-                        self._opening = line[:OPENING_BYTES]
                     self._read_line(line)
                     if self._stopped:
                         return
@@ -529,7 +526,10 @@ class ChatStream(EventStreamParser):
 
     def _read_line(self, line: bytes) -> None:
         """Read the frame of one data line, on the short road or else in full, and learn from that."""
-        self._framed = True
+        if not self._framed:
+            self._framed = True
+            if self._opening is None:
+                self._opening = line[:OPENING_BYTES]
         if self._templates and self._take_short_road(line):
             return
         text = (line[6:] if line[5:6] == b" " else line[5:]).decode("utf-8", "replace")
@@ -598,13 +598,13 @@ class ChatStream(EventStreamParser):
                 template.bind(self._assembler, event)
                 break
         else:
-            hits = self._frames - self._full
             if self._misses > MAX_MISSES:
                 self._learning = False
                 self._templates.clear()
                 self._last = self._expected = None
                 return
-            if len(self._templates) >= MAX_TEMPLATES or self._attempts(hits):
+            hits = self._frames - self._full
+            if len(self._templates) >= MAX_TEMPLATES or self._misses > MAX_ATTEMPTS + hits // 8:
                 return
             learnt = learn(line, parse_json, self._assembler, event, self._blank)
             if learnt is None:
@@ -616,9 +616,6 @@ class ChatStream(EventStreamParser):
         if self._last is not None:
             self._last.then = template.number
         self._last = template
-
-    def _attempts(self, hits: int) -> bool:
-        return self._misses > MAX_ATTEMPTS + hits // 8
 
     # -- what comes out ---------------------------------------------------------------------------------
 

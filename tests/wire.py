@@ -208,6 +208,7 @@ def ways(frames, **options):
             way = f"fast_path={fast_path}, {end!r}, "
             yield (way + "whole", *deliver([wire], **options))
             yield (way + "byte by byte", *deliver(single_bytes(wire), **options))
+            yield (way + "frame by frame", *deliver([sse(frame, end=end) for frame in frames], **options))
             yield (way + "copied", *deliver_to_copies(eighths(wire), **options))
             first, step = (1, 1) if fast_path and end == "\n" else (1 + LINE_ENDS.index(end), 7)
             for place in range(first, len(wire), step):

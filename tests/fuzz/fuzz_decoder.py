@@ -123,7 +123,9 @@ def one_input(data):
     retry = expected.retries[-1] if expected.retries else None
     assert whole[1] == (retry, expected.last_event_id, expected.comments, expected.overflowed), "reference"
     randomness = random.Random(data[1])
-    assert run([wire[i : i + 1] for i in range(len(wire))], options, randomness.randrange(40)) == whole, "bytes"
+    assert run([wire[i : i + 1] for i in range(len(wire))], options, randomness.randrange(40)) == whole, (
+        "bytes"
+    )
     places = sorted(randomness.randrange(len(wire) + 1) for _ in range(randomness.randrange(1, 8)))
     pieces = [wire[i:j] for i, j in zip([0, *places], [*places, len(wire)])]
     assert run(pieces, options, randomness.randrange(len(pieces))) == whole, f"cut at {places}"
