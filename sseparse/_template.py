@@ -54,9 +54,9 @@ else:
     from json.decoder import scanstring
 
 MAX_TEMPLATES = 16
-MAX_ATTEMPTS = 8  # to learn, beyond one for every eight frames that a template read
+MAX_ATTEMPTS = 8  # to learn in a row, and one more for every eight frames that were read
 MAX_LINE = 16384  # bytes; longer frames gain nothing
-MAX_MISSES = 64  # frames that might have been read, in a row, before nothing more is tried
+MAX_MISSES = 64  # frames in a row that might have been read, before nothing more is tried
 
 _JOINT = "\x7f"  # rare, and no escape when it follows a backslash
 
