@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: MIT
+"""Fuzz ``ChatStream`` against itself. Atheris is no dependency; from the project's root:
+
+    python -m venv /tmp/fuzz && /tmp/fuzz/bin/pip install atheris
+    mkdir -p CORPUS && PYTHONPATH=. /tmp/fuzz/bin/python tests/fuzz/fuzz_stream.py -max_total_time=120 \
+        -max_len=2500 CORPUS
+
+An input is a byte that picks limits, a byte that seeds the cuts, and the body. What must hold: nothing
+is raised; whatever the cuts, the bytes-like, with and without the fast road, through pickled and
+deep-copied copies while the original is closed: the same events, final object and facts. Deltas joined
+are the text of their Done. Any snapshot is strict JSON and UTF-8, and later feeds leave it alone. A body
+of plain data lines, cut off anywhere, has a text that is the beginning of the whole one.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+import random
+import re
+import sys
+
+import atheris
+
+with atheris.instrument_imports():
+    from tests import sseparse
+
+LIMITS = (
+    {},
+    {},
+    {},
+    {},
+    {"max_event_bytes": 100},
+    {"max_total_bytes": 300},
+    {"max_errors": 1},
+    {"max_choices": 2, "max_tool_calls": 2, "max_errors": 3},
+)
+KINDS = (bytes, bytearray, memoryview)
+DONES = {"content": "text", "reasoning": "text", "refusal": "text", "tool_call": "arguments"}
+
+# ---------------------------------------------------------------------------------------------------
+# What bodies are made of. Blind mutations break JSON at once; most of ours exchange a value, a string,
+# a line or a whole frame, and repeat frames often enough for the fast road.
+
+VALUES = r"""
+null true false 0 1 2 -1 1.5 1e999 NaN 10000000000000000000000000000000 128 127 [] {} [[]] [{}] [null]
+"" "0" "1" "x" "y" "a" "stop" "length" "tool_calls" "error" "assistant" "function" "custom" "text" "thinking"
+"\ud83d" "\ude00" "\ud83d\ude00"
+"\"" "\\" "\n" "\u0000" "é" "😀" "[DONE]" "{" "}" "{}" "{\"a\":1}" ":1" "NaN"
+"AA==" "AAAA" {"message":"E","code":3} [{"index":0,"text":"t"}] [{"type":"text","text":"t"}]
+[{"type":"thinking","thinking":"t"}] {"a":null,"b":{"c":2}} {"content":[{"token":"t"}]} {"prompt_tokens":1}
+{"name":"g","arguments":"{}"} {"content":"x"} {"tool_calls":[{"id":"b"}]} {"index":1,"delta":{"content":"z"}}
+""".encode().split()
+VALUES += [b'"\xed\xa0\xbd"', b'"\xe2\x80\xa8"']
+VALUES += [b'"' + 70 * b"x" + b'"', b"[" * 130 + b"]" * 130, b"9" * 4500]
+KEYS = (
+    b"id object created model choices usage error obfuscation p service_tier x x_groq index delta message text"
+    b" finish_reason logprobs content reasoning_content reasoning thinking refusal tool_calls function_call"
+    b" audio role reasoning_details type function custom name arguments input data transcript"
+).split(b" ")
+
+CHUNKS = (
+    b'{"choices":[{"delta":{"content":"A"}}]}',
+    b'{"id":"c","model":"m","created":1,"choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":null}]}',
+    b'{"id": "c-1", "choices": [{"index": 1, "delta": {"content": "B"}, "logprobs": null}], "obfuscation": "q"}',
+    b'{"p":"pad","id":"c-2","choices":[{"index":0,"delta":{"reasoning_content":"R"}}]}',
+    b'{"created":12,"choices":[{"index":0,"delta":{"refusal":"N"}}],"id":"c-1"}',
+    b'{"choices":[{"index":0,"text":"T"}],"object":"text_completion"}',
+    b'{"choices":[{"delta":{"role":"assistant","content":""}}],"model":"m"}',
+    b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","type":"function","function":'
+    b'{"name":"f","arguments":""}}]}}]}',
+    b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\\"a\\":"}}]}}]}',
+    b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}]}}]}',
+    b'{"choices":[{"index":0,"delta":{"tool_calls":[{"function":{"arguments":"1}"}}]}}]}',
+    b'{"choices":[{"index":0,"delta":{"tool_calls":[{"id":"d","type":"custom","custom":{"name":"h","input":"i"}}]}}]}',
+    b'{"choices":[{"index":0,"delta":{"function_call":{"name":"f","arguments":"{"}}}]}',
+    b'{"choices":[{"index":0,"delta":{"audio":{"id":"u","data":"AA==","transcript":"t"}}}]}',
+    b'{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"p"},{"type":"thinking","thinking":"q"}]}}]}',
+    b'{"choices":[{"index":0,"delta":{"reasoning_details":[{"type":"text","text":"r","index":0}],"reasoning":"r"}}]}',
+    b'{"choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}',
+    b'{"choices":[{"index":0,"delta":{"content":"\\ude00"}}]}',
+    b'{"choices":[{"index":0,"delta":{"content":"l"},"logprobs":{"content":[{"token":"l"}]}}],"x":{"y":1}}',
+    b'{"choices":[{"index":0,"message":{"content":"whole"},"finish_reason":"stop"}],"object":"chat.completion"}',
+    b'{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}',
+    b'{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}',
+    b'{"choices":[],"usage":{"prompt_tokens":1,"details":{"a":2}}}',
+    b'{"error":{"message":"E","code":5}}',
+    b'{"type":"ping"}',
+    b"null",
+    b"[DONE]",
+    b": x",
+    b"",
+)
+LINES = (
+    b"\n",
+    b"\n\n",
+    b"\r",
+    b"\r\n\r\n",
+    b": heartbeat\n\n",
+    b"event: error\n",
+    b"event: x\n",
+    b"id: 1\n",
+    b"retry: 1\n",
+    b"data\n",
+    b"data: \n\n",
+    b"data:[DONE]\n",
+    b"data: [DONE]\n\n",
+    b'error: {"message":"E"}\n',
+    b"error: e\n\n",
+    b"2f\n",
+    b"\xef\xbb\xbf",
+    b"HTTP/1.1 200 OK\n",
+    b"\x1f\x8b",
+    b"<html>\n",
+    b"{\n",
+    b"}\n",
+    b'"choices": [\n',
+    b"[\n",
+    b"\xff",
+    b"\xf0\x9f\x98",
+)
+# A scalar, a list or object without another inside, or a key with its colon.
+TOKEN = re.compile(rb'"(?:[^"\\\r\n]|\\.)*"(?:\s*:)?|\[[^\[\]]*\]|\{[^{}]*\}|[-\w.]+')
+TEXT = re.compile(
+    rb'("(?:content|reasoning_content|arguments|refusal|text|input|obfuscation|id)": ?)"(?:[^"\\\r\n]|\\.)*"'
+)
+BLANK = re.compile(rb"(\r\n\r\n|\n\n|\r\r)")
+
+
+def seeds():
+    """Bodies of made-up frames: answers that take the fast road, and all the framings."""
+    ends = (b"\n\n", b"\r\n\r\n", b"\r\r", b"\n", b"\n\n\n")
+    for number, chunk in enumerate(CHUNKS):
+        for end in ends[: 2 if number > 12 else 5]:
+            yield b"data: " + chunk + end
+        many = [TEXT.sub(rb'\g<1>"%d"' % step, chunk) for step in range(100, 100 + 1800 // (len(chunk) + 8))]
+        yield b"".join(b"data: " + one + b"\n\n" for one in many) + b"data: [DONE]\n\n"
+        yield b"data: " + CHUNKS[1] + b"\n\n" + b"".join(b"data: " + one + b"\r\n\r\n" for one in many)
+        yield b"".join(one + b"\n" for one in many[:4])
+    for first, second in ((0, 1), (1, 2), (3, 2), (7, 9), (8, 10), (0, 3)):
+        pair = b"data: " + CHUNKS[first] + b"\n\ndata: " + CHUNKS[second] + b"\n\n"
+        yield pair * 12 + b"data: " + CHUNKS[20] + b"\n\ndata: [DONE]\n\n"
+    yield b"".join(b"data: " + chunk + b"\n\n" for chunk in CHUNKS)
+    yield b"".join(b"data: " + chunk + b"\n" for chunk in CHUNKS)
+    yield json.dumps(json.loads(CHUNKS[19]), indent=1).encode()
+    yield b'{\n"error":\n{"message": "E"}\n}\n'
+    yield from LINES
+
+
+def fresh_text(randomness, frame):
+    text = randomness.choice(
+        (b"%d" % randomness.randrange(10**6), b"", b"a\\n", "é\U0001f600".encode(), b'\\"')
+    )
+    return TEXT.sub(
+        lambda found: found.group(1) + b'"' + text + b'"', frame, count=randomness.choice((1, 1, 2, 0))
+    )
+
+
+def mutate(data, max_size, seed):
+    randomness = random.Random(seed)
+    if len(data) < 2 or randomness.randrange(5) == 0:
+        return atheris.Mutate(data, max_size)
+    head, body = data[:2], data[2:]
+    if randomness.randrange(8) == 0:
+        head = bytes((randomness.randrange(256), randomness.randrange(256)))
+    for _ in range(randomness.choice((1, 1, 1, 2, 3, 5))):
+        body = mutate_body(randomness, body)
+    return (head + body)[:max_size]
+
+
+def mutate_body(randomness, body):
+    way = randomness.randrange(10)
+    if way < 4:  # inside a frame
+        tokens = list(TOKEN.finditer(body))
+        if tokens:
+            token = randomness.choice(tokens)
+            old = token.group()
+            if old.endswith(b":"):
+                new = b'"' + randomness.choice(KEYS) + b'":'
+                if randomness.randrange(2):
+                    new += randomness.choice(VALUES) + b"," + old
+            else:
+                new = randomness.choice(VALUES)
+            return body[: token.start()] + new + body[token.end() :]
+    if way < 8:  # whole frames
+        pieces = BLANK.split(body)
+        frames = [b"".join(pieces[place : place + 2]) for place in range(0, len(pieces), 2)]
+        place = randomness.randrange(len(frames))
+        deed = randomness.randrange(6)
+        if deed == 0:
+            del frames[place]
+        elif deed == 1:
+            frames[place:place] = [
+                fresh_text(randomness, frames[place]) for _ in range(randomness.choice((1, 2, 12, 30)))
+            ]
+        elif deed == 2:
+            frames.insert(randomness.randrange(len(frames)), frames[place])
+        elif deed == 3:
+            made = (
+                b"data: "
+                + fresh_text(randomness, randomness.choice(CHUNKS))
+                + (pieces[1] if pieces[1:] else b"\n\n")
+            )
+            frames[place:place] = [made] * randomness.choice((1, 1, 3))
+        elif deed == 4:
+            frames[place] = randomness.choice(
+                (frames[place].lstrip(b"data: "), frames[place].rstrip() + b"\n")
+            )
+        else:
+            frames[place] = fresh_text(randomness, frames[place])
+        return b"".join(frames)
+    start = randomness.randrange(len(body) + 1)
+    if way == 8:  # lines
+        start = body.rfind(b"\n", 0, start) + randomness.choice((0, 1))
+        return body[:start] + randomness.choice(LINES) + body[start:]
+    old, new = randomness.choice(
+        ((b"\n", b"\r\n"), (b"\r\n", b"\n"), (b"\n", b"\r"), (b"\n\n", b"\n"), (b'": ', b'":'))
+    )
+    if randomness.randrange(2):
+        return body.replace(old, new)
+    stop = start + randomness.choice((1, 4, 40, 400))
+    return body[:start] + body[start:stop].replace(old, new) + body[stop:]
+
+
+# ---------------------------------------------------------------------------------------------------
+# The oracle
+
+
+def dump(snapshot):
+    text = json.dumps(snapshot, allow_nan=False)
+    json.dumps(snapshot, ensure_ascii=False).encode()  # which takes no lone surrogate
+    return text
+
+
+def facts(stream):
+    """Whatever a stream tells but for its events."""
+    choices = [*range(3), 127]
+    return (
+        dump(stream.snapshot()),
+        stream.done,
+        stream.finished,
+        stream.truncated,
+        stream.closed,
+        repr(stream.errors),
+        stream.id,
+        stream.model,
+        repr(stream.usage),
+        stream.comments,
+        [
+            (
+                stream.text(choice),
+                stream.reasoning(choice),
+                stream.refusal(choice),
+                stream.finish_reason(choice),
+                repr(stream.tool_calls(choice)),
+            )
+            for choice in choices
+        ],
+    )
+
+
+def run(pieces, options, fast, copied_at=-1, before=(), kinds=(bytes,)):
+    """Return all events and the stream. The copied one is closed, and ``before`` gets its events."""
+    stream, events = sseparse.ChatStream(fast_path=fast, **options), []
+    for number, piece in enumerate(pieces):
+        if number == copied_at:
+            original = stream
+            stream = pickle.loads(pickle.dumps(stream)) if number % 2 else copy.deepcopy(stream)
+            now = facts(original)
+            assert facts(stream) == now, "copy"
+            snapshot = original.snapshot()
+            early = [*events, *original.close()]
+            assert json.dumps(snapshot) == now[0], "a snapshot changed"
+            check(early, original)
+            before.append(early)
+        events += stream.feed(kinds[number % len(kinds)](piece))
+    events += stream.close()
+    assert stream.close() == []
+    return events, stream
+
+
+def key_of(event):
+    return event.type.partition(".")[0], event.choice, getattr(event, "index", None)
+
+
+def check(events, stream):
+    """What holds of any whole list of events."""
+    texts = {}
+    done = {}
+    for event in events:
+        kind, _, what = event.type.partition(".")
+        if kind in DONES and what == "delta":
+            assert key_of(event) not in done, "a delta after its Done"
+            text = getattr(event, DONES[kind])
+            assert text, "an empty delta"
+            texts.setdefault(key_of(event), []).append(text)
+        elif kind in DONES and what == "done":
+            assert key_of(event) not in done, "two Dones"
+            done[key_of(event)] = text = getattr(event, DONES[kind])
+            assert "".join(texts.pop(key_of(event), [])) == text, "deltas joined are the Done"
+            if kind == "tool_call" and event.index is not None:
+                call = stream.message(event.choice)["tool_calls"][event.index]
+                assert (call["id"], call[event.kind]["name"]) == (event.id, event.name or "")
+                assert call[event.kind]["input" if event.kind == "custom" else "arguments"] == text
+            elif kind == "content":
+                assert stream.text(event.choice) == text
+        json.dumps(event.as_dict(), ensure_ascii=False, allow_nan=False).encode()
+    assert not texts, "deltas without a Done"
+    assert [event for event in events if event.type == "error"] == stream.errors
+    assert sum(event.type == "start" for event in events) <= 1
+    return done
+
+
+def outcome(result):
+    events, stream = result
+    return repr(events), facts(stream)
+
+
+def compare(whole, result, how):
+    for here, there in zip(whole, outcome(result)):
+        assert here == there, f"{how}:\n{here}\n{there}"
+
+
+def one_input(data):
+    if len(data) < 2:
+        return
+    options, body = LIMITS[data[0] & 7], data[2:]
+    result = run([body], options, True)
+    whole = outcome(result)
+    done = check(*result)
+    if not result[0]:
+        assert result[1].completion()["choices"] == []
+    compare(whole, run([body], options, False), "without the fast road")
+    randomness = random.Random(data[1])
+    pieces = BLANK.split(body)
+    frames = [b"".join(pieces[place : place + 2]) for place in range(0, len(pieces), 2)]
+    early = []
+    compare(whole, run(frames, options, True, randomness.randrange(-1, len(frames)), early), "frame by frame")
+    places = sorted(randomness.randrange(len(body) + 1) for _ in range(randomness.randrange(1, 8)))
+    cut = [body[i:j] for i, j in zip([0, *places], [*places, len(body)])]
+    fast = bool(randomness.randrange(4))
+    compare(whole, run(cut, options, fast, randomness.randrange(len(cut)), early, KINDS), f"cut at {places}")
+    width = 1 if len(body) < 200 else randomness.choice((3, 16, 61))
+    few = [body[place : place + width] for place in range(0, len(body), width)]
+    compare(whole, run(few, options, fast, randomness.randrange(60), early), f"in pieces of {width}")
+    if all(line == b"" or line.startswith(b"data: ") for line in body.splitlines()):
+        for events in early:
+            for event in events:
+                if event.type == "content.done":
+                    text = event.text[:-1] if event.text.endswith("\ufffd") else event.text
+                    assert done.get(key_of(event), "").startswith(text), "not the beginning of the whole text"
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        if os.path.isdir(argument):
+            for number, seed in enumerate(seeds()):
+                with open(os.path.join(argument, f"seed{number}"), "wb") as file:
+                    file.write(b"\0%c" % (number % 256) + seed)
+    atheris.Setup(sys.argv, one_input, custom_mutator=mutate)
+    atheris.Fuzz()
