@@ -66,7 +66,8 @@ _colon = re.compile(rb"[ \t]*:[ \t]*").match
 class Template:
     """One frame with holes. ``head``, ``seam`` and ``tail`` are the bytes around them, ``seam`` None with one
     hole. ``end`` is ``tail`` with the blank line that follows. ``choice``, ``call`` and ``text`` are where
-    the assembler puts the delta, ``version`` when that was seen. ``then`` is the number of the one that
+    the assembler puts the delta, ``version`` when that was seen; ``indexed`` is
+    False for a fragment that goes to the call touched last. ``then`` is the number of the one that
     came after it last (a reference would make a cycle, and each stream work for the garbage collector).
     """
 
@@ -288,19 +289,19 @@ def learn(
                 continue
             dead = _dead_field(chunk, assembler)
             if dead is None:
-                return _cut(line, [hole], path, blank)
+                return _cut(line, [hole], path, chunk, blank)
             value: Any = chunk[dead]
             for start, stop in _holes(line, dead, value):
                 changed = int(value) + 1 if dead == "created" else "x" if value != "x" else "y"
                 holes: list[Any] = sorted([hole, (start, stop, changed, dead)])
                 chunk = _with(line, holes, parse)
                 if chunk is not None and chunk.get(dead) == changed and _leaf(chunk, event, name, marker):
-                    return _cut(line, holes, path, blank)
+                    return _cut(line, holes, path, chunk, blank)
             return None
     return None
 
 
-def _cut(line: bytes, holes: list[Any], path: tuple[Any, ...], blank: bytes) -> Template:
+def _cut(line: bytes, holes: list[Any], path: tuple[Any, ...], chunk: Any, blank: bytes) -> Template:
     first = holes[0]
     last = holes[-1]
     seam = line[first[1] : last[0]] if len(holes) == 2 else None
@@ -308,7 +309,8 @@ def _cut(line: bytes, holes: list[Any], path: tuple[Any, ...], blank: bytes) -> 
     if len(holes) == 2:
         template.dead_first = first[3] != path[-1]
         template.dead_is_number = "created" in (first[3], last[3])
-    template.indexed = "tool_calls" not in path or b'"index"' in line[line.index(b'"tool_calls"') :]
+    if "tool_calls" in path:
+        template.indexed = chunk["choices"][0]["delta"]["tool_calls"][0].get("index") is not None
     return template
 
 
@@ -352,7 +354,7 @@ def _leaf(chunk: Any, event: Any, name: str, text: str) -> tuple[Any, ...] | Non
     elif event.__class__ is ToolCallDelta:
         path = ("choices", 0, "delta", "function_call", name)
         if event.index is not None:
-            calls: Any = entry.get("delta", {}).get("tool_calls")
+            calls: Any = (entry.get("delta") or {}).get("tool_calls")
             if calls.__class__ is not list or len(calls) != 1:
                 return None
             path = ("choices", 0, "delta", "tool_calls", 0, "custom" if name == "input" else "function", name)
