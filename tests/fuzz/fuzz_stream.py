@@ -56,15 +56,15 @@ null true false 0 1 2 -1 1.5 1e999 NaN 10000000000000000000000000000000 128 127 
 VALUES += [b'"\xed\xa0\xbd"', b'"\xe2\x80\xa8"']
 VALUES += [b'"' + 70 * b"x" + b'"', b"[" * 130 + b"]" * 130, b"9" * 4500]
 KEYS = (
-    b"id object created model choices usage error obfuscation p service_tier x x_groq index delta message text"
-    b" finish_reason logprobs content reasoning_content reasoning thinking refusal tool_calls function_call"
+    b"id object created model choices usage error obfuscation p service_tier x x_groq index delta message"
+    b" text finish_reason logprobs content reasoning_content reasoning thinking refusal tool_calls function_call"
     b" audio role reasoning_details type function custom name arguments input data transcript"
 ).split(b" ")
 
 CHUNKS = (
     b'{"choices":[{"delta":{"content":"A"}}]}',
     b'{"id":"c","model":"m","created":1,"choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":null}]}',
-    b'{"id": "c-1", "choices": [{"index": 1, "delta": {"content": "B"}, "logprobs": null}], "obfuscation": "q"}',
+    b'{"id": "c-1", "choices": [{"index": 1, "delta": {"content": "B"}, "logprobs": null}], "p": "q"}',
     b'{"p":"pad","id":"c-2","choices":[{"index":0,"delta":{"reasoning_content":"R"}}]}',
     b'{"created":12,"choices":[{"index":0,"delta":{"refusal":"N"}}],"id":"c-1"}',
     b'{"choices":[{"index":0,"text":"T"}],"object":"text_completion"}',
