@@ -57,8 +57,8 @@ VALUES += [b'"\xed\xa0\xbd"', b'"\xe2\x80\xa8"']
 VALUES += [b'"' + 70 * b"x" + b'"', b"[" * 130 + b"]" * 130, b"9" * 4500]
 KEYS = (
     b"id object created model choices usage error obfuscation p service_tier x x_groq index delta message"
-    b" text finish_reason logprobs content reasoning_content reasoning thinking refusal tool_calls function_call"
-    b" audio role reasoning_details type function custom name arguments input data transcript"
+    b" text finish_reason logprobs content reasoning_content reasoning thinking refusal tool_calls"
+    b" function_call audio role reasoning_details type function custom name arguments input data transcript"
 ).split(b" ")
 
 CHUNKS = (
