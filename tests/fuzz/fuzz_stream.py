@@ -3,7 +3,7 @@
 
     python -m venv /tmp/fuzz && /tmp/fuzz/bin/pip install atheris
     mkdir -p CORPUS && PYTHONPATH=. /tmp/fuzz/bin/python tests/fuzz/fuzz_stream.py -max_total_time=120 \
-        -max_len=2500 CORPUS
+        -max_len=3000 CORPUS
 
 An input is a byte that picks limits, a byte that seeds the cuts, and the body. What must hold: nothing
 is raised; whatever the cuts, the bytes-like, with and without the fast road, through pickled and
@@ -74,6 +74,7 @@ CHUNKS = (
     b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\\"a\\":"}}]}}]}',
     b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}]}}]}',
     b'{"choices":[{"index":0,"delta":{"tool_calls":[{"function":{"arguments":"1}"}}]}}]}',
+    b'{"choices":[{"delta":{"tool_calls":[{"custom":{"input":"i"},"index":0}]}}],"obfuscation":"o"}',
     b'{"choices":[{"index":0,"delta":{"tool_calls":[{"id":"d","type":"custom","custom":{"name":"h","input":"i"}}]}}]}',
     b'{"choices":[{"index":0,"delta":{"function_call":{"name":"f","arguments":"{"}}}]}',
     b'{"choices":[{"index":0,"delta":{"audio":{"id":"u","data":"AA==","transcript":"t"}}}]}',
@@ -132,21 +133,38 @@ BLANK = re.compile(rb"(\r\n\r\n|\n\n|\r\r)")
 def seeds():
     """Bodies of made-up frames: answers that take the fast road, and all the framings."""
     ends = (b"\n\n", b"\r\n\r\n", b"\r\r", b"\n", b"\n\n\n")
+    named = b"data: " + CHUNKS[7] + b"\n\n"
     for number, chunk in enumerate(CHUNKS):
         for end in ends[: 2 if number > 12 else 5]:
             yield b"data: " + chunk + end
-        many = [TEXT.sub(rb'\g<1>"%d"' % step, chunk) for step in range(100, 100 + 1800 // (len(chunk) + 8))]
-        yield b"".join(b"data: " + one + b"\n\n" for one in many) + b"data: [DONE]\n\n"
-        yield b"data: " + CHUNKS[1] + b"\n\n" + b"".join(b"data: " + one + b"\r\n\r\n" for one in many)
+        many = [again(chunk, step) for step in range(100, 100 + 2300 // (len(chunk) + 8))]
+        frames = b"".join(b"data: " + one + b"\n\n" for one in many)
+        yield frames + b"data: [DONE]\n\n"
+        yield frames.replace(b"\n", b"\r\n")
         yield b"".join(one + b"\n" for one in many[:4])
+        if b"arguments" in chunk or b"input" in chunk:  # deltas fire only once the name is known
+            yield named + frames
+            yield named.replace(b"\n", b"\r\n") + frames.replace(b"\n", b"\r\n")
+    call = b"data: " + CHUNKS[8] + b"\n\n"
+    other = call.replace(b'"index":0,"function"', b'"index":1,"function"')
+    yield named + b"data: " + CHUNKS[9] + b"\n\n" + (call + other) * 8
+    yield b"data: " + CHUNKS[12] + b"\n\n" + call * 16
     for first, second in ((0, 1), (1, 2), (3, 2), (7, 9), (8, 10), (0, 3)):
         pair = b"data: " + CHUNKS[first] + b"\n\ndata: " + CHUNKS[second] + b"\n\n"
-        yield pair * 12 + b"data: " + CHUNKS[20] + b"\n\ndata: [DONE]\n\n"
+        yield pair * 12 + b"data: " + CHUNKS[21] + b"\n\ndata: [DONE]\n\n"
     yield b"".join(b"data: " + chunk + b"\n\n" for chunk in CHUNKS)
     yield b"".join(b"data: " + chunk + b"\n" for chunk in CHUNKS)
-    yield json.dumps(json.loads(CHUNKS[19]), indent=1).encode()
+    yield json.dumps(json.loads(CHUNKS[20]), indent=1).encode()
     yield b'{\n"error":\n{"message": "E"}\n}\n'
     yield from LINES
+
+
+def again(chunk, step):
+    """The chunk with other texts, and another time where it has one (an id stays)."""
+    chunk = TEXT.sub(
+        lambda found: found.group() if b'"id"' in found.group() else found.group(1) + b'"%d"' % step, chunk
+    )
+    return re.sub(rb'"created":\d+', b'"created":%d' % step, chunk)
 
 
 def fresh_text(randomness, frame):
@@ -188,13 +206,15 @@ def mutate_body(randomness, body):
         pieces = BLANK.split(body)
         frames = [b"".join(pieces[place : place + 2]) for place in range(0, len(pieces), 2)]
         place = randomness.randrange(len(frames))
-        deed = randomness.randrange(6)
+        deed = randomness.randrange(8)
         if deed == 0:
             del frames[place]
         elif deed == 1:
-            frames[place:place] = [
-                fresh_text(randomness, frames[place]) for _ in range(randomness.choice((1, 2, 12, 30)))
-            ]
+            count = randomness.choice((1, 2, 12, 30))
+            frames[place:place] = [fresh_text(randomness, frames[place]) for _ in range(count)]
+        elif deed > 5:  # for the fast road, which begins with the tenth frame of a kind
+            count = 2400 // (len(frames[place]) + 1)
+            frames[place:place] = [again(frames[place], step) for step in range(100, 100 + count)]
         elif deed == 2:
             frames.insert(randomness.randrange(len(frames)), frames[place])
         elif deed == 3:
