@@ -241,7 +241,7 @@ class PartialJSON:
 
     def _settle(self) -> None:
         """Bring a string that grew into the tree."""
-        if self._state == _IN_TEXT and self._pieces:
+        if self._state == _IN_TEXT:
             text = self._taken()
             self._keep(text)
             self._container[self._key] = text
@@ -445,8 +445,8 @@ def _decidable(text: str) -> int:
         if match is None:
             return len(text)
         pos = match.start()
-        # After an odd number of backslashes, this one is itself escaped, and what it seems to begin is not.
-        if text[pos] != "\\" or (pos - len(text[:pos].rstrip("\\"))) % 2 == 0:
+        # After an odd number of backslashes it is escaped itself, and begins nothing.
+        if (pos - len(text[:pos].rstrip("\\"))) % 2 == 0:
             return pos
         pos += 1
 
