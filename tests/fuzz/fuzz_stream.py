@@ -61,6 +61,7 @@ KEYS = (
     b" function_call audio role reasoning_details type function custom name arguments input data transcript"
 ).split(b" ")
 
+# All but the first and the whole message have a second key, as chunks that take the fast road do.
 CHUNKS = (
     b'{"choices":[{"delta":{"content":"A"}}]}',
     b'{"id":"c","model":"m","created":1,"choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":null}]}',
@@ -68,24 +69,24 @@ CHUNKS = (
     b'{"p":"pad","id":"c-2","choices":[{"index":0,"delta":{"reasoning_content":"R"}}]}',
     b'{"created":12,"choices":[{"index":0,"delta":{"refusal":"N"}}],"id":"c-1"}',
     b'{"choices":[{"index":0,"text":"T"}],"object":"text_completion"}',
-    b'{"choices":[{"delta":{"role":"assistant","content":""}}],"model":"m"}',
-    b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","type":"function","function":'
+    b'{"id":"c","choices":[{"delta":{"role":"assistant","content":""}}],"model":"m"}',
+    b'{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","type":"function","function":'
     b'{"name":"f","arguments":""}}]}}]}',
-    b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\\"a\\":"}}]}}]}',
-    b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}]}}]}',
-    b'{"choices":[{"index":0,"delta":{"tool_calls":[{"function":{"arguments":"1}"}}]}}]}',
-    b'{"choices":[{"delta":{"tool_calls":[{"custom":{"input":"i"},"index":0}]}}],"obfuscation":"o"}',
-    b'{"choices":[{"index":0,"delta":{"tool_calls":[{"id":"d","type":"custom","custom":{"name":"h","input":"i"}}]}}]}',
-    b'{"choices":[{"index":0,"delta":{"function_call":{"name":"f","arguments":"{"}}}]}',
-    b'{"choices":[{"index":0,"delta":{"audio":{"id":"u","data":"AA==","transcript":"t"}}}]}',
-    b'{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"p"},{"type":"thinking","thinking":"q"}]}}]}',
-    b'{"choices":[{"index":0,"delta":{"reasoning_details":[{"type":"text","text":"r","index":0}],"reasoning":"r"}}]}',
-    b'{"choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}',
-    b'{"choices":[{"index":0,"delta":{"content":"\\ude00"}}]}',
-    b'{"choices":[{"index":0,"delta":{"content":"l"},"logprobs":{"content":[{"token":"l"}]}}],"x":{"y":1}}',
+    b'{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\\"a\\":"}}]}}]}',
+    b'{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}]}}]}',
+    b'{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"function":{"arguments":"1}"}}]}}]}',
+    b'{"id":"c","choices":[{"delta":{"tool_calls":[{"custom":{"input":"i"},"index":0}]}}],"obfuscation":"o"}',
+    b'{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"id":"d","type":"custom","custom":{"name":"h","input":"i"}}]}}]}',
+    b'{"id":"c","choices":[{"index":0,"delta":{"function_call":{"name":"f","arguments":"{"}}}]}',
+    b'{"id":"c","choices":[{"index":0,"delta":{"audio":{"id":"u","data":"AA==","transcript":"t"}}}]}',
+    b'{"id":"c","choices":[{"index":0,"delta":{"content":[{"type":"text","text":"p"},{"type":"thinking","thinking":"q"}]}}]}',
+    b'{"id":"c","choices":[{"index":0,"delta":{"reasoning_details":[{"type":"text","text":"r","index":0}],"reasoning":"r"}}]}',
+    b'{"id":"c","choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}',
+    b'{"id":"c","choices":[{"index":0,"delta":{"content":"\\ude00"}}]}',
+    b'{"id":"c","choices":[{"index":0,"delta":{"content":"l"},"logprobs":{"content":[{"token":"l"}]}}],"x":{"y":1}}',
     b'{"choices":[{"index":0,"message":{"content":"whole"},"finish_reason":"stop"}],"object":"chat.completion"}',
-    b'{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}',
-    b'{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}',
+    b'{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}',
+    b'{"id":"c","choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}',
     b'{"choices":[],"usage":{"prompt_tokens":1,"details":{"a":2}}}',
     b'{"error":{"message":"E","code":5}}',
     b'{"type":"ping"}',
