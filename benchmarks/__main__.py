@@ -242,7 +242,7 @@ def _streams(
         rows = [_row(options, field, it, feed) for it in found if 0 < it.pieces(feed) <= MOST_PIECES]
         progress("")
         if rows:
-            say("", *_tables(rows, field, feed), sep="\n")
+            say("", *_tables(rows, field, feed), sep="\n\n")
         yield from rows
 
 
