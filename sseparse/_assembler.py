@@ -359,7 +359,6 @@ class ChatAssembler:
         "_source",
         "_usage",
         "_usage_values",
-        "_whole",
         "choices",
         "closed",
         "created",
@@ -392,7 +391,6 @@ class ChatAssembler:
         self.choices: dict[int, Choice] = {}
         self._chat = False  # an entry had a delta or a message
         self._legacy = False  # an entry had a text and neither of them
-        self._whole = False  # an entry had a whole message
         self._header: dict[str, Any] | None = None
         self._core: dict[str, Any] | None = None
         self._source: str | None = None  # the text of the chunk at hand
@@ -506,11 +504,6 @@ class ChatAssembler:
             self._header = self._core = None
             self.events.append(Done())
         self._changed()
-
-    @property
-    def has_whole_message(self) -> bool:
-        """Whether an entry brought a ``message`` instead of a ``delta``."""
-        return self._whole
 
     # -- reading a chunk ----------------------------------------------------------------------------
 
@@ -789,7 +782,7 @@ class ChatAssembler:
         message: Any = rest.pop("message") if "message" in rest else None
         if delta.__class__ is not dict:
             if message.__class__ is dict:
-                self._chat = self._whole = True
+                self._chat = True
                 self._message_as_delta(choice, message)
             else:
                 if message:
@@ -1089,9 +1082,8 @@ class ChatAssembler:
         if id is None and index is None and body is None:
             call = choice.last
             if call is None:
-                fields = {key: value for key, value in fragment.items() if value is not None}
-                if fields:
-                    self._extra(choice.index, None, "tool_calls", fields)
+                if any(value is not None for value in fragment.values()):
+                    self._extra(choice.index, None, "tool_calls", fragment)
                 return
         else:
             name: Any = body.get("name") if body else None
@@ -1164,7 +1156,7 @@ class ChatAssembler:
             elif key == "name":
                 if value.__class__ is str and value:
                     self._name(call, self._text(value))
-            elif key not in NOISE_FIELDS:
+            elif key not in NOISE_FIELDS and not (key == "index" and call.index is None):
                 self._changed()
                 _overlay(call.inner, _render({key: value}, self._halves))
         if piece.__class__ is dict:

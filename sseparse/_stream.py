@@ -58,6 +58,7 @@ class ChatStream(EventStreamParser):
         "_at_end",
         "_blank",
         "_budget",
+        "_completed",
         "_cut",
         "_document",
         "_expected",
@@ -97,6 +98,7 @@ class ChatStream(EventStreamParser):
         self._head: bytes | None = b""  # the first bytes of the body, as long as they may be HTTP or gzip
         self._framed = False  # a data, event or error line came
         self._foreign = False  # the body began with a line that is nothing we know, or with HTTP or gzip
+        self._completed = False  # a whole response came without a frame
         self._strays = 0
         self._document: _Document | None = None
         self._parsed: Any = _ABSENT  # of the pending line, where it was parsed to see whether it is whole
@@ -260,7 +262,7 @@ class ChatStream(EventStreamParser):
             return
         if "not_sse" in kinds and self._cut is None:
             return
-        if not framed and ("server" in kinds or assembler.has_whole_message):
+        if not framed and ("server" in kinds or self._completed):
             return
         if self._cut is not None:
             self.truncated = True
@@ -409,7 +411,7 @@ class ChatStream(EventStreamParser):
             if self._document is not None:
                 self._settle()
             if not self._stopped:
-                self._frame("", text, value)
+                self._bare_frame(text, value)
         elif opens:
             if stripped[:1] in ("{", "["):
                 self._document = _Document(text, len(line))
@@ -418,6 +420,10 @@ class ChatStream(EventStreamParser):
                 self._document = None
             self._foreign = line.partition(b":")[0] not in _FIELD_NAMES
 
+    def _bare_frame(self, text: str, value: dict[str, Any]) -> None:
+        self._completed = self._completed or is_completion(value)
+        self._frame("", text, value)
+
     def _settle(self) -> None:
         """A frame follows a document: a whole one was a frame itself, an unfinished one was nothing."""
         document = self._document
@@ -425,7 +431,7 @@ class ChatStream(EventStreamParser):
         if document is not None and document.complete:
             value = parse_or_none(document.text())
             if value.__class__ is dict:
-                self._frame("", document.text(), value)
+                self._bare_frame(document.text(), value)
 
     def _end_document(self) -> None:
         """The body was one JSON document."""
@@ -436,7 +442,7 @@ class ChatStream(EventStreamParser):
         text = document.text()
         value = parse_or_none(text)
         if value.__class__ is dict and (is_error(value) or is_completion(value)):
-            self._frame("", text, value)
+            self._bare_frame(text, value)
         elif document.complete:
             self._foreign = True
         else:

@@ -1283,9 +1283,9 @@ class Answer:
 
     def legacy_call(self, choice, function_call):
         """Rule 6: kept always, but silent beside tool calls, unless it began before them."""
-        if not any(function_call.values()) and function_call.get("arguments") != {}:
-            return
         if choice.function_call is None:
+            if not any(function_call.values()) and function_call.get("arguments") != {}:
+                return
             choice.function_call = Call(None)
         call = choice.function_call
         if is_text(function_call.get("name")):
