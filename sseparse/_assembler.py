@@ -1156,7 +1156,7 @@ class ChatAssembler:
             elif key == "name":
                 if value.__class__ is str and value:
                     self._name(call, self._text(value))
-            elif key not in NOISE_FIELDS and not (key == "index" and call.index is None):
+            elif key not in NOISE_FIELDS:
                 self._changed()
                 _overlay(call.inner, _render({key: value}, self._halves))
         if piece.__class__ is dict:

@@ -354,7 +354,8 @@ def _leaf(chunk: Any, event: Any, name: str, text: str) -> tuple[Any, ...] | Non
     elif event.__class__ is ToolCallDelta:
         path = ("choices", 0, "delta", "function_call", name)
         if event.index is not None:
-            calls: Any = (entry.get("delta") or {}).get("tool_calls")
+            delta: Any = entry.get("delta")
+            calls: Any = delta.get("tool_calls") if delta.__class__ is dict else None
             if calls.__class__ is not list or len(calls) != 1:
                 return None
             path = ("choices", 0, "delta", "tool_calls", 0, "custom" if name == "input" else "function", name)
