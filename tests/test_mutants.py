@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+"""What no other test would notice if it changed: found by changing the code, a token at a time.
+
+Most of it is the fast road. Whether a frame takes it shows in no event, so the frames that were read in
+full are counted: ``ROADS`` says which streams need how many.
+"""
+
+from __future__ import annotations
+
+import json
+import unittest
+from unittest import mock
+
+from tests.wire import delta, deliver, readings, sse, sseparse, text_of
+
+Template = sseparse._template.Template
+
+MARK = "\x1a"  # stands where the text comes
+OTHER = "\x1b"  # where another comes
+
+
+def chunk(fields, **more):
+    """A chunk that says all that chunks say; the fast road has to get over it."""
+    return {"id": "i", "created": 5, "model": "m", **delta(fields), **more}
+
+
+def call(**fields):
+    return {"tool_calls": [{"index": 0, "id": "a", **fields}]}
+
+
+def spaced(pattern):
+    """JSON as Python writes it by default."""
+    return json.dumps(pattern, ensure_ascii=False)
+
+
+def run_of(pattern, texts, others=()):
+    """One frame for each text; where the others run out, the texts are the others."""
+    line = text_of(pattern).replace(json.dumps(MARK)[1:-1], MARK).replace(json.dumps(OTHER)[1:-1], OTHER)
+    return [
+        line.replace(MARK, text).replace(OTHER, other)
+        for text, other in zip(texts, others or texts)
+    ]
+
+
+WORDS = [f"w{number}" for number in range(40)]
+NUMBERS = [str(number) for number in range(100, 140)]
+
+TEXT_FIELDS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
+
+# (name, frames, how many of them are read in full). What is first of its kind is read in full, and
+# once more where it changed the state: the second one is the first that has no other effect.
+ROADS = [
+    *((name, run_of(chunk({name: MARK}), WORDS), 2) for name in TEXT_FIELDS),
+    ("text of a completion", run_of({"id": "i", "choices": [{"index": 0, "text": MARK}]}, WORDS), 2),
+    ("arguments", run_of(chunk(call(function={"name": "f", "arguments": MARK})), WORDS), 2),
+    ("arguments of a call without an index",
+     run_of(chunk({"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": MARK}}]}), WORDS), 2),
+    ("arguments of a call never named are kept without an event",
+     run_of(chunk(call(function={"arguments": MARK})), WORDS), 40),
+    ("input of a custom tool", run_of(chunk(call(custom={"name": "f", "input": MARK})), WORDS), 2),
+    ("function_call", run_of(chunk({"function_call": {"name": "f", "arguments": MARK}}), WORDS), 2),
+    ("white space in the JSON", run_of(spaced(chunk({"content": MARK})), WORDS), 2),
+    ("white space before the colons, too",
+     run_of(spaced(chunk({"content": MARK})).replace(":", "\t:"), WORDS), 2),
+    ("the same text each time", run_of(chunk({"content": MARK}), ["x"] * 40), 2),
+    ("the same text as what is put in its place to try", run_of(chunk({"content": MARK}), ["y"] * 40), 2),
+    ("no text", run_of(chunk({"content": MARK}), ["a", "b"] + [""] * 38), 2),
+    ("text beyond ASCII", run_of(chunk({"content": MARK}), ["\u00e9", "\u20ac", "\U0001f600", "\u00fc"] * 10), 2),
+    ("escapes", run_of(chunk({"content": MARK}), ["\\n", "\\\"", "\\u00e9", "\\\\"] * 10), 2),
+    ("a text that is a key, too", run_of(chunk({"content": MARK}), ["content"] * 40), 2),
+    ("a text that stands beside it, too", run_of(chunk({"content": MARK}, model="w0"), WORDS), 2),
+    ("the same key in the chunk, before it and with another value",
+     run_of('{"x":{"content":"z"},"id":"i","choices":[{"index":0,"delta":{"content":"\x1a"}}]}', WORDS), 40),
+    ("a key that comes twice",
+     run_of('{"id":"i","choices":[{"index":0,"delta":{"content":"a","content":"\x1a"}}]}', WORDS), 2),
+    ("two texts in one delta",
+     run_of(chunk({"content": MARK, "reasoning": MARK}), WORDS), 40),
+    ("the same unknown field each time", run_of(chunk({"content": MARK}, x="z"), WORDS), 2),
+    ("an unknown field that changes", run_of(chunk({"content": MARK}, x=MARK), WORDS), 40),
+    ("usage that is null", run_of(chunk({"content": MARK}, usage=None), WORDS), 2),
+    ("usage that does not change", run_of(chunk({"content": MARK}, usage={"n": 1}), WORDS), 2),
+    ("padding", run_of(chunk({"content": MARK}, obfuscation=OTHER), WORDS, WORDS[1:] + ["w"]), 2),
+    ("padding of Mistral", run_of(chunk({"content": MARK}, p=OTHER), WORDS, WORDS[1:] + ["w"]), 2),
+    ("padding before the text", run_of({"p": OTHER, **chunk({"content": MARK})}, WORDS, WORDS[1:] + ["w"]), 2),
+    ("padding that is the text", run_of(chunk({"content": MARK}, obfuscation=MARK), WORDS), 2),
+    ("padding that is what is put in its place to try",
+     run_of(chunk({"content": MARK}, obfuscation="x"), WORDS), 2),
+    ("padding with escapes",
+     run_of(chunk({"content": MARK}, p=OTHER), WORDS, ["a", "b", "\\n", "-", "\\u00e9", "", "a b", "\u00e9"] * 5), 2),
+    ("an id that changes", run_of(chunk({"content": MARK}, id=OTHER), WORDS, NUMBERS), 2),
+    ("an id that changes, behind the text",
+     run_of({**delta({"content": MARK}), "created": 5, "id": OTHER}, WORDS, NUMBERS), 2),
+    ("a time that changes", run_of('{"id":"i","created":\x1b,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}',
+                                   WORDS, NUMBERS), 2),
+    ("a time that changes, behind the text",
+     run_of('{"id":"i","choices":[{"index":0,"delta":{"content":"\x1a"}}],"created":\x1b}', WORDS, NUMBERS), 2),
+    ("a time of 18 digits", run_of('{"id":"i","created":\x1b,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}',
+                                   WORDS, ["1" * 15 + number for number in NUMBERS]), 2),
+    ("a time of 19 digits", run_of('{"id":"i","created":\x1b,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}',
+                                   WORDS, ["1" * 16 + number for number in NUMBERS]), 40),
+    ("a time that is a float", run_of('{"id":"i","created":\x1b.5,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}',
+                                      WORDS, NUMBERS), 40),
+    ("an id and a time that change", run_of('{"id":"\x1a","created":\x1b,"choices":[{"delta":{"content":"\x1a"}}]}',
+                                            WORDS, NUMBERS), 40),
+    ("two choices in turn",
+     [text_of(chunk({}, choices=[{"index": number % 2, "delta": {"content": word}}]))
+      for number, word in enumerate(WORDS)], 4),
+    ("two calls in turn",
+     [text_of(chunk({"tool_calls": [{"index": number % 2, "id": "ab"[number % 2],
+                                     "function": {"name": "f", "arguments": word}}]}))
+      for number, word in enumerate(WORDS)], 4),
+    ("two calls without an index in turn",
+     [text_of(chunk({"tool_calls": [{"id": "ab"[number % 2], "function": {"name": "f", "arguments": word}}]}))
+      for number, word in enumerate(WORDS)], 40),
+    # Not more than 8 are learnt at once: it takes work, and may be in vain.
+    ("16 choices", [text_of(chunk({}, choices=[{"index": number % 16, "delta": {"content": "a"}}]))
+                    for number in range(160)], 40),
+    ("17 choices", [text_of(chunk({}, choices=[{"index": number % 17, "delta": {"content": "a"}}]))
+                    for number in range(170)], 50),
+    ("two choices in one chunk",
+     run_of({"id": "i", "choices": [{"delta": {"content": MARK}}, {"index": 1, "delta": {"content": ""}}]}, WORDS), 40),
+    ("an entry without an index", run_of({"id": "i", "choices": [{"delta": {"content": MARK}}]}, WORDS), 2),
+    ("a message instead of a delta", run_of({"id": "i", "choices": [{"message": {"content": MARK}}]}, WORDS), 40),
+    ("a model that changes in the middle",
+     run_of(chunk({"content": MARK}), WORDS[:20]) + run_of(chunk({"content": MARK}, model="n"), WORDS[20:]), 4),
+    ("one that ends the run, and the run goes on",
+     run_of(chunk({"content": MARK}), WORDS[:20]) + [text_of(chunk({"content": "a"}, x=1))]
+     + run_of(chunk({"content": MARK}), WORDS[20:]), 4),
+    ("half a character", run_of(chunk({"content": MARK}), ["\\ud83d", "\\ude00"] * 20), 40),
+    ("a whole one of two escapes", run_of(chunk({"content": MARK}), ["\\ud83d\\ude00"] * 40), 40),
+    ("frames of 16 KiB", run_of(chunk({"content": MARK}), ["x" * 16000] * 40), 2),
+    ("longer ones", run_of(chunk({"content": MARK}), ["x" * 17000] * 40), 40),
+    ("what cannot be learnt is given up after 64 tries in a row",
+     [text_of(chunk({"content": "a"}, **{f"x{number}": None})) for number in range(65)]
+     + run_of(chunk({"content": MARK}), WORDS), 105),
+]  # fmt: skip
+
+
+class Roads(unittest.TestCase):
+    maxDiff = None
+
+    def test_frames_that_are_read_in_full(self):
+        for name, frames, full in ROADS:
+            for end in ("\n", "\r\n"):
+                wires = [sse(f"data: {frame}\n\n", end=end) for frame in frames]
+                slow, expected = deliver(wires, fast_path=False)
+                for way, pieces in (("one frame per feed", wires), ("one feed", [b"".join(wires)])):
+                    with self.subTest(name, end=end, way=way):
+                        stream = sseparse.ChatStream()
+                        events = [event for piece in pieces for event in stream.feed(piece)]
+                        self.assertEqual((stream._full, stream._frames), (full, len(frames)))
+                        self.assertEqual(events + stream.close(), expected)
+                        self.assertEqual(readings(stream), readings(slow))
+
+    def test_frames_that_are_read_many_at_once(self):
+        """In one feed of a thousand: how many batches they are read in, of up to 64 KiB."""
+        for name, batches, frames in (
+            ("content", 6, run_of(chunk({"content": MARK}), WORDS * 25)),
+            ("arguments", 7, run_of(chunk(call(function={"name": "f", "arguments": MARK})), WORDS * 25)),
+            ("no text now and then", 6, run_of(chunk({"content": MARK}), ["a", "b", "", "c"] * 250)),
+            ("padding", 6, run_of(chunk({"content": MARK}, p=OTHER), WORDS * 25, NUMBERS * 25)),
+            ("padding before the text", 6, run_of({"p": OTHER, **chunk({"content": MARK})}, WORDS * 25, NUMBERS * 25)),
+            ("padding with escapes", 6, run_of(chunk({"content": MARK}, p=OTHER), WORDS * 25, ["a", "\\n", "\u00e9", ""] * 250)),
+            ("a time that changes", 6, run_of('{"id":"i","created":\x1b,"choices":[{"delta":{"content":"\x1a"}}]}',
+                                           WORDS * 25, NUMBERS * 25)),
+            ("text beyond ASCII", 6, run_of(chunk({"content": MARK}), ["\u00e9", "\u20ac", "\U0001f600", "\u00fc"] * 250)),
+        ):  # fmt: skip
+            for end in ("\n", "\r\n"):
+                wire = sse(*(f"data: {frame}\n\n" for frame in frames), end=end)
+                one, many = counted(Template.read), counted(Template.read_many)
+                with self.subTest(name, end=end), mock.patch.multiple(Template, read=one, read_many=many):
+                    stream = sseparse.ChatStream()
+                    events = stream.feed(wire)
+                    self.assertEqual((stream._full, stream._frames), (2, 1000))
+                    self.assertEqual((one.calls, many.calls), (8, batches))
+                self.assertEqual(events, sseparse.ChatStream(fast_path=False).feed(wire))
+
+
+def counted(function):
+    """The function, with ``calls``: how often it was called."""
+
+    def wrapper(*args):
+        wrapper.calls += 1
+        return function(*args)
+
+    wrapper.calls = 0
+    return wrapper
+
+
+class Pieces(unittest.TestCase):
+    """1024 pieces of a text are joined into a block, wherever they are appended."""
+
+    def test_texts(self):
+        for name, fields, text in (
+            ("content", {"content": "a"}, lambda choice: choice.content),
+            ("reasoning", {"reasoning": "a"}, lambda choice: choice.thoughts),
+            ("reasoning under a second name", {"reasoning": "a", "thinking": "a"},
+             lambda choice: choice.reasoning["thinking"]),
+            ("refusal", {"refusal": "a"}, lambda choice: choice.refusal),
+            ("arguments", call(function={"name": "f", "arguments": "a"}), lambda choice: choice.calls[0].arguments),
+            ("a field that appends", {"summary": "a"}, lambda choice: choice.message_extras["summary"]),
+        ):  # fmt: skip
+            wire = sse(chunk(fields))
+            for fast_path in (True, False):
+                with self.subTest(name, fast_path=fast_path):
+                    stream = sseparse.ChatStream(fast_path=fast_path)
+                    for _ in range(2047):
+                        stream.feed(wire)
+                    kept = text(stream._assembler.choices[0])
+                    self.assertEqual((len(kept.blocks), len(kept.pieces)), (1, 1023))
+                    stream.feed(wire)
+                    self.assertEqual(([*map(len, kept.blocks)], kept.pieces), ([1024, 1024], []))
+
+    def test_texts_of_many_frames_at_once(self):
+        """Each feed is one piece, but for the frames before the run."""
+        for name, fields, text in (
+            ("content", {"content": "a"}, lambda choice: choice.content),
+            ("arguments", call(function={"name": "f", "arguments": "a"}), lambda choice: choice.calls[0].arguments),
+        ):  # fmt: skip
+            with self.subTest(name):
+                stream = sseparse.ChatStream()
+                for _ in range(10):
+                    stream.feed(sse(chunk(fields)))
+                wire = sse(*[chunk(fields)] * 16)
+                for _ in range(1100):
+                    stream.feed(wire)
+                kept = text(stream._assembler.choices[0])
+                self.assertEqual(len(kept.blocks), 1)
+                self.assertEqual(kept.join(), "a" * (10 + 1100 * 16))
+
+
+if __name__ == "__main__":
+    unittest.main()
