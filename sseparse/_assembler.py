@@ -428,7 +428,7 @@ class ChatAssembler:
             except _Unreadable as reason:
                 self.report("malformed", f"{reason}; the chunk was not read")
             else:
-                self.read(plain, None, has_halves(plain))
+                self.read(plain, None, True)
             self.frame = (self.frame or 0) + 1
         return self.take()
 
@@ -457,7 +457,7 @@ class ChatAssembler:
     def read(self, chunk: dict[str, Any], source: str | None, halves: bool, error: Any = None) -> None:
         """Read a chunk that is ours to change. ``source``: the text it was; ``error``: what the framing
         said is an error, if it did."""
-        self._halves = halves
+        self._halves = halves and has_halves(chunk)
         self._source = source
         choices: Any = chunk.pop("choices", ...)
         try:

@@ -56,6 +56,7 @@ class ChatStream(EventStreamParser):
     __slots__ = (
         "_assembler",
         "_at_end",
+        "_attempts",
         "_blank",
         "_budget",
         "_completed",
@@ -111,7 +112,8 @@ class ChatStream(EventStreamParser):
         self._templates: list[Template] = []
         self._expected: Template | None = None
         self._last: Template | None = None
-        self._misses = 0
+        self._attempts = 0  # to learn
+        self._misses = 0  # frames that a template might have read
         self._blank = b"\n\n"  # how this stream ends a frame
         self._fresh = False  # nothing is pending, so that the next byte may begin a frame
 
@@ -576,7 +578,7 @@ class ChatStream(EventStreamParser):
         text = expected.read(line, expected.tail) if expected.applies(assembler) else None
         if text is None:
             for template in self._templates:
-                if template is not expected and template.applies(assembler):
+                if line.startswith(template.head) and template is not expected and template.applies(assembler):
                     text = template.read(line, template.tail)
                     if text is not None:
                         last.then = template.number
@@ -592,7 +594,6 @@ class ChatStream(EventStreamParser):
             self._last = expected
         expected.emit(text, assembler.events)
         self._frames += 1
-        self._misses = 0
         return True
 
     def _learn(self, line: bytes, event: Any) -> None:
@@ -600,18 +601,19 @@ class ChatStream(EventStreamParser):
         self._misses += 1
         text = event.arguments if event.__class__ is ToolCallDelta else event.text
         for template in self._templates:
-            if template.read(line, template.tail) == text:
+            if line.startswith(template.head) and template.read(line, template.tail) == text:
                 template.bind(self._assembler, event)
                 break
         else:
-            if self._misses > MAX_MISSES:
+            hits = self._frames - self._full
+            if self._misses > MAX_MISSES + hits or self._attempts > MAX_ATTEMPTS + hits // 8:
                 self._learning = False
                 self._templates.clear()
                 self._last = self._expected = None
                 return
-            hits = self._frames - self._full
-            if len(self._templates) >= MAX_TEMPLATES or self._misses > MAX_ATTEMPTS + hits // 8:
+            if len(self._templates) >= MAX_TEMPLATES:
                 return
+            self._attempts += 1
             learnt = learn(line, parse_json, self._assembler, event, self._blank)
             if learnt is None:
                 return

@@ -18,7 +18,7 @@ Why that is sound. Let a line be ``head hole tail`` and let the full road have r
    duplicate key that wins later, a key instead of a value, a look-alike inside another string.
 2. *X is the inside of one JSON string* if the C scanner reads it, from the opening quote, exactly up
    to the closing one. So no unescaped quote, no control character (hence no line end), no bad escape.
-   UTF-8 is decoded strictly; what is not UTF-8 takes the full road, and so do escaped surrogates.
+   UTF-8 is decoded strictly; what is not UTF-8 takes the full road, and so do halves of surrogate pairs.
 3. *Effect.* The assembler counts in ``version`` all changes of state that are not text appended. A
    line is learnt only if the full road emitted one text delta and left the version alone: the rest
    of the line had no effect on this state. As long as the version is the same, it has none again.
@@ -39,6 +39,7 @@ import re
 
 from ._assembler import NOISE_FIELDS, REASONING_FIELDS
 from ._events import ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
+from ._text import has_halves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,9 +55,11 @@ else:
     from json.decoder import scanstring
 
 MAX_TEMPLATES = 16
-MAX_ATTEMPTS = 8  # to learn in a row, and one more for every eight frames that were read
+# Then it does not pay, and is given up: attempts to learn beyond one for every eight frames that were
+# read, and frames that might have been read but were not beyond one for each that was.
+MAX_ATTEMPTS = 16
+MAX_MISSES = 64
 MAX_LINE = 16384  # bytes; longer frames gain nothing
-MAX_MISSES = 64  # frames in a row that might have been read, before nothing more is tried
 
 _JOINT = "\x7f"  # rare, and no escape when it follows a backslash
 
@@ -147,7 +150,7 @@ class Template:
             text, end = scanstring(hole, 0)
         except ValueError:
             return None
-        if end != len(hole) or (len(text) != end - 1 and ("\\ud" in hole or "\\uD" in hole)):
+        if end != len(hole) or (len(text) != end - 1 and has_halves(text)):
             return None
         return text
 
@@ -245,16 +248,16 @@ class Template:
 
 
 def _strings_of(holes: list[str]) -> list[str] | None:
-    """Return the strings that these are the insides of, None unless all are and hold no escaped surrogate."""
+    """Return the strings that these are the insides of, None unless all are and hold no lone surrogate."""
     joined = _JOINT.join(holes) + '"'
-    if "\\u" in joined and ("\\ud" in joined or "\\uD" in joined):
-        return None
     try:
         text, end = scanstring(joined, 0)
     except ValueError:
         return None
     texts = text.split(_JOINT)
-    return texts if end == len(joined) and len(texts) == len(holes) else None
+    if end != len(joined) or len(texts) != len(holes) or (len(text) != end - 1 and has_halves(text)):
+        return None
+    return texts
 
 
 def _are_dead(holes: list[str], numbers: bool) -> bool:

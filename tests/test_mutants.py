@@ -11,7 +11,7 @@ import json
 import unittest
 from unittest import mock
 
-from tests.wire import delta, deliver, readings, sse, sseparse, text_of
+from tests.wire import deliver, delta, readings, sse, sseparse, text_of
 
 Template = sseparse._template.Template
 
