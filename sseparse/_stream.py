@@ -578,12 +578,13 @@ class ChatStream(EventStreamParser):
         text = expected.read(line, expected.tail) if expected.applies(assembler) else None
         if text is None:
             for template in self._templates:
-                if line.startswith(template.head) and template is not expected and template.applies(assembler):
-                    text = template.read(line, template.tail)
-                    if text is not None:
-                        last.then = template.number
-                        expected = template
-                        break
+                if not line.startswith(template.head) or template is expected:
+                    continue
+                text = template.read(line, template.tail) if template.applies(assembler) else None
+                if text is not None:
+                    last.then = template.number
+                    expected = template
+                    break
             else:
                 last.streak = 0
                 return False
