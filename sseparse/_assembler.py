@@ -696,9 +696,9 @@ class ChatAssembler:
         return self._full_entry(choice, entry, delta)
 
     def _is_content(self, entry: Any) -> bool:
-        """Read an entry that is nothing but content, as most are; return whether it was.
+        """Read an entry that is nothing but content, with or without logprobs; return whether it was.
 
-        Beside its delta it has what the last one of this choice had, an index and nulls.
+        Beside these it has what the last one of this choice had, an index and nulls.
         """
         if entry.__class__ is not dict:
             return False
@@ -707,6 +707,9 @@ class ChatAssembler:
         if choice is None or choice.header is None:
             return False
         delta: Any = entry.pop("delta", None)
+        logprobs: Any = entry.get("logprobs")
+        if logprobs is not None:
+            entry["logprobs"] = None
         if entry == choice.header and delta.__class__ is dict:
             piece = delta.get("content")
             content = choice.content
@@ -718,6 +721,7 @@ class ChatAssembler:
                     len(delta) == 1
                     or ([*delta.values()].count(None) == len(delta) - 1 and choice.refusal_seen)
                 )
+                and (logprobs is None or not (self._source and is_too_deep(self._source)))
             ):
                 if self._halves or content.held:
                     self._content(choice, piece)
@@ -726,8 +730,12 @@ class ChatAssembler:
                     if len(content.pieces) >= Text.FOLD_AT:
                         content.fold()
                     self.events.append(ContentDelta(choice.index, piece))
+                if logprobs is not None:
+                    self._logprobs(choice, logprobs)
                 return True
         entry["delta"] = delta
+        if logprobs is not None:
+            entry["logprobs"] = logprobs
         return False
 
     def _full_entry(self, choice: Choice, entry: dict[str, Any], delta: Any) -> Any:
@@ -751,11 +759,12 @@ class ChatAssembler:
             self._malformed("delta is not an object; it was ignored", choice.index)
         if finish_reason.__class__ is str and finish_reason:
             self._finish_reason(choice, finish_reason)
-        if rest is not None:
-            return self._rest_of_entry(choice, rest, delta)
-        if finish_reason is None and entry.get("index").__class__ is int:
-            choice.header = entry  # 1 == True, so the class of the index counts
-        return None
+        if finish_reason is None and entry.get("index").__class__ is int:  # 1 == True
+            if rest is None:
+                choice.header = entry
+            elif len(rest) == 1 and "logprobs" in rest:
+                choice.header = {**entry, "logprobs": None}
+        return None if rest is None else self._rest_of_entry(choice, rest, delta)
 
     def _choice(self, index: Any) -> Choice | None:
         """Return the choice of this index, new or named in an odd way; None if it cannot be one."""
