@@ -99,10 +99,6 @@ NOISE_FIELDS = frozenset(("obfuscation", "p"))
 # usage chunk: microsoft/foundry-local#144; Ollama: ollama/ollama#4357)
 IDENTITY_FIELDS = frozenset(("id", "name", "type", "model", "finish_reason"))
 
-# Known fields of a chunk; all others are kept and fire Extra. The value of "object" is not trusted:
-# Azure sends "", Perplexity "chat.completion.done".
-CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "choices", "usage", "error"))
-
 # Known fields of a fragment of tool_calls. ("extra_content" and the like are kept: Gemini's thought
 # signatures must be sent back, earendil-works/pi#3234)
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom"))
@@ -444,10 +440,6 @@ class ChatAssembler:
 
     # -- what ChatStream uses ---------------------------------------------------------------------
 
-    def emit_to(self, events: list[Event]) -> None:
-        """Append the events from now on to this list."""
-        self.events = events
-
     def take(self) -> list[Event]:
         """Return the list of events and forget it."""
         events = self.events
@@ -619,7 +611,7 @@ class ChatAssembler:
         extras: dict[str, Any] | None = None
         for key, value in chunk.items():
             if value is None or key == "object" or key in NOISE_FIELDS:
-                continue
+                continue  # "object" is not believed: Azure sends "", Perplexity "chat.completion.done"
             if key == "id":
                 if self._id is None and value.__class__ is str and value and not self.done:
                     self._id = self._text(value)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""JSON text that is still being written: tool arguments, structured output.
+"""JSON: text that is still being written, and the whole texts of frames and arguments.
 
 Whoever waits for a whole JSON text sees nothing of a long tool call until it is over, and whoever
 parses all of it again at each token pays quadratically. ``PartialJSON`` reads every character once,
-says which string grew and which value ended, and shows the tree so far. It knows nothing of streams,
-events of a chat or tool calls; the assembler asks it only for its verdict on arguments (a value that
-ended, a text that merely ends, or no JSON). This is the one JSON grammar of the package.
+says which string grew and which value ended, and shows the tree so far. This is the one JSON grammar
+of the package; whole texts (below) are left to the standard library. It knows nothing of streams,
+choices or tool calls.
 
 How it works. What is open is kept in an explicit stack of containers (never in Python's own), and
 ``_state`` says what may come next. Within a chunk, runs of characters are taken by C code: the
