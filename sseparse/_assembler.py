@@ -828,6 +828,7 @@ class ChatAssembler:
         """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions)"""
         if logprobs.__class__ is not dict:
             choice.logprobs_seen = True
+            self._changed()
             if not logprobs:
                 return
             self._malformed("logprobs is not an object; it was ignored", choice.index)
@@ -1009,6 +1010,8 @@ class ChatAssembler:
 
     def _refusal(self, choice: Choice, piece: Any) -> None:
         if piece.__class__ is not str:
+            choice.refusal_seen = True
+            self._changed()
             if piece:
                 self._malformed("refusal is not a string; it was ignored", choice.index)
             return

@@ -279,7 +279,13 @@ class ChatStream(EventStreamParser):
 
     # -- frames ---------------------------------------------------------------------------------------
 
+    def _stop(self) -> None:
+        super()._stop()
+        self._torn = None
+        self._document = None
+
     def _dispatch(self, event: str, lines: list[bytes]) -> None:
+        self._torn = None
         if self._document is not None:
             self._settle()
             if self._stopped:
