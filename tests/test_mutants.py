@@ -11,7 +11,24 @@ import json
 import unittest
 from unittest import mock
 
-from tests.wire import deliver, delta, readings, sse, sseparse, text_of
+from tests import reference
+from tests.wire import (
+    DONE,
+    END,
+    START,
+    check,
+    choice_done,
+    content,
+    content_done,
+    deliver,
+    delta,
+    readings,
+    server,
+    slices,
+    sse,
+    sseparse,
+    text_of,
+)
 
 Template = sseparse._template.Template
 
@@ -43,7 +60,14 @@ def run_of(pattern, texts, others=()):
 
 
 WORDS = [f"w{number}" for number in range(40)]
+OTHERS = [*WORDS[1:], "w"]
+LETTERS = ["\u00e9", "\u20ac", "\U0001f600", "\u00fc"]
 NUMBERS = [str(number) for number in range(100, 140)]
+
+CONTENT = chunk({"content": MARK})
+PADDED = chunk({"content": MARK}, p=OTHER)
+ARGUMENTS = call(function={"name": "f", "arguments": "a"})
+TIMED = '{"id":"i","created":\x1b,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}'
 
 TEXT_FIELDS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
 
@@ -62,12 +86,14 @@ ROADS = [
     ("white space in the JSON", run_of(spaced(chunk({"content": MARK})), WORDS), 2),
     ("white space before the colons, too",
      run_of(spaced(chunk({"content": MARK})).replace(":", "\t:"), WORDS), 2),
-    ("the same text each time", run_of(chunk({"content": MARK}), ["x"] * 40), 2),
-    ("the same text as what is put in its place to try", run_of(chunk({"content": MARK}), ["y"] * 40), 2),
-    ("no text", run_of(chunk({"content": MARK}), ["a", "b"] + [""] * 38), 2),
-    ("text beyond ASCII", run_of(chunk({"content": MARK}), ["\u00e9", "\u20ac", "\U0001f600", "\u00fc"] * 10), 2),
-    ("escapes", run_of(chunk({"content": MARK}), ["\\n", "\\\"", "\\u00e9", "\\\\"] * 10), 2),
-    ("a text that is a key, too", run_of(chunk({"content": MARK}), ["content"] * 40), 2),
+    ("the same text each time", run_of(CONTENT, ["x"] * 40), 2),
+    ("the same text as what is put in its place to try", run_of(CONTENT, ["y"] * 40), 2),
+    ("no text", run_of(CONTENT, ["a", "b"] + [""] * 38), 2),
+    ("text beyond ASCII", run_of(CONTENT, LETTERS * 10), 2),
+    ("escapes", run_of(CONTENT, ["\\n", "\\\"", "\\u00e9", "\\\\"] * 10), 2),
+    ("a text that is a key, too", run_of(CONTENT, ["content"] * 40), 2),
+    ("a value before the text that is the name of its key",
+     run_of({"x": "content", **CONTENT}, WORDS), 2),
     ("a text that stands beside it, too", run_of(chunk({"content": MARK}, model="w0"), WORDS), 2),
     ("the same key in the chunk, before it and with another value",
      run_of('{"x":{"content":"z"},"id":"i","choices":[{"index":0,"delta":{"content":"\x1a"}}]}', WORDS), 40),
@@ -79,29 +105,25 @@ ROADS = [
     ("an unknown field that changes", run_of(chunk({"content": MARK}, x=MARK), WORDS), 40),
     ("usage that is null", run_of(chunk({"content": MARK}, usage=None), WORDS), 2),
     ("usage that does not change", run_of(chunk({"content": MARK}, usage={"n": 1}), WORDS), 2),
-    ("padding", run_of(chunk({"content": MARK}, obfuscation=OTHER), WORDS, WORDS[1:] + ["w"]), 2),
-    ("padding of Mistral", run_of(chunk({"content": MARK}, p=OTHER), WORDS, WORDS[1:] + ["w"]), 2),
-    ("padding before the text", run_of({"p": OTHER, **chunk({"content": MARK})}, WORDS, WORDS[1:] + ["w"]), 2),
+    ("padding", run_of({**CONTENT, "obfuscation": OTHER}, WORDS, OTHERS), 2),
+    ("padding of Mistral", run_of(PADDED, WORDS, OTHERS), 2),
+    ("padding before the text", run_of({"p": OTHER, **CONTENT}, WORDS, OTHERS), 2),
     ("padding that is the text", run_of(chunk({"content": MARK}, obfuscation=MARK), WORDS), 2),
     ("padding that is what is put in its place to try",
      run_of(chunk({"content": MARK}, obfuscation="x"), WORDS), 2),
     ("padding with escapes",
-     run_of(chunk({"content": MARK}, p=OTHER), WORDS, ["a", "b", "\\n", "-", "\\u00e9", "", "a b", "\u00e9"] * 5), 2),
+     run_of(PADDED, WORDS, ["a", "b", "\\n", "-", "\\u00e9", "", "a b", "\u00fc"] * 5),
+     2),
     ("an id that changes", run_of(chunk({"content": MARK}, id=OTHER), WORDS, NUMBERS), 2),
     ("an id that changes, behind the text",
      run_of({**delta({"content": MARK}), "created": 5, "id": OTHER}, WORDS, NUMBERS), 2),
-    ("a time that changes", run_of('{"id":"i","created":\x1b,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}',
-                                   WORDS, NUMBERS), 2),
+    ("a time that changes", run_of(TIMED, WORDS, NUMBERS), 2),
     ("a time that changes, behind the text",
-     run_of('{"id":"i","choices":[{"index":0,"delta":{"content":"\x1a"}}],"created":\x1b}', WORDS, NUMBERS), 2),
-    ("a time of 18 digits", run_of('{"id":"i","created":\x1b,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}',
-                                   WORDS, ["1" * 15 + number for number in NUMBERS]), 2),
-    ("a time of 19 digits", run_of('{"id":"i","created":\x1b,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}',
-                                   WORDS, ["1" * 16 + number for number in NUMBERS]), 40),
-    ("a time that is a float", run_of('{"id":"i","created":\x1b.5,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}',
-                                      WORDS, NUMBERS), 40),
-    ("an id and a time that change", run_of('{"id":"\x1a","created":\x1b,"choices":[{"delta":{"content":"\x1a"}}]}',
-                                            WORDS, NUMBERS), 40),
+     run_of('{"id":"i","choices":[{"delta":{"content":"\x1a"}}],"created":\x1b}', WORDS, NUMBERS), 2),
+    ("a time of 18 digits", run_of(TIMED, WORDS, ["1" * 15 + number for number in NUMBERS]), 2),
+    ("a time of 19 digits", run_of(TIMED, WORDS, ["1" * 16 + number for number in NUMBERS]), 40),
+    ("a time that is a float", run_of(TIMED.replace(OTHER, OTHER + ".5"), WORDS, NUMBERS), 40),
+    ("an id and a time that change", run_of(TIMED.replace('"i"', '"\x1a"', 1), WORDS, NUMBERS), 40),
     ("two choices in turn",
      [text_of(chunk({}, choices=[{"index": number % 2, "delta": {"content": word}}]))
       for number, word in enumerate(WORDS)], 4),
@@ -118,21 +140,26 @@ ROADS = [
     ("17 choices", [text_of(chunk({}, choices=[{"index": number % 17, "delta": {"content": "a"}}]))
                     for number in range(170)], 42),
     ("two choices in one chunk",
-     run_of({"id": "i", "choices": [{"delta": {"content": MARK}}, {"index": 1, "delta": {"content": ""}}]}, WORDS), 40),
+     run_of({"id": "i", "choices": [{"delta": {"content": MARK}}, {"index": 1, "delta": {}}]}, WORDS), 40),
     ("an entry without an index", run_of({"id": "i", "choices": [{"delta": {"content": MARK}}]}, WORDS), 2),
-    ("a message instead of a delta", run_of({"id": "i", "choices": [{"message": {"content": MARK}}]}, WORDS), 40),
+    ("a message instead of a delta",
+     run_of({"id": "i", "choices": [{"message": {"content": MARK}}]}, WORDS), 40),
     ("a model that changes in the middle",
-     run_of(chunk({"content": MARK}), WORDS[:20]) + run_of(chunk({"content": MARK}, model="n"), WORDS[20:]), 4),
+     run_of(CONTENT, WORDS[:20]) + run_of(chunk({"content": MARK}, model="n"), WORDS[20:]), 4),
     ("one that ends the run, and the run goes on",
-     run_of(chunk({"content": MARK}), WORDS[:20]) + [text_of(chunk({"content": "a"}, x=1))]
-     + run_of(chunk({"content": MARK}), WORDS[20:]), 4),
-    ("half a character", run_of(chunk({"content": MARK}), ["\\ud83d", "\\ude00"] * 20), 40),
-    ("a whole one of two escapes", run_of(chunk({"content": MARK}), ["\\ud83d\\ude00"] * 40), 2),
-    ("frames of 16 KiB", run_of(chunk({"content": MARK}), ["x" * 16000] * 40), 2),
-    ("longer ones", run_of(chunk({"content": MARK}), ["x" * 17000] * 40), 40),
+     run_of(CONTENT, WORDS[:20]) + [text_of(chunk({"content": "a"}, x=1))]
+     + run_of(CONTENT, WORDS[20:]), 4),
+    ("half a character", run_of(CONTENT, ["\\ud83d", "\\ude00"] * 20), 40),
+    ("a whole one of two escapes", run_of(CONTENT, ["\\ud83d\\ude00"] * 40), 2),
+    ("frames of 16 KiB", run_of(CONTENT, ["x" * 16000] * 40), 2),
+    ("longer ones", run_of(CONTENT, ["x" * 17000] * 40), 40),
+    ("16 that cannot be learnt, then a run",
+     run_of(CONTENT, ["x" * 17000] * 17 + WORDS), 18),
+    ("17 that cannot be learnt, then a run that is not tried any more",
+     run_of(CONTENT, ["x" * 17000] * 18 + WORDS), 58),
     ("what cannot be learnt is given up after 64 tries in a row",
      [text_of(chunk({"content": "a"}, **{f"x{number}": None})) for number in range(65)]
-     + run_of(chunk({"content": MARK}), WORDS), 105),
+     + run_of(CONTENT, WORDS), 105),
 ]  # fmt: skip
 
 
@@ -155,15 +182,15 @@ class Roads(unittest.TestCase):
     def test_frames_that_are_read_many_at_once(self):
         """In one feed of a thousand: how many batches they are read in, of up to 64 KiB."""
         for name, batches, frames in (
-            ("content", 6, run_of(chunk({"content": MARK}), WORDS * 25)),
+            ("content", 6, run_of(CONTENT, WORDS * 25)),
             ("arguments", 7, run_of(chunk(call(function={"name": "f", "arguments": MARK})), WORDS * 25)),
-            ("no text now and then", 6, run_of(chunk({"content": MARK}), ["a", "b", "", "c"] * 250)),
-            ("padding", 6, run_of(chunk({"content": MARK}, p=OTHER), WORDS * 25, NUMBERS * 25)),
-            ("padding before the text", 6, run_of({"p": OTHER, **chunk({"content": MARK})}, WORDS * 25, NUMBERS * 25)),
-            ("padding with escapes", 6, run_of(chunk({"content": MARK}, p=OTHER), WORDS * 25, ["a", "\\n", "\u00e9", ""] * 250)),
-            ("a time that changes", 6, run_of('{"id":"i","created":\x1b,"choices":[{"delta":{"content":"\x1a"}}]}',
-                                           WORDS * 25, NUMBERS * 25)),
-            ("text beyond ASCII", 6, run_of(chunk({"content": MARK}), ["\u00e9", "\u20ac", "\U0001f600", "\u00fc"] * 250)),
+            ("no text now and then", 6, run_of(CONTENT, ["a", "b", "", "c"] * 250)),
+            ("padding", 6, run_of(PADDED, WORDS * 25, NUMBERS * 25)),
+            ("padding before the text", 6, run_of({"p": OTHER, **CONTENT}, WORDS * 25, NUMBERS * 25)),
+            ("padding with escapes", 6,
+             run_of(PADDED, WORDS * 25, ["a", "\\n", "\u00e9", ""] * 250)),
+            ("a time that changes", 6, run_of(TIMED, WORDS * 25, NUMBERS * 25)),
+            ("text beyond ASCII", 6, run_of(CONTENT, LETTERS * 250)),
         ):  # fmt: skip
             for end in ("\n", "\r\n"):
                 wire = sse(*(f"data: {frame}\n\n" for frame in frames), end=end)
@@ -197,7 +224,7 @@ class Pieces(unittest.TestCase):
             ("reasoning under a second name", {"reasoning": "a", "thinking": "a"},
              lambda choice: choice.reasoning["thinking"]),
             ("refusal", {"refusal": "a"}, lambda choice: choice.refusal),
-            ("arguments", call(function={"name": "f", "arguments": "a"}), lambda choice: choice.calls[0].arguments),
+            ("arguments", ARGUMENTS, lambda choice: choice.calls[0].arguments),
             ("a field that appends", {"summary": "a"}, lambda choice: choice.message_extras["summary"]),
         ):  # fmt: skip
             wire = sse(chunk(fields))
@@ -215,7 +242,7 @@ class Pieces(unittest.TestCase):
         """Each feed is one piece, but for the frames before the run."""
         for name, fields, text in (
             ("content", {"content": "a"}, lambda choice: choice.content),
-            ("arguments", call(function={"name": "f", "arguments": "a"}), lambda choice: choice.calls[0].arguments),
+            ("arguments", ARGUMENTS, lambda choice: choice.calls[0].arguments),
         ):  # fmt: skip
             with self.subTest(name):
                 stream = sseparse.ChatStream()
@@ -227,6 +254,84 @@ class Pieces(unittest.TestCase):
                 kept = text(stream._assembler.choices[0])
                 self.assertEqual(len(kept.blocks), 1)
                 self.assertEqual(kept.join(), "a" * (10 + 1100 * 16))
+
+
+PLAIN = {"index": 0, "delta": {"content": "a"}, "finish_reason": None}
+
+# Choices, or whole chunks, that come after chunks with nothing but content, and before others.
+INTERRUPTIONS = [
+    *([{**PLAIN, "finish_reason": reason}] for reason in ("stop", "", 5)),
+    *([{**PLAIN, "logprobs": value}] for value in (None, {}, {"content": [{"token": "a"}]}, 5)),
+    *([{**PLAIN, "delta": value}] for value in (None, [], {}, 5, "a")),
+    *([{**PLAIN, "delta": {"content": value}}]
+      for value in ("", None, 5, [], [{"type": "text", "text": "b"}])),
+    *([{**PLAIN, "delta": {"content": "b", name: value}}]
+      for name in ("role", "reasoning", "tool_calls", "x", "index", "p") for value in (None, "", "c", 1)),
+    *([{**PLAIN, "delta": {"content": "b", "refusal": value}}] for value in (None, "", "c")),
+    *([{**PLAIN, "delta": value}] for value in ({"reasoning": "b"}, {"refusal": None}, {"refusal": "b"})),
+    *([{**PLAIN, "index": value}] for value in (None, True, "0", 1, 1.0, -1, 0.0, False)),
+    *([{**PLAIN, name: value}]
+      for name in ("error", "text", "message", "x", "usage") for value in (None, 1, "b", {"n": 1})),
+    [{"delta": {"content": "b"}}],
+    [{"index": 0}],
+    [PLAIN, PLAIN],
+    [PLAIN, {**PLAIN, "index": 1}],
+    [None],
+    [None, PLAIN],
+    [5],
+    [],
+    None,
+    {},
+    5,
+    *([{**PLAIN, "delta": {"content": value}}] for value in ("\ud83d", "\ude00", "\ud83d\ude00")),
+    *({name: value}
+      for name in ("id", "model", "created", "object", "obfuscation", "p", "x", "usage", "error")
+      for value in (None, "", "b", 1, True, 0, {"n": 1}, [1])),
+]  # fmt: skip
+
+
+class Interruptions(unittest.TestCase):
+    """What follows chunks that said nothing but content is told from them, and so is what follows that."""
+
+    def test_interruptions(self):
+        for one in INTERRUPTIONS:
+            other = {"choices": [PLAIN], **one} if isinstance(one, dict) and one else {"choices": one}
+            plain = {"id": "i", "created": 5, "model": "m", "choices": [PLAIN]}
+            frames = [plain, plain, plain, {**plain, **other}, {**plain, **other}, plain, plain]
+            wire = sse(*frames, "data: [DONE]\n\n")
+            expected = reference.run(wire)
+            for fast_path in (True, False):
+                for size in (len(wire), 100):
+                    with self.subTest(other, fast_path=fast_path, size=size):
+                        stream, events = deliver(slices(wire, size), fast_path=fast_path)
+                        self.assertEqual(
+                            [reference.comparable(event.as_dict()) for event in events],
+                            [reference.comparable(event) for event in expected.events],
+                        )
+                        self.assertEqual(strict(stream.snapshot()), strict(expected.snapshot))
+
+
+def strict(value):
+    """JSON text, in which 1, 1.0 and true differ and the order of keys does not."""
+    return json.dumps(value, sort_keys=True)
+
+
+# Rows of ``tests.wire``.
+ROWS = [
+    ("an HTTP head inside a frame is text, wherever the stream is cut",
+     ['data: {"choices":[{"delta":{"content":"HTTP/1.1"}}]}\n\n', END],
+     [START, content("HTTP/1.1"), content_done("HTTP/1.1"), choice_done(None), DONE], "done", {}),
+    ("the stray error line is text with U+FFFD for what is no UTF-8",
+     [b"error: \xffM\n", END], [server("\ufffdM", None, "\ufffdM", 0), DONE], "done", {}),
+]  # fmt: skip
+
+
+class Rows(unittest.TestCase):
+    maxDiff = None
+
+    def test_rows(self):
+        for row in ROWS:
+            check(self, row)
 
 
 if __name__ == "__main__":
