@@ -124,6 +124,17 @@ ROADS = [
     ("a time of 19 digits", run_of(TIMED, WORDS, ["1" * 16 + number for number in NUMBERS]), 40),
     ("a time that is a float", run_of(TIMED.replace(OTHER, OTHER + ".5"), WORDS, NUMBERS), 40),
     ("an id and a time that change", run_of(TIMED.replace('"i"', '"\x1a"', 1), WORDS, NUMBERS), 40),
+    ("a time that is 0 once", run_of(TIMED, WORDS, [*NUMBERS[:30], "0", *NUMBERS[31:]]), 3),
+    ("a time with a leading 0, which is no JSON, and an error changes the state",
+     run_of(TIMED, WORDS, [*NUMBERS[:30], "0130", *NUMBERS[31:]]), 4),
+    ("no space after the name of the field",
+     [f"data:{frame}\n\n".encode() for frame in run_of(CONTENT, WORDS)], 2),
+    ("what is no UTF-8, beside the text",
+     [f"data: {frame}\n\n".encode("latin-1")
+      for frame in run_of({**CONTENT, "x": OTHER}, WORDS, ["\xff"] * 40)], 40),
+    ("what is no UTF-8, inside the text",
+     [f"data: {frame}\n\n".encode("latin-1")
+      for frame in run_of(CONTENT, ["a"] * 20 + ["\xff"] + ["a"] * 19)], 3),
     ("two choices in turn",
      [text_of(chunk({}, choices=[{"index": number % 2, "delta": {"content": word}}]))
       for number, word in enumerate(WORDS)], 4),
@@ -169,7 +180,7 @@ class Roads(unittest.TestCase):
     def test_frames_that_are_read_in_full(self):
         for name, frames, full in ROADS:
             for end in ("\n", "\r\n"):
-                wires = [sse(f"data: {frame}\n\n", end=end) for frame in frames]
+                wires = [sse(f"data: {f}\n\n" if isinstance(f, str) else f, end=end) for f in frames]
                 slow, expected = deliver(wires, fast_path=False)
                 for way, pieces in (("one frame per feed", wires), ("one feed", [b"".join(wires)])):
                     with self.subTest(name, end=end, way=way):
@@ -309,6 +320,67 @@ class Interruptions(unittest.TestCase):
                             [reference.comparable(event) for event in expected.events],
                         )
                         self.assertEqual(strict(stream.snapshot()), strict(expected.snapshot))
+
+
+class Wires(unittest.TestCase):
+    """Compared with the reference, whole and byte by byte."""
+
+    WIRES = (
+        ("a CR inside JSON ends the line",
+         b'data: {"choices":[{"delta":\r{"content":"a"}}]}\n\ndata: [DONE]\n\n', {}),
+        ("a CR between two frames without a blank line",
+         b'data: {"choices":[{"delta":{"content":"a"}}]}\rdata: {"choices":[{"delta":{"content":"b"}}]}\n\n', {}),
+        ("a bare chunk, then a bare line without choices",
+         b'{"choices":[{"delta":{"content":"a"}}]}\n{"x":1}\n', {}),
+        ("a first bare line without choices, then one that is cut", b'{"id":"i"}\n{"choices":[{', {}),
+        ("a whole document, then a line that is cut", b'{\n"id":"i"\n}\n{"choices":[{', {}),
+        ("a whole document, then an error line", b'{\n"id":"i"\n}\nerror: {"message":"M"}\n', {}),
+        ("an unfinished document, then a frame",
+         b'{\n"id":\ndata: {"choices":[{"delta":{"content":"a"}}]}\n\n', {}),
+        ("a fragment without an index, with an unknown field",
+         sse({"choices": [{"delta": {"tool_calls": [{"function": {"name": "f"}, "y": 1}]}}]}, "data: [DONE]\n\n"), {}),
+        ("a fragment without an index, with a type",
+         sse({"choices": [{"delta": {"tool_calls": [{"function": {"name": "f"}, "type": "t"}]}}]}), {}),
+        ("a fragment with an index and an unknown field, without a function",
+         sse({"choices": [{"delta": {"tool_calls": [{"index": 0, "y": 1}]}}]}), {}),
+        # The last error allowed comes in every place from which reading might go on.
+        ("a frame after the limit", b"data: x\n\ndata: y\n\ndata: {\"x\":1}\n\n", {"max_errors": 1}),
+        ("a frame after the limit, with CR",
+         b"data: x\r\rdata: y\r\rdata: {\"x\":1}\r\r", {"max_errors": 1}),
+        ("a line without its blank line after the limit",
+         b'data: x\n\ndata: {"error":"M"}\ndata: {"x":1}\n\n', {"max_errors": 1}),
+        ("an error line after the limit",
+         b"error: M\nerror: N\nerror: O\ndata: {\"x\":1}\n\n", {"max_errors": 1}),
+        ("an error line that delivers the last error",
+         b'data: {"error":"M"}\nerror: N\ndata: {"x":1}\n\n', {"max_errors": 0}),
+        ("a bare line that delivers the last error", b'data: {"error":"M"}\n{"x":1}\n\n', {"max_errors": 0}),
+        ("a bare line that is cut and delivers the last error",
+         b'data: {"error":"M"}\n{"x":', {"max_errors": 0}),
+        ("a document that is the last error, then a frame",
+         b'{\n"error":"M"\n}\ndata: {"x":1}\n\n', {"max_errors": 0}),
+        ("a document that is the last error, then an error line",
+         b'{"error":\n"M"}\nerror: N\n', {"max_errors": 0}),
+        ("a document that is the last error, then a bare line",
+         b'{"error":\n"M"}\n{"x":1}\n', {"max_errors": 0}),
+        ("an HTTP head and no error allowed", b'HTTP/1.1 200 OK\n\ndata: {"x":1}\n\n', {"max_errors": 0}),
+        ("a page and no error allowed", b"<html>\n", {"max_errors": 0}),
+        ("a cut frame and no error allowed", b'data: {"x":1}\n\ndata: {', {"max_errors": 0}),
+    )  # fmt: skip
+
+    def test_wires(self):
+        for name, wire, options in self.WIRES:
+            expected = reference.run(wire, **options)
+            for fast_path in (True, False):
+                for size in (len(wire), 1):
+                    with self.subTest(name, fast_path=fast_path, size=size):
+                        stream, events = deliver(slices(wire, size), fast_path=fast_path, **options)
+                        self.assertEqual(
+                            [reference.comparable(event.as_dict()) for event in events],
+                            [reference.comparable(event) for event in expected.events],
+                        )
+                        self.assertEqual(strict(stream.snapshot()), strict(expected.snapshot))
+                        facts = (stream.done, stream.finished, stream.truncated)
+                        self.assertEqual(facts, (expected.done, expected.finished, expected.truncated))
 
 
 def strict(value):
