@@ -433,7 +433,7 @@ TOOL_CALLS = [
      message({"tool_calls": [{"id": "a", "w": 1}, {"id": "b", "w": ABSENT}]})),
     ("with no call yet, such a fragment is an Extra",
      [calls({"type": "function", "w": {"v": 1}, "u": None}), calls({}), END],
-     [START, extra("tool_calls", {"type": "function", "w": {"v": 1}}, 0), choice_done(None), DONE],
+     [START, extra("tool_calls", {"type": "function", "w": {"v": 1}, "u": None}, 0), choice_done(None), DONE],
      "done",
      message({"tool_calls": ABSENT})),
     ("a call never given an id gets one of the completion's id, its choice and its index",
