@@ -68,6 +68,7 @@ CONTENT = chunk({"content": MARK})
 PADDED = chunk({"content": MARK}, p=OTHER)
 ARGUMENTS = call(function={"name": "f", "arguments": "a"})
 TIMED = '{"id":"i","created":\x1b,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}'
+LATE_TIMED = '{"id":"i","choices":[{"delta":{"content":"\x1a"}}],"created":\x1b}'
 
 TEXT_FIELDS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
 
@@ -118,8 +119,7 @@ ROADS = [
     ("an id that changes, behind the text",
      run_of({**delta({"content": MARK}), "created": 5, "id": OTHER}, WORDS, NUMBERS), 2),
     ("a time that changes", run_of(TIMED, WORDS, NUMBERS), 2),
-    ("a time that changes, behind the text",
-     run_of('{"id":"i","choices":[{"delta":{"content":"\x1a"}}],"created":\x1b}', WORDS, NUMBERS), 2),
+    ("a time that changes, behind the text", run_of(LATE_TIMED, WORDS, NUMBERS), 2),
     ("a time of 18 digits", run_of(TIMED, WORDS, ["1" * 15 + number for number in NUMBERS]), 2),
     ("a time of 19 digits", run_of(TIMED, WORDS, ["1" * 16 + number for number in NUMBERS]), 40),
     ("a time that is a float", run_of(TIMED.replace(OTHER, OTHER + ".5"), WORDS, NUMBERS), 40),
@@ -127,6 +127,8 @@ ROADS = [
     ("a time that is 0 once", run_of(TIMED, WORDS, [*NUMBERS[:30], "0", *NUMBERS[31:]]), 3),
     ("a time with a leading 0, which is no JSON, and an error changes the state",
      run_of(TIMED, WORDS, [*NUMBERS[:30], "0130", *NUMBERS[31:]]), 4),
+    ("the same, behind the text",
+     run_of(LATE_TIMED, WORDS, [*NUMBERS[:30], "0130", *NUMBERS[31:]]), 4),
     ("no space after the name of the field",
      [f"data:{frame}\n\n".encode() for frame in run_of(CONTENT, WORDS)], 2),
     ("what is no UTF-8, beside the text",
@@ -343,6 +345,26 @@ class Wires(unittest.TestCase):
          sse({"choices": [{"delta": {"tool_calls": [{"function": {"name": "f"}, "type": "t"}]}}]}), {}),
         ("a fragment with an index and an unknown field, without a function",
          sse({"choices": [{"delta": {"tool_calls": [{"index": 0, "y": 1}]}}]}), {}),
+        ("a type that is empty, then another",
+         sse({"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "a", "type": ""}]}}]},
+             {"choices": [{"delta": {"tool_calls": [{"index": 0, "type": "t", "y": 1}]}}]}), {}),
+        ("the first and the last half of a pair that can be",
+         sse(*({"choices": [{"delta": {"content": half}}]}
+               for half in ("\ud800", "\udc00", "\udbff", "\udfff", "\udc00", "\ud800", "a"))), {}),
+        ("text after a document, in its last line", b'{\n"a":1\n} x\n', {}),
+        ("text after a document, in its last line, and a frame", b'{\n"a":1\n} x\ndata: {"x":1}\n\n', {}),
+        ("a run of function_call does not touch the calls",
+         sse({"choices": [{"delta": {"function_call": {"name": "f", "arguments": "0"}}}]},
+             {"choices": [{"delta": {"tool_calls": [{"id": "a", "function": {"name": "g"}}]}}]},
+             *[{"id": "i", "choices": [{"delta": {"function_call": {"arguments": "1"}}}]}] * 40,
+             {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": "2"}}]}}]}), {}),
+        ("a run of one call, then a fragment without an index",
+         sse({"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f"}}]}}]},
+             {"choices": [{"delta": {"tool_calls": [{"index": 1, "id": "b", "function": {"name": "g"}}]}}]},
+             *[{"id": "i", **delta({"tool_calls": [{"index": 0, "function": {"arguments": "1"}}]})}] * 40,
+             {"choices": [{"delta": {"tool_calls": [{"index": 1, "function": {"arguments": "2"}}]}}]},
+             *[{"id": "i", **delta({"tool_calls": [{"index": 0, "function": {"arguments": "1"}}]})}] * 2,
+             {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": "3"}}]}}]}), {}),
         # The last error allowed comes in every place from which reading might go on.
         ("a frame after the limit", b"data: x\n\ndata: y\n\ndata: {\"x\":1}\n\n", {"max_errors": 1}),
         ("a frame after the limit, with CR",
