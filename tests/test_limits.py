@@ -1,0 +1,677 @@
+# SPDX-License-Identifier: MIT
+"""The limits: to the byte, wherever the input is cut, and what a peer without manners can cost.
+
+Time is measured as the ratio of CPU time between four times the bytes and the bytes (``growth``), memory by
+``tracemalloc``; both with wide margins.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tracemalloc
+import unittest
+
+from tests.wire import (
+    ABSENT,
+    DONE,
+    END,
+    LINE_ENDS,
+    START,
+    call_delta,
+    call_done,
+    call_start,
+    calls,
+    check,
+    choice_done,
+    content,
+    content_done,
+    cut,
+    deliver,
+    delta,
+    extra,
+    foreign,
+    fragment,
+    growth,
+    limit,
+    malformed,
+    say,
+    server,
+    single_bytes,
+    slices,
+    sse,
+    sseparse,
+    text_of,
+    usage,
+)
+
+MIB = 1024 * 1024
+
+
+def too_long(size):
+    return limit(f"a line, with the lines before it, exceeds max_event_bytes ({size}); nothing more is read")
+
+
+def too_many_errors(count):
+    return limit(f"more than {count} errors; nothing more is read")
+
+
+TOO_MUCH = limit("the stream exceeds max_total_bytes; it was read up to there, and nothing more is")
+
+
+BEGUN = [START, content("a")]
+ENDED = [content_done("a"), choice_done(None)]
+LONG = "b" * 60
+
+
+class EventBytes(unittest.TestCase):
+    """max_event_bytes counts any one line, without its end, plus the data lines before it."""
+
+    maxDiff = None
+    # (name, what comes after a first frame, its size in bytes, events if it may pass, facts then)
+    ROWS = (
+        ("a data line", f'data: {{"y":"{LONG}"}}\n\n', 74, [extra("y", LONG)]),
+        ("a comment", f": {LONG}\n", 62, []),
+        ("a field without a meaning", f"x{LONG}\n", 61, []),
+        ("an event", f"event: {LONG}\n\n", 67, []),
+        ("an id", f"id: {LONG}\n\n", 64, []),
+        ("a data line and those before it, whole", f'data: {{"y":\ndata: "{LONG}"\ndata:}}\n\n', 11 + 68 + 6,
+         [extra("y", LONG)]),
+        ("any other line and the data lines before it", f'data: {{"y":\n: {LONG}\ndata: 1}}\n\n', 11 + 62,
+         [extra("y", 1)]),
+        ("a whole line is delivered when the next one comes, but measured before that",
+         f'data: {{"y":1}}\ndata: {{"z":"{LONG}"}}\n\n', 13 + 74, [extra("y", 1), extra("z", LONG)]),
+        ("a whole line and an error line", f'data: {{"y":1}}\nerror: {LONG}\n', 13 + 67,
+         [extra("y", 1), server(LONG, None, LONG, 2)]),
+        ("a whole line and a bare line", f'data: {{"y":1}}\n{{"z":"{LONG}"}}\n', 13 + 68,
+         [extra("y", 1), extra("z", LONG)]),
+        ("a line that begins like a frame", f'data: {{"y":"{LONG}"\n\n', 73,
+         [malformed("data is no JSON; the frame was ignored", 1, f'{{"y":"{LONG}"')]),
+    )  # fmt: skip
+
+    def test_to_the_byte(self):
+        for name, measured, size, events in self.ROWS:
+            frames = [say("a"), measured, END]
+            row = (name, frames, [*BEGUN, too_long(size - 1), *ENDED], "", {"y": ABSENT})
+            check(self, row, max_event_bytes=size - 1)
+            for enough in (size, size + 1):
+                row = (name, frames, [*BEGUN, *events, *ENDED, DONE], "done", {})
+                check(self, row, max_event_bytes=enough)
+
+    def test_a_line_that_does_not_end(self):
+        for name, measured, size, events, after in (
+            ("stray", f"x{LONG}", 61, [], [cut()]),
+            ("data", f'data: {{"y":1}}\ndata: {{"{LONG}', 13 + 68, [extra("y", 1)], [cut(2, f'{{"{LONG}')]),
+        ):
+            frames = [say("a"), measured]
+            row = (name, frames, [*BEGUN, too_long(size - 1), *ENDED], "", {})
+            check(self, row, max_event_bytes=size - 1)
+            for enough in (size, size + 1):
+                row = (name, frames, [*BEGUN, *events, *ENDED, *after], "truncated", {})
+                check(self, row, max_event_bytes=enough)
+
+    def test_the_line_before_is_gone_once_it_was_delivered(self):
+        frames = ['data: {"y":1}\n', 'data: {"y":2}\n', f'data: {{"z":"{LONG}"}}\n', END]
+        row = ("", frames, [extra("y", 1), too_long(13 + 74 - 1)], "", {"y": 1})
+        check(self, row, max_event_bytes=13 + 74 - 1)
+        row = ("", frames, [extra("y", 1), extra("y", 2), extra("z", LONG), DONE], "done", {"y": 2})
+        check(self, row, max_event_bytes=13 + 74)
+
+    def test_the_lines_of_a_document_are_pending_together(self):
+        frames = ['{\n"error":\n', f'"{LONG}"\n', "}"]
+        check(self, ("", frames, [too_long(71)], "", {}), max_event_bytes=71)
+        check(self, ("", frames, [server(LONG, None, LONG, 0)], "", {}), max_event_bytes=72)
+
+    def test_the_default_is_64_mib(self):
+        stream = sseparse.ChatStream()
+        self.assertEqual(stream.feed(b"x" * (64 * MIB)), [])
+        self.assertEqual(stream.feed(b"x"), [too_long(64 * MIB)])
+
+    def test_one_byte(self):
+        check(self, ("", ["x"], [too_long(0)], "", {}), max_event_bytes=0)
+        check(self, ("", ["\n\n"], [cut(begun=False)], "truncated", {}), max_event_bytes=0)
+
+
+class TotalBytes(unittest.TestCase):
+    FRAMES = (
+        *(say("a"), 'data: {"y":\ndata: 1}\n\n', text_of(say("b")) + "\n", "error: E\n"),
+        *(END, {"usage": {"n": 1}}),
+    )
+
+    def test_the_first_bytes_are_read_and_no_more(self):
+        for end in LINE_ENDS:
+            wire = sse(*self.FRAMES, end=end)
+            for size in range(len(wire)):
+                stream = sseparse.ChatStream()
+                events = [*stream.feed(wire[:size]), TOO_MUCH]
+                stream._stop()
+                events += [event for event in stream.close() if event.type != "error"]
+                cuts = ([wire[:place], wire[place:]] for place in (size - 1, size, size + 1) if place >= 0)
+                for pieces in ([wire], slices(wire, 7), *cuts):
+                    stream, found = deliver(pieces, max_total_bytes=size)
+                    self.assertEqual(found, events, (end, size))
+                    self.assertIs(stream.truncated, False)
+
+    def test_the_limit_itself_is_allowed(self):
+        for end in LINE_ENDS:
+            wire = sse(*self.FRAMES, end=end)
+            _, events = deliver([wire])
+            for size in (len(wire), len(wire) + 1, None):
+                for pieces in ([wire], single_bytes(wire), [wire, b""]):
+                    self.assertEqual(deliver(pieces, max_total_bytes=size)[1], events)
+
+    def test_rows(self):
+        frame = sse(say("a"))
+        for name, frames, events, facts, limits in (
+            ("nothing allowed, nothing sent", [b""], [cut(begun=False)], "truncated", {"max_total_bytes": 0}),
+            ("nothing allowed", [b"\n"], [TOO_MUCH], "", {"max_total_bytes": 0}),
+            ("one too many", [frame, b"\n"], [*BEGUN, TOO_MUCH, *ENDED], "", {"max_total_bytes": len(frame)}),
+            ("after [DONE]", [b"data: [DONE]\n\n", b"\n"], [DONE, TOO_MUCH], "done", {"max_total_bytes": 14}),
+            ("the other first", [b"x" * 9], [too_long(5)], "", {"max_total_bytes": 7, "max_event_bytes": 5}),
+            ("this first", [b"x" * 9], [TOO_MUCH], "", {"max_total_bytes": 5, "max_event_bytes": 7}),
+        ):
+            check(self, (name, frames, events, facts, {}), **limits)
+
+
+BAD = "data: x\n\n"
+
+
+def bad(frame):
+    return malformed("data is no JSON; the frame was ignored", frame, "x")
+
+
+class Errors(unittest.TestCase):
+    maxDiff = None
+    # (name, max_errors, frames, events, facts)
+    ROWS = (
+        ("as many as allowed", 2, [say("a"), BAD, BAD, END], [*BEGUN, bad(1), bad(2), *ENDED, DONE], "done"),
+        ("one more: a limit error instead", 2,
+         [say("a"), BAD, BAD, BAD, say("b"), END], [*BEGUN, bad(1), bad(2), too_many_errors(2), *ENDED], ""),
+        ("none allowed", 0, [say("a"), BAD, BAD, END], [*BEGUN, too_many_errors(0), *ENDED], ""),
+        ("the rest of its frame is dropped: choices", 0,
+         [say("a"), {"error": "E", **say("b"), "y": 1}, say("b")], [*BEGUN, too_many_errors(0), *ENDED], ""),
+        ("the rest of its frame is dropped: the next entry, usage", 0,
+         [say("a"), {"choices": [{"index": -1}, {"index": 0, "delta": {"content": "b"}}], "usage": {"n": 1}}],
+         [*BEGUN, too_many_errors(0), *ENDED], ""),
+        ("what came before it in its frame is not", 0,
+         [delta({"content": "a", "refusal": 5, "audio": {"data": "AAAA"}})],
+         [*BEGUN, too_many_errors(0), *ENDED], ""),
+        ("the line after an error line", 0, ["error: E\n", say("b")], [too_many_errors(0)], ""),
+        ("what an error line delivers is read before it", 0,
+         [f"data: {text_of(say('a'))}\n", "error: E\n", say("b")],
+         [*BEGUN, too_many_errors(0), *ENDED], ""),
+        ("a frame that a data line delivers", 0, ['data: {"error":"E"}\n', say("b")],
+         [too_many_errors(0)], ""),
+        ("a frame that an error line delivers", 0, ['data: {"error":"E"}\n', "error: F\n", say("b")],
+         [too_many_errors(0)], ""),
+        ("a frame that a bare line delivers", 0, ['data: {"error":"E"}\n', text_of(say("b"))],
+         [too_many_errors(0)], ""),
+        ("a document that a frame follows", 0, ['{"object":"error"}\n', say("b")], [too_many_errors(0)], ""),
+        ("a document that an error line follows", 0, ['{"choices":5}\n', "error: E\n"],
+         [too_many_errors(0)], ""),
+        ("a document that a bare line follows", 0, ['{"choices":5}\n', text_of(say("b"))],
+         [too_many_errors(0)], ""),
+        ("an HTTP head", 0, ["HTTP/1.1 200 OK\n\n", say("b")], [too_many_errors(0)], ""),
+        ("no event stream", 0, ["<html>"], [too_many_errors(0)], ""),
+        ("a cut stream is told instead, but is not truncated then", 0,
+         [say("a")], [*BEGUN, *ENDED, too_many_errors(0)], ""),
+        ("a cut frame likewise", 0, [say("a"), "data: {"], [*BEGUN, *ENDED, too_many_errors(0)], ""),
+        ("in the last frame", 0, [say("a"), 'data: {"error":"E"}'], [*BEGUN, too_many_errors(0), *ENDED], ""),
+        ("in the last bare line", 0, [say("a"), '{"error":"E"}'], [*BEGUN, too_many_errors(0), *ENDED], ""),
+        ("in a frame that a cut bare line delivers", 0,
+         [say("a"), 'data: {"error":"E"}\n{"cut'], [*BEGUN, too_many_errors(0), *ENDED], ""),
+        ("in a document", 0, ['{\n"error":"E"}'], [too_many_errors(0)], ""),
+    )  # fmt: skip
+
+    def test_rows(self):
+        for name, count, frames, events, facts in self.ROWS:
+            check(self, (name, frames, events, facts, {}), max_errors=count)
+
+    def test_the_default_is_100(self):
+        stream, events = deliver([sse(*[BAD] * 102)])
+        self.assertEqual(events, [*map(bad, range(100)), too_many_errors(100)])
+        self.assertEqual(stream.errors, events)
+
+    def test_in_the_assembler(self):
+        assembler = sseparse.ChatAssembler(max_errors=1)
+        events = [assembler.add(chunk) for chunk in ({"error": "E"}, {"choices": 5, "y": 1}, say("b"))]
+        self.assertEqual(events, [[server("E", None, "E", 0)], [too_many_errors(1)], []])
+        self.assertEqual((assembler.close(), assembler.snapshot()["choices"]), ([], []))
+
+
+class Counts(unittest.TestCase):
+    maxDiff = None
+
+    def test_max_choices(self):
+        frames = [{"choices": [{"index": index, "delta": {"content": "a"}} for index in (1, 2, 0)]}, END]
+        says = "index of a choice is not below max_choices (2); the entry was ignored"
+        events = [START, content("a", 1), malformed(says, 0, frames[0]), content("a", 0)]
+        for index in (0, 1):
+            events += [content_done("a", index), choice_done(None, index)]
+        final = {"choices": [{"index": 0}, {"index": 1}]}
+        check(self, ("", frames, [*events, DONE], "done", final), max_choices=2)
+
+    def test_max_tool_calls_is_per_choice(self):
+        fragments = (fragment(0, "i", "f"), fragment(1, "j", "g"), fragment(0, arguments="{}"))
+        frames = [calls(*fragments, choice=choice) for choice in (0, 1)]
+        says = "more than max_tool_calls (1) calls; the fragment was ignored"
+        events = [START]
+        for choice in (0, 1):
+            events += [
+                call_start(0, "i", "f", choice=choice),
+                malformed(says, choice, frames[choice], choice),
+                call_delta(0, "{}", choice),
+            ]
+        for choice in (0, 1):
+            events += [call_done(0, "i", "f", "{}", choice=choice), choice_done(None, choice)]
+        check(self, ("", [*frames, END], [*events, DONE], "done", {}), max_tool_calls=1)
+
+    def test_the_defaults_are_128(self):
+        many = [fragment(index, f"i{index}", "f") for index in range(129)]
+        stream, _ = deliver([sse(say("a", 127), say("b", 128), calls(*many))])
+        self.assertEqual([error.kind for error in stream.errors], ["malformed", "malformed", "truncated"])
+        self.assertEqual(len(stream.tool_calls()), 128)
+
+    def test_usage_has_at_most_1024_values(self):
+        many = {f"k{number}": number for number in range(1025)}
+        says = "usage has more than 1024 values; it was ignored"
+        frames = [{"usage": many}, {"usage": {"k0": 7}}, END]
+        events = [usage(**many), malformed(says, 1, frames[1]), DONE]
+        self.assertEqual(deliver([sse(*frames)])[1], events)
+        del many["k1024"]
+        self.assertEqual(deliver([sse(*frames)])[1], [usage(**many), usage(**{**many, "k0": 7}), DONE])
+
+
+class Depth(unittest.TestCase):
+    """JSON nested deeper than 128 levels is malformed, whatever the stack at hand would take."""
+
+    maxDiff = None
+    TOO_DEEP = "data is no JSON (JSON nested deeper than 128 levels); the frame was ignored"
+
+    @staticmethod
+    def lists(depth):
+        return "[" * depth + "]" * depth
+
+    def test_frames(self):
+        for more in ("", '"y":1,'):  # one key, and two: a frame that might be a chunk
+            for depth in (129, 130, 900, 5000, 100_000):
+                data = f'{{{more}"x":{self.lists(depth - 1)}}}'
+                lines = f"{data[:5]}\n{data[5:]}"
+                for text, wire in (
+                    (data, f"data: {data}\n\n"),
+                    (data, f"data:{data}\r\r"),
+                    (lines, "data: " + lines.replace("\n", "\ndata: ") + "\n\n"),
+                ):
+                    for pieces in ([wire.encode()], slices(wire.encode(), 997)):
+                        with self.subTest(depth=depth, more=more, wire=wire[:12], pieces=len(pieces)):
+                            _, events = deliver([*pieces, sse(END)])
+                            self.assertEqual(events, [malformed(self.TOO_DEEP, 0, text), DONE])
+            value = json.loads(self.lists(127))
+            _, events = deliver([sse(f'data: {{{more}"x":{self.lists(127)}}}\n\n', END)])
+            self.assertEqual(events, [*([extra("y", 1)] if more else []), extra("x", value), DONE])
+
+    def test_the_outcome_does_not_hang_on_the_stack(self):
+        wire = sse('data: {"y":1,"x":' + self.lists(600) + "}\n\n", END)
+        expected = deliver([wire])[1]
+
+        def deeper(levels):
+            return deliver([wire])[1] if levels == 0 else deeper(levels - 1)
+
+        for levels in (100, 400, sys.getrecursionlimit() - 200):
+            self.assertEqual(deeper(levels), expected)
+
+    def test_brackets_in_strings_are_no_levels(self):
+        text = "[{" * 200 + '\\"' + "[" * 200
+        _, events = deliver([sse(say(text), END)])
+        self.assertEqual(events[1], content(text))
+
+    def test_elsewhere(self):
+        deep = self.lists(128)
+        for name, frames, events, facts in (
+            ("bare, on one line", [f'{{"error":{deep}}}\n'], [foreign(f'{{"error":{deep}}}'[:200])], ""),
+            ("bare, after a frame", [END, f'{{"error":{deep}}}\n'], [DONE], "done"),
+            ("a document", [f'{{"error":\n{deep}}}\n'], [foreign('{"error":')], ""),
+            ("an error line", [f"error: {deep}[]\n", END],
+             [server(deep + "[]", None, deep + "[]", 0), DONE], "done"),
+            ("event: error", [f'event: error\ndata: {{"a":{deep}}}\n\n', END],
+             [server(f'{{"a":{deep}}}', None, f'{{"a":{deep}}}', 0), DONE], "done"),
+            ("without blank lines", [f'data: {{"a":{deep}}}\n', "data: {}\n\n", END],
+             [malformed(self.TOO_DEEP, 0, f'{{"a":{deep}}}\n{{}}'), DONE], "done"),
+        ):  # fmt: skip
+            check(self, (name, frames, events, facts, {"choices": []}))
+
+    def test_in_the_assembler(self):
+        def nested(depth):
+            value = []
+            for level in range(depth - 2):
+                value = {"a": value} if level % 2 else [value]
+            return {"x": value}
+
+        assembler = sseparse.ChatAssembler()
+        self.assertEqual(assembler.add(nested(128)), [extra("x", nested(128)["x"])])
+        for depth in (129, 2000, 100_000):
+            (event,) = assembler.add(nested(depth))
+            says = "JSON nested deeper than 128 levels; the chunk was not read"
+            self.assertEqual((event.kind, event.message), ("malformed", says))
+        self.assertEqual(assembler.add(say("a"))[1:], [content("a")])
+
+    def test_an_object_that_contains_itself(self):
+        chunk = {}
+        chunk["x"] = chunk
+        (event,) = sseparse.ChatAssembler().add(chunk)
+        self.assertEqual(event.kind, "malformed")
+
+    def test_arguments(self):
+        for depth, status in ((128, "complete"), (129, "invalid"), (100_000, "invalid")):
+            text = f'{{"a":{self.lists(depth - 1)}}}'
+            _, events = deliver([sse(calls(fragment(0, "i", "f", text)), END)])
+            self.assertEqual(events[3], call_done(0, "i", "f", text, status))
+
+
+class Integers(unittest.TestCase):
+    """The interpreter takes integers of 4300 digits, and no more."""
+
+    def test_frames(self):
+        digits = "9" * 4300
+        _, events = deliver([sse(f'data: {{"x":{digits}}}\n\n', f'data: {{"x":-{digits}}}\n\n', END)])
+        self.assertEqual(events, [extra("x", int(digits)), extra("x", -int(digits)), DONE])
+        stream, events = deliver([sse(f'data: {{"x":{digits}9,"y":1}}\n\n', say("a"), END)])
+        error = events[0]
+        self.assertEqual((error.kind, error.data, error.frame), ("malformed", '{"x":' + "9" * 195, 0))
+        self.assertEqual(events[1:], [*BEGUN, *ENDED, DONE])
+        json.dumps(stream.snapshot())
+
+    def test_in_the_assembler(self):
+        assembler = sseparse.ChatAssembler()
+        for number in (10**4300 - 1, 1 - 10**4300):
+            self.assertEqual(assembler.add({"x": number}), [extra("x", number)])
+            json.dumps(assembler.snapshot())
+        for number in (10**4300, -(10**4300), 10**10_000):
+            (event,) = assembler.add({"x": number})
+            says = "an integer too large for the interpreter to print; the chunk was not read"
+            self.assertEqual((event.kind, event.message), ("malformed", says))
+
+    def test_arguments(self):
+        for digits, status in ((4300, "complete"), (4301, "invalid")):
+            text = '{"a":' + "9" * digits + "}"
+            _, events = deliver([sse(calls(fragment(0, "i", "f", text)), END)])
+            self.assertEqual(events[3], call_done(0, "i", "f", text, status))
+
+    def test_as_an_index(self):
+        for index in (10**30, 10**4299, "9" * 30):
+            _, events = deliver([sse(calls(fragment(index, "i", "f")), say("a", index), END)])
+            self.assertEqual(events[1], call_start(0, "i", "f"))
+            says = "index of a choice is not below max_choices (128); the entry was ignored"
+            self.assertEqual((events[2].kind, events[2].message), ("malformed", says))
+
+
+class AfterALimit(unittest.TestCase):
+    def test_nothing_is_read(self):
+        for limits, over in (
+            ({"max_event_bytes": 100}, b"x" * 101),
+            ({"max_total_bytes": 200}, b"\n" * 200),
+            ({"max_errors": 0}, sse(BAD)),
+        ):
+            stream = sseparse.ChatStream(**limits)
+            stream.feed(sse(say("a")))
+            (error,) = stream.feed(over)
+            self.assertEqual(error.kind, "limit")
+            for data in (sse(say("b")), b"\n\n", b"", sse(END), b"x" * 1000):
+                self.assertEqual(stream.feed(data), [])
+            self.assertEqual((stream.text(), stream.done, stream.closed), ("a", False, False))
+            with self.assertRaises(RuntimeError):
+                stream.completion()
+            self.assertEqual((stream.close(), stream.close()), (ENDED, []))
+            self.assertEqual((stream.truncated, stream.closed, stream.errors), (False, True, [error]))
+            with self.assertRaises(sseparse.StreamError) as caught:
+                stream.completion(ignore=("malformed", "truncated", "server", "not_sse"))
+            self.assertEqual(str(caught.exception), f"limit error: {error.message}")
+            self.assertEqual(stream.completion(ignore=("limit",))["choices"][0]["message"]["content"], "a")
+
+    def test_misuse_is_still_told(self):
+        stream = sseparse.ChatStream(max_total_bytes=0)
+        stream.feed(b"x")
+        self.assertRaises(TypeError, stream.feed, "x")
+        stream.close()
+        self.assertRaises(RuntimeError, stream.feed, b"x")
+
+
+class Memory(unittest.TestCase):
+    """What a stream may hold at most, by tracemalloc; the library promises three times the text and 1 MiB."""
+
+    def measure(self, pieces, **options):
+        """Return the stream, the most that was held at any moment and what is held before close()."""
+        tracemalloc.start()
+        try:
+            stream = sseparse.ChatStream(**options)
+            for piece in pieces:
+                stream.feed(piece)
+            held, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        return stream, peak, held
+
+    def test_an_endless_line(self):
+        for line in (b"x" * 65536, b"data: " + b"x" * 65536, b":" * 65536):
+            stream, peak, held = self.measure([line] * 64, max_event_bytes=MIB)
+            self.assertEqual(stream.errors, [too_long(MIB)])
+            self.assertLess(peak, 3 * MIB)
+            self.assertLess(held, 64 * 1024)
+
+    def test_an_endless_event(self):
+        for lines in (b"data: {\n" * 8192, b"data:\n" * 8192, b"data: " + b"x" * 65536 + b"\n"):
+            stream, peak, held = self.measure([lines] * 256, max_event_bytes=MIB)
+            self.assertEqual(stream.errors, [too_long(MIB)])
+            self.assertLess(peak, 16 * MIB)  # a line of 5 bytes is an object of 38 and a place in a list
+            self.assertLess(held, 64 * 1024)
+
+    def test_an_endless_document(self):
+        lines = [b"[\n", *[b'"' + b"x" * 1000 + b'",\n'] * 4096]
+        stream, peak, _ = self.measure(lines, max_event_bytes=MIB)
+        self.assertEqual(stream.errors, [too_long(MIB)])
+        self.assertLess(peak, 4 * MIB)
+
+    def test_endless_errors(self):
+        text = "x" * 1000
+        for frame in (f"data: {text}\n\n", f"error: {text}\n", {"error": text}):
+            stream, peak, _ = self.measure([sse(frame)] * 1000)
+            self.assertEqual((len(stream.errors), stream.errors[-1]), (101, too_many_errors(100)))
+            self.assertLess(peak, MIB)
+
+    def test_endless_choices(self):
+        stream, peak, _ = self.measure([sse(say("x", number)) for number in range(1000)])
+        self.assertEqual(stream.errors[-1], too_many_errors(100))
+        self.assertEqual(len(stream.snapshot()["choices"]), 128)
+        self.assertLess(peak, MIB)
+
+    def test_endless_calls(self):
+        frames = [sse(calls(fragment(number, f"i{number}", "f", "{}"))) for number in range(1000)]
+        stream, peak, _ = self.measure(frames)
+        self.assertEqual(stream.errors[-1], too_many_errors(100))
+        self.assertEqual(len(stream.tool_calls()), 128)
+        self.assertLess(peak, MIB)
+
+    def test_what_means_nothing_leaves_nothing(self):
+        for line in (b": x\n", b"\n", b"x: y\n", b"id: 5\n\n", b"data: {}\n\n", b"data: [DONE]\n\n"):
+            stream, _, held = self.measure([line * 1000] * 40)
+            self.assertEqual(stream.errors, [])
+            self.assertLess(held, 64 * 1024)
+
+    def test_text_in_small_pieces(self):
+        count = 40_000
+        for fast_path in (True, False):
+            stream, peak, _ = self.measure([sse(say("xy"))] * count, fast_path=fast_path)
+            self.assertEqual(stream.text(), "xy" * count)
+            self.assertLess(peak, 3 * 2 * count + MIB)  # to keep each piece would take 59 bytes of each 2
+
+    def test_an_idle_stream(self):
+        streams = []
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for _ in range(100):
+                stream = sseparse.ChatStream()
+                stream.feed(sse(say("x"), say("y")))
+                streams.append(stream)
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        self.assertLess(held - before, 100 * 8 * 1024)
+
+
+def repeated(*frames):
+    """The shape of a stream that repeats its frames."""
+    return lambda count: [sse(*frames)] * count
+
+
+def numbered(make):
+    return lambda count: [sse(make(number)) for number in range(count)]
+
+
+def after(first, make):
+    """The shape of a stream whose first frames grow as well."""
+    return lambda count: [*first(count), *make(count)]
+
+
+THINKING = {"type": "thinking", "thinking": [{"type": "text", "text": "x"}]}
+# name: (how many, a function that makes the pieces of a stream of that many)
+SHAPES = {
+    "text of single characters": (1000, repeated(say("x"))),
+    "reasoning, content and refusal": (
+        350, repeated(delta({"reasoning": "x", "content": "y", "refusal": "z"}))),
+    "arguments of single characters": (1000, repeated(calls(fragment(0, arguments="x")))),
+    "arguments with a name each time": (
+        500, repeated(calls(fragment(0, None, "f", '"x'), fragment(0, None, "f", '"')))),
+    "arguments that could be whole each time": (
+        500, repeated(calls(fragment(0, None, "f", " "), fragment(None, None, "f", "1")))),
+    "names in pieces": (150, numbered(lambda number: calls(fragment(0, "i", f"{number}" + "x" * 1000)))),
+    "names in pieces, without an id": (500, numbered(lambda number: calls(fragment(0, None, f"{number}")))),
+    "aliases": (500, numbered(lambda number: calls(fragment(0, f"i{number}", None, "x")))),
+    "one id at many indexes": (500, numbered(lambda number: calls(fragment(number, "i", None, "x")))),
+    "many calls": (500, numbered(lambda number: calls(fragment(number, f"i{number}", "f", "{}")))),
+    "many calls without id": (
+        250, numbered(lambda number: {**calls(fragment(None, None, "f")), "id": "x" * 500})),
+    "many choices": (500, numbered(lambda number: say("x", number))),
+    "all choices in each chunk": (
+        100, lambda count: [sse({"choices": [say("x", at)["choices"][0] for at in range(count)]})] * 20),
+    "finish reasons that change": (
+        500,
+        repeated({"choices": [{"delta": {}, "finish_reason": "a"}]},
+                 {"choices": [{"delta": {}, "finish_reason": "b"}]})),
+    "a new key on the chunk": (500, numbered(lambda number: {f"k{number}": 1})),
+    "a new key in an unknown object of the chunk": (500, numbered(lambda number: {"x": {f"k{number}": 1}})),
+    "a new key on the choice": (500, numbered(lambda number: delta({}, **{f"k{number}": 1}))),
+    "a new key in the delta": (500, numbered(lambda number: delta({f"k{number}": 1}))),
+    "a new key in an unknown object of the delta": (
+        500, numbered(lambda number: delta({"x": {f"k{number}": 1}}))),
+    "a new key on a call and in its function": (
+        400, numbered(lambda number: calls({"index": 0, f"k{number}": 1, "function": {f"k{number}": 1}}))),
+    "a new value of usage": (
+        400,
+        after(lambda _: [sse({"usage": {f"k{at}": at for at in range(100)}})],
+              numbered(lambda number: {"usage": {"n": number}}))),
+    "more usage than is kept": (
+        400,
+        after(lambda _: [sse({"usage": {f"k{at}": at for at in range(2000)}})],
+              numbered(lambda number: {"usage": {"n": number}}))),
+    "usage with a long text": (
+        500,
+        after(lambda count: [sse({"usage": {"s": "\u00e9" * 100 * count}})],
+              numbered(lambda number: {"usage": {"n": number, "h": "\ud83d"}}))),
+    "a long id, and calls that have none": (
+        30,
+        after(lambda count: [sse({"id": "x" * 5000 * count, "choices": []})],
+              numbered(lambda number: calls(fragment(None, None, "f"))))),
+    "entries with an index": (
+        500,
+        numbered(lambda number: delta({"reasoning_details": [{"type": "t", "index": number, "text": "x"}]}))),
+    "entries without an index": (
+        500,
+        repeated(delta({"reasoning_details": [{"type": "t", "text": "x"}, {"type": "text", "text": "y"}]}))),
+    "a list that is replaced": (
+        500, numbered(lambda number: delta({"list": [number] * 20}, list=[number] * 20))),
+    "logprobs": (
+        400,
+        repeated(delta({"content": "x"},
+                       logprobs={"content": [{"token": "x", "logprob": -1, "top_logprobs": []}]}))),
+    "content parts": (
+        400, repeated(delta({"content": [{"type": "text", "text": "x"}, {"type": "ref", "id": 1}]}))),
+    "thinking parts": (400, repeated(delta({"content": [THINKING, {"type": "text", "text": "x"}]}))),
+    "one growing part": (500, repeated(delta({"content": [THINKING]}), delta({"content": [THINKING]}))),
+    "audio with padding": (500, repeated(delta({"audio": {"data": "YQ==", "transcript": "x"}}))),
+    "halves of pairs": (
+        400,
+        repeated(delta({"content": "\ud83d", "reasoning": "\ude00\ud83d"}),
+                 calls(fragment(0, None, None, "\ud83d")))),
+    "whole messages": (
+        500,
+        repeated({"choices": [{"message": {"content": "x", "tool_calls": [fragment(0, "i", "f", "{}")]}}]})),
+    "whole messages after unknown fields": (
+        500,
+        after(numbered(lambda number: delta({f"k{number}": 1})), repeated({"choices": [{"message": {}}]}))),
+    "errors with choices": (300, repeated({"error": {"message": "E", "code": 5}, **say("x")})),
+    "bad frames": (750, repeated("data: {\n\n")),
+    "frames without blank lines": (750, repeated(f"data: {text_of(say('x'))}\n")),
+    "bare lines": (750, repeated(text_of(say("x")) + "\n")),
+    "a torn line before empty error lines": (
+        1000, lambda count: [sse('data: {"' + "x" * 50 * count + "\n"), *[b"error:\n"] * count]),
+    "a torn line before bare lines": (
+        1000, lambda count: [sse('data: {"' + "x" * 50 * count + "\n"), *[b"{}\n"] * count]),
+    "a torn line before data lines": (
+        1000, lambda count: [sse('data: {"' + "x" * 50 * count + "\n"), *[b"data:{}\n"] * count]),
+    "a document": (1500, lambda count: [b"[\n", *[b'{"a": 1},\n'] * count]),
+    "a document that never ends a line": (1500, lambda count: [b'{"a":"', *[b"xxxxxxxxxx"] * count]),
+    "stray lines": (2500, repeated("x: y\n{\n")),
+    "many templates": (50, repeated(*(delta({"content": "x", "role": None}, at) for at in range(20)))),
+    "texts that are never the same frame": (
+        500, numbered(lambda number: {**say("x"), "id": f"i{number}", "n": number})),
+    "deep objects": (
+        75,
+        repeated('data: {"x":' + "[" * 100 + "]" * 100 + ',"y":' + '{"a":' * 100 + "1" + "}" * 101 + "\n\n")),
+    "long keys": (50, repeated({"k" * 10_000: {"k" * 10_000: 1}}, {"usage": {"k" * 10_000: 1}})),
+}
+UNLIMITED = {"max_choices": 10**9, "max_tool_calls": 10**9, "max_errors": 10**9}
+
+
+def feed_all(pieces):
+    stream = sseparse.ChatStream(**UNLIMITED)
+    for piece in pieces:
+        stream.feed(piece)
+    stream.close()
+
+
+def in_large_feeds(make):
+    return lambda count: slices(b"".join(make(count)), 65536)
+
+
+class Time(unittest.TestCase):
+    """Every feed costs time linear in its bytes, whatever came before."""
+
+    def test_shapes(self):
+        for name, (count, make) in SHAPES.items():
+            with self.subTest(name):
+                self.assertLess(growth(feed_all, make, count), 8)
+            with self.subTest(name, feeds="large"):
+                self.assertLess(growth(feed_all, in_large_feeds(make), count), 8)
+
+    def test_an_event_byte_by_byte(self):
+        for make in (
+            lambda size: single_bytes(sse(say("x" * size))),
+            lambda size: slices(sse({"error": "x" * size * 64}), 64),
+            lambda size: slices(sse(say("x" * size * 64), END).replace(b"\n", b"\r"), 64),
+        ):
+            self.assertLess(growth(feed_all, make, 8192), 8)
+
+    def test_readers_asked_after_each_feed(self):
+        """That is not linear, nor promised to be; but asking does not change what comes."""
+        frame = sse(calls(fragment(0, None, "f", '"x"')))
+        stream, quiet = sseparse.ChatStream(), sseparse.ChatStream()
+        for _ in range(50):
+            self.assertEqual(stream.feed(frame), quiet.feed(frame))
+            stream.snapshot()
+            stream.tool_calls()
+        self.assertEqual(stream.close(), quiet.close())
+
+
+if __name__ == "__main__":
+    unittest.main()
