@@ -1253,9 +1253,6 @@ class ChatAssembler:
                 if text.held:
                     emit(delta(index, "\ufffd"))
                 emit(whole(index, text.settle()))
-        if choice.audio is not None and choice.audio.transcript is not None and choice.audio.transcript.held:
-            choice.audio.transcript.held = ""
-            emit(AudioDelta(index, None, "\ufffd"))
         calls = choice.calls.copy()
         legacy = choice.function_call
         if legacy is not None:
@@ -1265,6 +1262,9 @@ class ChatAssembler:
                 legacy.arguments.settle()
         for call in calls:
             self._finish_call(choice, call, done)
+        if choice.audio is not None and choice.audio.transcript is not None and choice.audio.transcript.held:
+            choice.audio.transcript.held = ""
+            emit(AudioDelta(index, None, "\ufffd"))
         emit(ChoiceDone(index, choice.finish_reason))
 
     def _finish_call(self, choice: Choice, call: Call, done: bool) -> None:
