@@ -129,6 +129,10 @@ ROADS = [
      run_of(TIMED, WORDS, [*NUMBERS[:30], "0130", *NUMBERS[31:]]), 4),
     ("the same, behind the text",
      run_of(LATE_TIMED, WORDS, [*NUMBERS[:30], "0130", *NUMBERS[31:]]), 4),
+    ("a time in other digits", run_of(TIMED, WORDS, [*NUMBERS[:30], "\u0661\u0663\u0660", *NUMBERS[31:]]), 4),
+    ("the same text in padding, which is no string",
+     run_of({"p": {"content": OTHER}, **CONTENT}, ["a"] * 40, ["a"] * 20 + ["b"] * 20), 3),
+    ("the end", [*run_of(CONTENT, WORDS), "[DONE]"], 3),
     ("no space after the name of the field",
      [f"data:{frame}\n\n".encode() for frame in run_of(CONTENT, WORDS)], 2),
     ("what is no UTF-8, beside the text",
@@ -365,6 +369,12 @@ class Wires(unittest.TestCase):
              {"choices": [{"delta": {"tool_calls": [{"index": 1, "function": {"arguments": "2"}}]}}]},
              *[{"id": "i", **delta({"tool_calls": [{"index": 0, "function": {"arguments": "1"}}]})}] * 2,
              {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": "3"}}]}}]}), {}),
+        ("a line that was the first of an unfinished document, again",
+         b'{\ndata: {"choices":[{"text":"a"}]}\n\n{\n', {}),
+        ("half a character in the name of a field", sse({"choices": [], "\ud83d": 1}), {}),
+        ("thinking as text, as a list, and as text again",
+         sse(*({"choices": [{"delta": {"content": [{"type": "thinking", "thinking": one}]}}]}
+               for one in ("a", [{"type": "text", "text": "b"}], "c"))), {}),
         # The last error allowed comes in every place from which reading might go on.
         ("a frame after the limit", b"data: x\n\ndata: y\n\ndata: {\"x\":1}\n\n", {"max_errors": 1}),
         ("a frame after the limit, with CR",
@@ -410,11 +420,16 @@ def strict(value):
     return json.dumps(value, sort_keys=True)
 
 
+START_OF_TEXT = 'data: {"choices":[{"text":"a"}]}\n\n'
+
 # Rows of ``tests.wire``.
 ROWS = [
     ("an HTTP head inside a frame is text, wherever the stream is cut",
      ['data: {"choices":[{"delta":{"content":"HTTP/1.1"}}]}\n\n', END],
      [START, content("HTTP/1.1"), content_done("HTTP/1.1"), choice_done(None), DONE], "done", {}),
+    ("a data line inside a comment is none, wherever the stream is cut",
+     [START_OF_TEXT, ': data: {"choices":[{"text":"b"}]}\n\n', END],
+     [START, content("a"), content_done("a"), choice_done(None), DONE], "done", {}),
     ("the stray error line is text with U+FFFD for what is no UTF-8",
      [b"error: \xffM\n", END], [server("\ufffdM", None, "\ufffdM", 0), DONE], "done", {}),
 ]  # fmt: skip
@@ -426,6 +441,14 @@ class Rows(unittest.TestCase):
     def test_rows(self):
         for row in ROWS:
             check(self, row)
+
+
+class Misuse(unittest.TestCase):
+    def test_what_is_neither_json_nor_a_mapping_inside_a_chunk(self):
+        for value in (object(), {1}, b"a", 1j):
+            for chunk_ in ({"x": value}, {"choices": [{"delta": {"content": value}}]}):
+                with self.subTest(value), self.assertRaises(TypeError):
+                    sseparse.ChatAssembler().add(chunk_)
 
 
 if __name__ == "__main__":
