@@ -138,6 +138,9 @@ ROADS = [
     ("what is no UTF-8, beside the text",
      [f"data: {frame}\n\n".encode("latin-1")
       for frame in run_of({**CONTENT, "x": OTHER}, WORDS, ["\xff"] * 40)], 40),
+    ("what is no UTF-8, before the text",
+     [f"data: {frame}\n\n".encode("latin-1")
+      for frame in run_of({"x": OTHER, **CONTENT}, WORDS, ["\xff"] * 40)], 40),
     ("what is no UTF-8, inside the text",
      [f"data: {frame}\n\n".encode("latin-1")
       for frame in run_of(CONTENT, ["a"] * 20 + ["\xff"] + ["a"] * 19)], 3),
@@ -271,6 +274,20 @@ class Pieces(unittest.TestCase):
                 kept = text(stream._assembler.choices[0])
                 self.assertEqual(len(kept.blocks), 1)
                 self.assertEqual(kept.join(), "a" * (10 + 1100 * 16))
+
+    def test_texts_that_are_copied(self):
+        """Content that goes on as a list of parts, and reasoning that goes on under a second name."""
+        for name, fields, others, expected in (
+            ("content", {"content": "a"}, {"content": [{"type": "text", "text": "b"}]},
+             {"content": [{"type": "text", "text": "a" * 1100 + "b"}]}),
+            ("reasoning", {"reasoning": "a"}, {"thinking": "b"}, {"reasoning": "a" * 1100, "thinking": "b"}),
+        ):  # fmt: skip
+            with self.subTest(name):
+                stream, events = deliver([sse(chunk(fields))] * 1100 + [sse(chunk(others))])
+                message = stream.message()
+                self.assertEqual({key: message[key] for key in expected}, expected)
+                done = [event.text for event in events if event.type == f"{name}.done"]
+                self.assertEqual(done, ["a" * 1100 + "b"])
 
 
 PLAIN = {"index": 0, "delta": {"content": "a"}, "finish_reason": None}
