@@ -374,6 +374,7 @@ class Wires(unittest.TestCase):
                for half in ("\ud800", "\udc00", "\udbff", "\udfff", "\udc00", "\ud800", "a"))), {}),
         ("text after a document, in its last line", b'{\n"a":1\n} x\n', {}),
         ("text after a document, in its last line, and a frame", b'{\n"a":1\n} x\ndata: {"x":1}\n\n', {}),
+        ("text after a document, in its last line, and a bare line", b'{\n"a":1\n} x\n{"x":1}\n', {}),
         ("a run of function_call does not touch the calls",
          sse({"choices": [{"delta": {"function_call": {"name": "f", "arguments": "0"}}}]},
              {"choices": [{"delta": {"tool_calls": [{"id": "a", "function": {"name": "g"}}]}}]},
