@@ -133,6 +133,8 @@ ROADS = [
     ("the same text in padding, which is no string",
      run_of({"p": {"content": OTHER}, **CONTENT}, ["a"] * 40, ["a"] * 20 + ["b"] * 20), 3),
     ("the end", [*run_of(CONTENT, WORDS), "[DONE]"], 3),
+    *((f"a field more in the frame {place}",
+       run_of(CONTENT, [*WORDS[:place], 'a","y":"b', *WORDS[place:]]), 4) for place in range(20, 40)),
     ("no space after the name of the field",
      [f"data:{frame}\n\n".encode() for frame in run_of(CONTENT, WORDS)], 2),
     ("what is no UTF-8, beside the text",
