@@ -130,7 +130,7 @@ class Vendored(unittest.TestCase):
 
     def check(self, kind: str) -> None:
         run, output = self.runs[kind]
-        run.wait(timeout=600)
+        run.wait(timeout=1800)
         output.seek(0)
         report = output.read().decode("utf-8", "replace")
         self.assertEqual(run.returncode, 0, report)
