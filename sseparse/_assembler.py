@@ -469,11 +469,10 @@ class ChatAssembler:
         finally:
             self._source = None
 
-    def report(self, kind: str, message: str, data: Any = None, code: Any = None) -> None:
+    def report(self, kind: str, message: str, data: Any = None) -> None:
         """Emit an Error that whoever sees the framing found."""
-        self._halves = True
         try:
-            self._error(kind, message, data=data, code=code)
+            self._error(kind, message, data=data)
         except _LimitReached:
             pass
 

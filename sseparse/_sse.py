@@ -224,7 +224,6 @@ class EventStreamParser:
 
     def _end_input(self) -> None:
         """Take the last line for complete and the last event for ended, against the standard."""
-        self._at_start = False
         if self._line:
             line = bytes(self._line)
             self._line.clear()

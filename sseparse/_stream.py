@@ -98,7 +98,7 @@ class ChatStream(EventStreamParser):
         self._full = 0  # how many of them took the full road
         self._head: bytes | None = b""  # the first bytes of the body, as long as they may be HTTP or gzip
         self._framed = False  # a data, event or error line came
-        self._foreign = False  # the body began with a line that is nothing we know, or with HTTP or gzip
+        self._foreign = False  # the body began with a line that is nothing we know
         self._completed = False  # a whole response came without a frame
         self._strays = 0
         self._document: _Document | None = None
@@ -214,7 +214,7 @@ class ChatStream(EventStreamParser):
                 self._line.clear()
             self._end_input()
             if self._document is not None and not self._stopped:
-                self._end_document()
+                self._end_document(self._document)
             if self._stopped and not assembler.stopped:
                 assembler.limit(self._over_event_bytes())
         assembler.frame = None
@@ -242,7 +242,6 @@ class ChatStream(EventStreamParser):
         self._not_sse(what)
 
     def _not_sse(self, what: str) -> None:
-        self._foreign = True
         self._assembler.report("not_sse", what, data=self._opening_text())
 
     def _opening_text(self) -> str | None:
@@ -407,7 +406,6 @@ class ChatStream(EventStreamParser):
                         self._settle()
                     if not self._stopped:
                         self._frame("", text)
-                    return
         if value.__class__ is dict:
             first = not (self._framed or self._frames or self._event_seen or self._data or document)
             if first and not is_error(value) and value.get("choices").__class__ is not list:
@@ -441,12 +439,9 @@ class ChatStream(EventStreamParser):
             if value.__class__ is dict:
                 self._bare_frame(document.text(), value)
 
-    def _end_document(self) -> None:
+    def _end_document(self, document: _Document) -> None:
         """The body was one JSON document."""
-        document = self._document
         self._document = None
-        if document is None:
-            return
         text = document.text()
         value = parse_or_none(text)
         if value.__class__ is dict and (is_error(value) or is_completion(value)):
