@@ -45,6 +45,7 @@ def draw(report: dict[str, Any]) -> str:
         result = rows.get((stream, feed), {}).get(name)
         if result and not result["failed"] and result["text"] != "other" and result["ratio"]:
             dots.append((label, result["ratio"], OURS if name == "ours" else OTHERS))
+    dots.sort(key=lambda dot: dot[1] if dot[2] == OTHERS else 0)  # ours first, in the order above
     ratios = [ratio for _, ratio, _ in dots] + [0.5, 2.0]
     low, high = floor(log10(min(ratios))), floor(log10(max(ratios))) + 1
 
@@ -53,7 +54,7 @@ def draw(report: dict[str, Any]) -> str:
 
     height = 56 + ROW * len(dots) + 26
     middle, bottom = x(1), height - 30
-    title = f"CPU time from bytes to final object, {report['versions']['python']}, median"
+    title = f"CPU time from bytes to final object, Python {report['versions']['python']}, median"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
         f'height="{height}" font-family="system-ui, sans-serif" font-size="13" fill="{TEXT}">',

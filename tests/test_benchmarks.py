@@ -361,11 +361,13 @@ class Chart(unittest.TestCase):
         row = {"stream": "plain content", "feed": "frame", "by": by}
         svg = ElementTree.fromstring(chart.draw({"versions": {"python": "3.11.7"}, "streams": [row]}))
         texts = [node.text for node in svg.iter("{http://www.w3.org/2000/svg}text")]
-        self.assertEqual(texts[0], "CPU time from bytes to final object, 3.11.7, median")
+        self.assertEqual(texts[0], "CPU time from bytes to final object, Python 3.11.7, median")
         self.assertIn("0.31", texts)
         self.assertIn("41", texts)
         self.assertNotIn("1.42", texts)
         self.assertEqual(len(list(svg.iter("{http://www.w3.org/2000/svg}circle"))), 3)
+        labels = ["sseparse, frame by frame", "json.loads alone", "openai's stream helper"]
+        self.assertEqual([text for text in texts if text in labels], labels)
 
 
 class Server(BaseHTTPRequestHandler):
