@@ -397,6 +397,17 @@ class Integers(unittest.TestCase):
             _, events = deliver([sse(calls(fragment(0, "i", "f", text)), END)])
             self.assertEqual(events[3], call_done(0, "i", "f", text, status))
 
+    def test_a_string_as_an_index(self):
+        for digits, events in (
+            (4300, [call_start(0, "i", "f"), call_done(0, "i", "f", "", "empty"), choice_done(None), DONE]),
+            (4301, [choice_done(None), DONE]),
+        ):
+            frame = calls(fragment("9" * digits, "i", "f"))
+            if digits > 4300:
+                says = "index of a tool call is no index; the fragment was ignored"
+                events = [malformed(says, 0, frame, 0), *events]
+            self.assertEqual(deliver([sse(frame, END)])[1], [START, *events])
+
     def test_as_an_index(self):
         for index in (10**30, 10**4299, "9" * 30):
             _, events = deliver([sse(calls(fragment(index, "i", "f")), say("a", index), END)])

@@ -13,7 +13,7 @@ import random
 import unittest
 from pathlib import Path
 
-from tests.wire import deliver, differences, eighths, readings, slices, sse, sseparse
+from tests.wire import check_final, deliver, differences, eighths, readings, slices, sse, sseparse
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 RECORDINGS = SHARED / "recordings"
@@ -28,35 +28,6 @@ def load(name):
 def random_pieces(wire, seed, count=12):
     places = sorted(random.Random(seed).choices(range(len(wire) + 1), k=count))
     return [wire[start:stop] for start, stop in zip([0, *places], [*places, len(wire)])]
-
-
-def check_final(test, stream, events):
-    """The deltas joined are what Done says and what is in the final object, which is strict JSON."""
-    joined = {}
-    done = []
-    for event in events:
-        kind, _, stage = event.type.partition(".")
-        key = (kind, getattr(event, "choice", None), getattr(event, "index", None))
-        text = getattr(event, "arguments" if kind == "tool_call" else "text", None)
-        if stage == "delta" and text is not None:
-            joined.setdefault(key, []).append(text)
-        elif stage == "done":
-            done.append(key)
-            if text is not None:
-                test.assertEqual("".join(joined.get(key, ())), text, key)
-    test.assertEqual(len(set(done)), len(done))
-    final = stream.snapshot()
-    json.dumps(final, allow_nan=False, ensure_ascii=False).encode()
-    for choice in final["choices"]:
-        index = choice["index"]
-        message = choice.get("message") or {"content": choice["text"]}
-        content = message["content"]
-        if isinstance(content, str):
-            test.assertEqual("".join(joined.get(("content", index, None), ())), content)
-        for place, call in enumerate(message.get("tool_calls", [])):
-            inside = call.get("function") or call["custom"]
-            text = inside["arguments"] if "arguments" in inside else inside["input"]
-            test.assertEqual("".join(joined.get(("tool_call", index, place), ())), text)
 
 
 def check_cuts(test, wire, seed):

@@ -240,6 +240,35 @@ def differences(expected, actual, path="final"):
     return [f"{path} is {actual!r}, not {expected!r}"]
 
 
+def check_final(test, stream, events):
+    """The deltas joined are what Done says and what is in the final object, which is strict JSON."""
+    joined = {}
+    done = {}
+    for event in events:
+        kind, _, stage = event.type.partition(".")
+        key = (kind, getattr(event, "choice", None), getattr(event, "index", None))
+        text = getattr(event, "arguments" if kind == "tool_call" else "text", None)
+        if stage == "delta" and text is not None:
+            joined[key] = joined.get(key, "") + text
+        elif stage == "done":
+            test.assertNotIn(key, done)
+            done[key] = event
+            if text is not None:
+                test.assertEqual(joined.get(key, ""), text, key)
+    final = stream.snapshot()
+    json.dumps(final, allow_nan=False, ensure_ascii=False).encode()
+    for choice in final["choices"]:
+        index = choice["index"]
+        message = choice.get("message") or {"content": choice["text"]}
+        if isinstance(message["content"], str):
+            test.assertEqual(joined.get(("content", index, None), ""), message["content"])
+        for place, call in enumerate(message.get("tool_calls", [])):
+            inside = call.get("function") or call["custom"]
+            text = inside["arguments"] if "arguments" in inside else inside["input"]
+            said = done["tool_call", index, place]
+            test.assertEqual((call["id"], inside["name"], text), (said.id, said.name or "", said.arguments))
+
+
 def check(test: TestCase, row, **options):
     """Deliver a row in every way and see that each gives what it says."""
     name, frames, events, facts, final = row
@@ -250,7 +279,7 @@ def check(test: TestCase, row, **options):
         seen = readings(stream)
         test.assertEqual(seen[:2], (facts, errors))
         test.assertEqual(differences(final, seen[2]), [])
-        json.dumps(seen[2], allow_nan=False, ensure_ascii=False).encode()
+        check_final(test, stream, events)
         for way, stream, found in ways(frames, **options):
             if found != events or readings(stream) != seen:
                 test.assertEqual(found, events, way)
