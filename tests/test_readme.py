@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the README says holds: its snippets run, its tables name what there is, its commands are the real ones."""
+"""What the README says holds: its snippets run, its tables name what there is, its commands are real."""
 
 from __future__ import annotations
 
