@@ -555,7 +555,7 @@ SHAPES = {
         500, repeated(calls(fragment(0, None, "f", '"x'), fragment(0, None, "f", '"')))),
     "arguments that could be whole each time": (
         500, repeated(calls(fragment(0, None, "f", " "), fragment(None, None, "f", "1")))),
-    "names in pieces": (150, numbered(lambda number: calls(fragment(0, "i", f"{number}" + "x" * 1000)))),
+    "names in pieces": (300, numbered(lambda number: calls(fragment(0, "i", f"{number}" + "x" * 1000)))),
     "names in pieces, without an id": (500, numbered(lambda number: calls(fragment(0, None, f"{number}")))),
     "aliases": (500, numbered(lambda number: calls(fragment(0, f"i{number}", None, "x")))),
     "one id at many indexes": (500, numbered(lambda number: calls(fragment(number, "i", None, "x")))),
@@ -618,7 +618,7 @@ SHAPES = {
         500,
         repeated({"choices": [{"message": {"content": "x", "tool_calls": [fragment(0, "i", "f", "{}")]}}]})),
     "whole messages after unknown fields": (
-        500,
+        1500,
         after(numbered(lambda number: delta({f"k{number}": 1})), repeated({"choices": [{"message": {}}]}))),
     "errors with choices": (300, repeated({"error": {"message": "E", "code": 5}, **say("x")})),
     "bad frames": (750, repeated("data: {\n\n")),
