@@ -69,7 +69,8 @@ CUT_REASONS = ("length", "content_filter", "error")  # section 4, status of cust
 
 def event(kind, *values):
     fields = FIELDS[kind]
-    assert len(fields) == len(values)
+    if len(fields) != len(values):
+        raise TypeError(f"{kind} takes {fields}")
     return {"type": kind, **dict(zip(fields, values))}
 
 
@@ -77,7 +78,8 @@ def comparable(event):
     """Return the event with the sentences that nobody can predict taken out (but they must be there)."""
     if event["type"] != "error":
         return event
-    assert isinstance(event["message"], str) and event["message"], event
+    if not (isinstance(event["message"], str) and event["message"]):
+        raise ValueError(f"an error without a message: {event}")
     if event["kind"] == "server" and message_and_code(event["data"], {})[0] is not None:
         return event
     return {**event, "message": OWN_WORDS}
@@ -115,13 +117,13 @@ def plain(value, depth=0):
         return None
     if value is None or isinstance(value, (str, int, float)):
         return value
-    return None  # no JSON at all (an SDK's own object): as if absent
+    raise TypeError("no JSON at all")  # the caller's mistake
 
 
 def depth(text):
     """How deep is this JSON text nested, also where a key that comes twice hides it?"""
     deepest = level = 0
-    for bracket in re.findall(r'[][{}]', re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
+    for bracket in re.findall(r"[][{}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
         level += 1 if bracket in "[{" else -1
         deepest = max(deepest, level)
     return deepest
@@ -569,10 +571,11 @@ class Framing:
                 self.put_aside(line)
             else:
                 self.bare_frame(line, value)
-        elif is_last and not self.is_foreign() and is_cut_object(line):
+        elif is_last and is_cut_object(line):
             self.deliver_whole_line()
             self.count(line)
-            self.cut_frame = (self.answer.frame, line)
+            if not self.is_foreign():
+                self.cut_frame = (self.answer.frame, line)
 
     def event_type(self):
         return self.type_before if self.type_after is None else self.type_after
@@ -705,7 +708,11 @@ def is_json_equal(old, new):
     """Python takes 1, 1.0 and true for equal; JSON does not."""
     if type(old) is not type(new):
         return False
-    return json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True) if is_container(old) else old == new
+    return (
+        json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)
+        if is_container(old)
+        else old == new
+    )
 
 
 def same(old, new):
@@ -1039,13 +1046,17 @@ class Answer:
             return
         choice = self.choices.setdefault(index, Choice(index))
 
+        known = CHOICE
+        has_delta = self.is_a(dict, entry.get("delta"), index)
+        if has_delta:
+            choice.is_chat = True
+            self.delta(choice, entry["delta"])
+        # Where this stands can only be seen where a limit cuts the entry off.
         reason = entry.get("finish_reason")
         if is_text(reason) and not (reason == "stop" and choice.finish_reason in FINAL_REASONS):
             choice.finish_reason = clean(reason)  # rule 7
-        known = CHOICE
-        if self.is_a(dict, entry.get("delta"), index):
-            choice.is_chat = True
-            self.delta(choice, entry["delta"])
+        if has_delta:
+            pass
         elif self.is_a(dict, entry.get("message"), index):
             choice.is_chat = True
             self.message(choice, entry["message"])
@@ -1054,7 +1065,6 @@ class Answer:
             if self.is_a(str, entry.get("text"), index):
                 choice.is_text = True
                 self.content(choice, entry["text"])
-
         if isinstance(entry.get("usage"), dict):
             usages.append(entry["usage"])
         for field, value in entry.items():
@@ -1106,7 +1116,7 @@ class Answer:
             "tool_calls": not choice.calls,
             "function_call": choice.function_call is None,
             "audio": choice.audio is None,
-            **{name: not choice.reasoning.raw for name in REASONING},
+            **dict.fromkeys(REASONING, not choice.reasoning.raw),
         }
         missing = {
             field: value

@@ -1,0 +1,666 @@
+# SPDX-License-Identifier: MIT
+"""Strategies for streams: what servers send, what broken ones send, and what nobody would.
+
+A stream is made in three steps, each a strategy of its own: chunks (JSON values, some of whose fields
+are not what they should be), frames (chunks in the framing that servers give them), bodies (frames one
+after the other, cut off or not). ``runs`` are bodies of the other kind: many frames that differ in one
+string, with now and then another between them, because only those take the fast road.
+
+The alphabets are small on purpose: two fragments must often have the same id, and a text must often be
+half of something.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+# The suite must say the same about the same commit, on every machine and every day, so its examples are
+# fixed (derandomize). To search for new ones: EXAMPLES=50 python -m unittest tests.test_invariant
+FACTOR = int(os.environ.get("EXAMPLES", "1"))
+
+
+def examples(count):
+    return settings(
+        max_examples=count * FACTOR,
+        derandomize=FACTOR == 1,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------
+# JSON, also such as json.dumps does not write
+
+
+class Raw(str):
+    """JSON text, or what goes for it, that stands in a value as it is."""
+
+    def __repr__(self):
+        return f"Raw({self[:9]!r}... of {len(self)})"
+
+
+class Pairs(list):
+    """An object as a list of pairs: a key may come twice."""
+
+
+def dumps(value, ascii=True, comma=", ", colon=": "):
+    if isinstance(value, Raw):
+        return str(value)
+    if isinstance(value, dict):
+        value = Pairs(value.items())
+    if isinstance(value, Pairs):
+        items = [dumps(key, ascii) + colon + dumps(item, ascii, comma, colon) for key, item in value]
+        return "{" + comma.join(items) + "}"
+    if isinstance(value, list):
+        return "[" + comma.join(dumps(item, ascii, comma, colon) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=ascii)
+
+
+def nested(depth, kind="[]"):
+    return Raw("[" * depth + "]" * depth if kind == "[]" else '{"a":' * depth + "1" + "}" * depth)
+
+
+ABSENT = Raw("")  # says that there is no such field
+
+
+# What may stand where something else belongs.
+ODD = [
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    1.5,
+    1.0,
+    10**30,
+    "",
+    "0",
+    "x",
+    "\ud83d",
+    [],
+    {},
+    [None],
+    [{}],
+    ["x"],
+    {"a": 1},
+    {"index": 0},
+    {"message": "M", "code": 3},
+    [{"type": "text", "text": "t"}],
+    [{"type": "thinking", "thinking": "t"}],
+    Raw("NaN"),
+    Raw("-Infinity"),
+    Raw("1e999"),
+    Raw("-0.0"),
+    nested(120),
+    nested(200),
+    nested(130, "{}"),
+    Raw("1" * 5000),
+]
+
+WORDS = [
+    "",
+    " ",
+    "A",
+    "Hel",
+    "lo",
+    "\n",
+    '"',
+    "\\",
+    "\u00e9",
+    "\U0001f600",
+    "\ud83d",
+    "\ude00",
+    "\0",
+    "\u2028",
+    "\ufffd",
+    "data: x\n\n",
+    "[DONE]",
+    "x" * 70,
+]
+PIECES = [
+    "",
+    "{",
+    "}",
+    '{"a"',
+    ":1",
+    "{}",
+    '{"a":1}',
+    "[",
+    "]",
+    '"',
+    "\\",
+    " ",
+    "1",
+    "NaN",
+    "\ud83d",
+    "\ude00",
+]
+NAMES = ["f", "g", "get_", "get_x", "x", ""]
+IDS = ["a", "b", "c", "", None]
+INDEXES = [0, 0, 0, 1, 1, 2, 7, None]
+ODD_INDEXES = ["0", "1", "00", -1, 1.0, True, "x", 10**30, "\u0663", "9" * 5000, 128]
+REASONS = [
+    None,
+    None,
+    None,
+    "",
+    "stop",
+    "tool_calls",
+    "length",
+    "content_filter",
+    "function_call",
+    "error",
+    "eos",
+]
+
+words = st.sampled_from(WORDS) | st.sampled_from(WORDS) | st.text(max_size=4)
+odd = st.sampled_from(ODD)
+
+
+class Maker:
+    """Draws the parts of a chunk. With ``is_odd``, one value in twelve is of any type at all."""
+
+    def __init__(self, draw, is_odd):
+        self.draw = draw
+        self.is_odd = is_odd
+
+    def pick(self, values):
+        return self.draw(st.sampled_from(values))
+
+    def chance(self, one_in):
+        return self.draw(st.integers(1, one_in)) == one_in
+
+    def word(self):
+        return self.draw(words)
+
+    def object(self, **makers):
+        """An object of these fields: a maker that says ABSENT leaves its field out."""
+        made = Pairs()
+        for name, make in makers.items():
+            if self.is_odd and self.chance(12):
+                made.append((name, self.draw(odd)))
+                continue
+            value = make()
+            if value is not ABSENT:
+                made.append((name, value))
+        if self.is_odd and made and self.chance(20):
+            made.append(self.pick(made))
+            made.append((made[-1][0], self.draw(odd)))
+        return made
+
+    def some(self, make, one_in=4):
+        """A maker that is mostly left out."""
+        return lambda: make() if self.chance(one_in) else ABSENT
+
+    def few(self, make, most=3, least=0):
+        return lambda: [make() for _ in range(self.draw(st.integers(least, most)))]
+
+    def any(self, *makers):
+        return lambda: self.pick(makers)()
+
+    def scalar(self):
+        return self.pick([None, 0, 1, 1.0, "", "x", "y", True])
+
+    def unknown(self, depth=2):
+        kind = self.pick(["scalar", "scalar", "object", "list"]) if depth else "scalar"
+        if kind == "scalar":
+            return self.scalar()
+        if kind == "list":
+            return [self.unknown(depth - 1) for _ in range(self.draw(st.integers(0, 2)))]
+        return self.object(
+            text=self.some(self.word, 2),
+            id=self.some(self.scalar, 2),
+            a=self.some(lambda: self.unknown(depth - 1), 2),
+            index=self.some(lambda: self.pick([0, 1]), 2),
+        )
+
+    # --- what is inside a delta
+
+    def detail(self):
+        return self.object(
+            type=self.some(lambda: self.pick(["text", "thinking", "t", "u"]), 2),
+            index=self.some(lambda: self.pick([0, 1, None]), 2),
+            text=self.some(self.word, 2),
+            thinking=self.some(self.word, 2),
+            signature=self.some(lambda: self.pick(["", "s"])),
+            id=self.some(lambda: self.pick(["", "i", "j"])),
+        )
+
+    def part(self):
+        text = self.word()
+        return self.pick(
+            [
+                {"type": "text", "text": text},
+                {"type": "thinking", "thinking": text},
+                {"type": "thinking", "thinking": [{"type": "text", "text": text}]},
+                {"type": "text", "text": text, "a": text},
+                {"type": "image", "x": 1},
+            ]
+        )
+
+    def function(self):
+        return self.object(
+            name=lambda: self.pick(NAMES),
+            arguments=self.any(
+                lambda: self.pick(PIECES),
+                lambda: self.pick(PIECES),
+                lambda: {"a": [1, "\ud83d"]},
+                lambda: ABSENT,
+            ),
+            u=self.some(self.unknown, 8),
+        )
+
+    def custom(self):
+        return self.object(name=lambda: self.pick(NAMES), input=lambda: self.pick(PIECES))
+
+    def index(self):
+        return self.pick(ODD_INDEXES if self.is_odd and self.chance(8) else INDEXES)
+
+    def fragment(self):
+        is_custom = self.chance(8)
+        return self.object(
+            index=self.any(self.index, self.index, lambda: ABSENT),
+            id=lambda: self.pick(IDS),
+            type=self.some(lambda: "custom" if is_custom else "function"),
+            function=lambda: ABSENT if is_custom else self.function(),
+            custom=lambda: self.custom() if is_custom else ABSENT,
+            w=self.some(self.unknown, 8),
+        )
+
+    def audio(self):
+        return self.object(
+            id=self.some(lambda: "i"),
+            data=self.some(lambda: self.pick(["AAAA", "AA==", "AAA", "", "AAE="]), 2),
+            transcript=self.some(self.word, 2),
+            expires_at=self.some(lambda: 7),
+        )
+
+    def delta(self):
+        fragments = self.few(self.fragment, 2, 1)
+        makers = {
+            "content": self.word,
+            "reasoning_content": self.word,
+            "reasoning": self.word,
+            "thinking": self.word,
+            "refusal": self.word,
+            "tool_calls": self.any(fragments, fragments, fragments, self.fragment),
+            "function_call": self.function,
+            "audio": self.audio,
+            "role": lambda: self.pick(["assistant", "", "tool"]),
+            "reasoning_details": self.few(self.detail, 2),
+            "annotations": self.few(self.any(self.detail, self.scalar), 2),
+            "v": self.unknown,
+            "obfuscation": self.word,
+        }
+        if self.chance(12):
+            makers["content"] = self.few(self.part)
+        some = self.draw(
+            st.lists(st.sampled_from(["content", "tool_calls", *makers]), max_size=3, unique=True)
+        )
+        return self.object(**{name: makers[name] for name in some})
+
+    # --- what is around it
+
+    def logprobs(self):
+        return self.object(
+            content=self.some(self.few(lambda: {"token": "t"}, 2), 2),
+            refusal=self.some(self.any(self.few(self.scalar, 2), lambda: None), 2),
+            tokens=self.some(self.few(self.word, 2), 2),
+        )
+
+    def usage(self):
+        return self.object(
+            a=self.some(lambda: self.pick([None, 1, 2]), 2),
+            d=self.some(lambda: self.object(x=self.scalar, y=self.scalar), 2),
+            e=self.some(self.unknown),
+        )
+
+    def error(self):
+        return self.pick(["E", {"message": "E", "code": 5}, {"error": {"message": "F"}}, "", {}, None])
+
+    def entry(self):
+        kind = self.pick(["delta"] * 6 + ["text", "message", "null"])
+        return self.object(
+            index=self.any(self.index, self.index, lambda: ABSENT),
+            delta=lambda: {"delta": self.delta, "null": lambda: None}.get(kind, lambda: ABSENT)(),
+            message=lambda: self.delta() if kind == "message" else ABSENT,
+            text=lambda: self.word() if kind in ("text", "null") else ABSENT,
+            finish_reason=lambda: self.pick(REASONS),
+            logprobs=self.some(self.logprobs, 8),
+            y=self.some(self.unknown, 8),
+            usage=self.some(self.usage, 12),
+            error=self.some(self.error, 12),
+        )
+
+    def chunk(self):
+        return self.object(
+            id=self.some(lambda: self.pick(["chat-1", "chat-2/\u00e9", ""])),
+            model=self.some(lambda: self.pick(["m", "n", ""])),
+            created=self.some(lambda: self.pick([0, 1, 2])),
+            object=self.some(
+                lambda: self.pick(["chat.completion.chunk", "text_completion", "chat.completion", "error"])
+            ),
+            choices=self.any(*[self.few(self.entry, 2, 1)] * 8, list, lambda: None, lambda: ABSENT),
+            service_tier=self.some(self.scalar, 8),
+            x=self.some(self.unknown, 8),
+            usage=self.some(self.any(self.usage, lambda: None)),
+            x_groq=self.some(lambda: self.object(usage=self.usage), 12),
+            p=self.some(self.word, 12),
+            error=self.some(self.error, 12),
+            code=self.some(self.scalar, 12),
+        )
+
+
+@st.composite
+def chunks(draw, is_odd=None):
+    """One chunk; ``is_odd``: may its values be of any type? None: draw that, too."""
+    if is_odd is None:
+        is_odd = draw(st.integers(0, 2)) == 2
+    return Maker(draw, is_odd).chunk()
+
+
+def loads(text):
+    """What json makes of it, or None where it refuses."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None  # an integer of more digits than the interpreter takes
+
+
+# Chunks as those have them who call ChatAssembler.
+decoded_chunks = st.lists(chunks().map(dumps).map(loads).filter(lambda chunk: chunk is not None), max_size=6)
+
+
+# ---------------------------------------------------------------------------------------------------
+# Frames
+
+
+def encode(text):
+    return text.encode("utf-8", "surrogatepass")  # what is half a pair is no UTF-8
+
+
+# How a chunk's text is framed. All but the first are rare.
+FRAMINGS = {
+    "plain": "data: {}\n\n",
+    "no space": "data:{}\n\n",
+    "no blank line": "data: {}\n",
+    "bare": "{}\n",
+    "error event": "event: error\ndata: {}\n\n",
+    "late error event": "data: {}\nevent: error\n\n",
+    "error field": "error: {}\n",
+    "all fields": "event: x\n: c\nid: 1\nretry: 5\ndata: {}\n\n",
+    "heartbeat before its blank line": "data: {}\n: c\n\n",
+    "spaces": "data:   {} \n\n",
+}
+# What stands between frames.
+NOISE = [
+    ": heartbeat\n\n",
+    ":\n",
+    "\n",
+    "id: 3\n",
+    "retry: 10\n",
+    "event: x\n",
+    "event: error\n\n",
+    "data\n\n",
+    "data: \n\n",
+    "data: null\n\n",
+    "data: [1]\n\n",
+    "data: : c\n\n",
+    'data: {"type": "ping"}\n\n',
+    "data: {}\n\n",
+    "data: {\n\n",
+    "data: [DONE]\n\n",
+    "data: [DONE]\n",
+    "data:  [DONE] \n\n",
+    "data: [DONE]x\n\n",
+    "error: E\n",
+    "error: {}\n",
+    "event: error\ndata: E\n\n",
+    "5\n",
+    "stray\n",
+    "{}\n",
+    '{"x": 1}\n',
+    '{"x": 1} y\n',
+    '{\n"x": 1\n}\n',
+    '{\n"error": "E"\n}\n',
+    '{\n"choices": [\n{"message": {"content": "A"}}\n]\n}\n',
+    '{\n"x":\n',
+    "[1]\n",
+    "}\n",
+    "id: 1\0\n",
+    "unknown: {}\n",
+]
+START = [b"\xef\xbb\xbf", b"HTTP/1.1 200 OK\nserver: x\n\n", b"\x1f\x8b", b"<html>\n", b" \n", b"\n"]
+
+framings = st.integers(0, 2 * len(FRAMINGS)).map(
+    lambda die: list(FRAMINGS.values())[max(0, die - len(FRAMINGS) - 1)]
+)
+
+
+@st.composite
+def frames(draw, is_odd=None, sound=False):
+    """The bytes of one frame. ``sound``: no part of it is a frame, so several lines end in a blank one."""
+    chunk = draw(chunks(is_odd))
+    ascii = draw(st.booleans())
+    comma, colon = draw(st.sampled_from([(", ", ": "), (",", ":"), (", ", ": "), (",\n", ": ")]))
+    text = dumps(chunk, ascii, comma, colon)
+    head, tail = draw(framings).split("{}")
+    field = head.rpartition("\n")[2]
+    text = text.replace("\n", " " if field == "error: " else "\n" + field)
+    if sound and "\n" in text and not tail.endswith("\n\n"):
+        tail += "\n"
+    return encode(head + text + tail)
+
+
+noise = st.sampled_from(NOISE).map(encode)
+
+
+@st.composite
+def bodies(draw, is_odd=None, max_size=5, sound=False):
+    """A body of LF lines. If it is not ``sound``, it may end anywhere."""
+    start = draw(st.sampled_from([b""] * 12 + START))
+    frame = frames(is_odd, sound)
+    parts = draw(st.lists(frame | frame | frame | noise, max_size=max_size))
+    body = (
+        start + b"".join(parts) + draw(st.sampled_from([b"data: [DONE]\n\n", b"data: [DONE]\n\n", b"", b""]))
+    )
+    if not sound and draw(st.booleans()):
+        body = body[: draw(st.integers(0, len(body)))]
+    return body
+
+
+# ---------------------------------------------------------------------------------------------------
+# Runs: what the fast road is for
+
+MARK = "\x1a"  # stands where the text comes
+
+
+def chat(delta):
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1700000000,
+        "model": "m",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": None}],
+    }
+
+
+RUNS = [
+    chat({"content": MARK}),
+    chat({"content": "", "reasoning_content": MARK}),
+    chat({"reasoning": MARK, "content": None}),
+    chat({"refusal": MARK}),
+    chat({"role": "assistant", "content": MARK}),
+    chat({"tool_calls": [{"index": 0, "function": {"arguments": MARK}}]}),
+    chat({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": MARK}}]}),
+    chat({"tool_calls": [{"index": 0, "custom": {"input": MARK}}]}),
+    chat({"function_call": {"arguments": MARK}}),
+    chat({"content": MARK, "v": "x"}),
+    chat({"v": MARK}),
+    chat({"content": MARK, "reasoning": MARK}),
+    chat({"audio": {"transcript": MARK}}),
+    chat({"content": [{"type": "text", "text": MARK}]}),
+    {**chat({"content": MARK}), "obfuscation": MARK},
+    {**chat({"content": MARK}), "obfuscation": "xyz"},
+    {**chat({"content": MARK}), "usage": None},
+    {**chat({"content": MARK}), "usage": {"n": 1}},
+    {**chat({"content": MARK}), "x": MARK},
+    {"id": MARK, "choices": [{"index": 1, "delta": {"content": "same"}}]},
+    {"choices": [{"index": 0, "text": MARK, "logprobs": None, "finish_reason": None}]},
+    {"choices": [{"index": 0, "delta": {"content": MARK}, "logprobs": {"content": [{"token": MARK}]}}]},
+    {"choices": [{"index": 0, "delta": {"content": MARK}}, {"index": 1, "delta": {"content": MARK}}]},
+    {"choices": [{"message": {"content": MARK}}]},
+]
+# Strings as they stand in JSON: whole ones, such as look like the frame around them, and broken ones.
+JSON_STRINGS = [
+    '""',
+    '"A"',
+    '" the"',
+    '"lo, wor"',
+    '"\\n"',
+    '"\\u00e9\\"\\\\"',
+    '"\\\\"',
+    '"\u00e9\U0001f600"',
+    '"\\ud83d"',
+    '"\\ude00"',
+    '"\\ud83d\\ude00"',
+    '"\ufffd"',
+    '"\u2028\x7f"',
+    '"}"',
+    '"},\\"finish_reason\\":\\"stop\\""',
+    '"' + "x" * 200 + '"',
+]
+BROKEN_STRINGS = [
+    '"A"}}]}',  # the frame is over here: the one that is not sound
+    '"A", "role": "tool"',
+    '"A"}, "delta": {"content": "B"',
+    '"\\x"',
+    '"\\ud83"',
+    '"\t"',
+    '"',
+    '"A',
+    "",
+    "null",
+    "1",
+    "{}",
+    '["A"]',
+    '"A" ',
+]
+RUN_FRAMINGS = ["data: {}\n\n"] * 4 + [
+    "data: {}\n",
+    "data:{}\n\n",
+    "{}\n",
+    "event: x\ndata: {}\n\n",
+    "id: 1\ndata: {}\n\n",
+]
+
+
+@st.composite
+def runs(draw, sound=False):
+    """A body of many frames from one or two patterns, with others between them."""
+    patterns = draw(st.lists(st.sampled_from(RUNS), min_size=1, max_size=2))
+    comma, colon = draw(st.sampled_from([(", ", ": "), (",", ":")]))
+    patterns = [dumps(pattern, False, comma, colon) for pattern in patterns]
+    strings = st.sampled_from(JSON_STRINGS) | words.map(json.dumps)
+    texts = draw(st.lists(strings, min_size=1, max_size=8))
+    framing = draw(st.sampled_from(RUN_FRAMINGS))
+    count = draw(st.integers(20, 60) | st.integers(20, 300))
+    step = draw(st.integers(1, 7))
+    rows = []
+    for number in range(count):
+        pattern = patterns[number // step % len(patterns)]
+        text = pattern.replace(json.dumps(MARK), texts[number * (number + 1) // 2 % len(texts)])
+        rows.append(encode(framing.replace("{}", text)))
+    # What comes between: another frame, noise, the same with a broken string or broken UTF-8, a change.
+    last = patterns[-1]
+    changes = [
+        ('"m"', '"n"'),
+        ("1700000000", "1700000001"),
+        ("chatcmpl-1", "chatcmpl-2"),
+        ('"index"', '"delta"'),
+    ]
+    between = st.one_of(
+        frames(sound=sound),
+        noise,
+        st.sampled_from(BROKEN_STRINGS[sound:]).map(
+            lambda one: encode(framing.replace("{}", last.replace(json.dumps(MARK), one)))
+        ),
+        st.sampled_from([b"\xff", b"\xf0\x9f", b"\xed\xa0\xbd"]).map(
+            lambda one: encode(framing.replace("{}", last)).replace(b"\\u001a", one)
+        ),
+        st.sampled_from(changes).map(
+            lambda pair: encode(framing.replace("{}", last.replace(json.dumps(MARK), '"B"').replace(*pair)))
+        ),
+    )
+    for other in draw(st.lists(between, max_size=5)):
+        rows.insert(draw(st.integers(0, len(rows))), other)
+    for old, new in draw(st.lists(st.sampled_from(changes), max_size=1)):
+        rows[len(rows) // 2 :] = [row.replace(encode(old), encode(new)) for row in rows[len(rows) // 2 :]]
+    body = b"".join(rows) + draw(st.sampled_from([b"data: [DONE]\n\n", b""]))
+    if draw(st.integers(0, 3)) == 0:
+        body = body[: len(body) - draw(st.integers(1, 200))]
+    return body
+
+
+# ---------------------------------------------------------------------------------------------------
+# Mutations, cuts, limits
+
+
+@st.composite
+def mutated(draw, body):
+    """The body with some bytes flipped, dropped, doubled, moved, put in, or cut off."""
+    body = draw(body)
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(body)))
+        end = min(len(body), at + draw(st.sampled_from([1, 1, 2, 10, 100])))
+        piece = body[at:end]
+        other = draw(st.integers(0, len(body)))
+        inserted = draw(
+            st.sampled_from([b"\n", b"\r", b'"', b"{", b"}", b"[", b"]", b":", b"\\", b"\0", b"\xff", b"1"])
+        )
+        body = draw(
+            st.sampled_from(
+                [
+                    body[:at] + bytes(byte ^ 1 << at % 8 for byte in piece) + body[end:],
+                    body[:at] + body[end:],
+                    body[:at] + piece + body[at:],
+                    (body[:at] + body[end:])[:other] + piece + (body[:at] + body[end:])[other:],
+                    body[:at] + inserted + body[at:],
+                    body[:at],
+                ]
+            )
+        )
+    return body
+
+
+# A cut is the size of every piece, or a list of places (taken modulo the length).
+cuts = st.sampled_from([1, 2, 3, 7, 64, 1000, 65536]) | st.lists(st.integers(0, 1 << 16), max_size=8)
+
+
+def pieces_of(body, cut):
+    if isinstance(cut, int):
+        return [body[at : at + cut] for at in range(0, len(body), cut)]
+    places = sorted(place % (len(body) + 1) for place in cut)
+    return [body[start:end] for start, end in zip([0, *places], [*places, len(body)])]
+
+
+limits = st.one_of(
+    st.just({}),
+    st.just({}),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "max_event_bytes": st.sampled_from([10, 100, 200, 400]),
+            "max_total_bytes": st.sampled_from([0, 1, 50, 500, 2000]),
+            "max_choices": st.sampled_from([1, 2]),
+            "max_tool_calls": st.sampled_from([0, 1, 2]),
+            "max_errors": st.sampled_from([0, 1, 3]),
+        },
+    ),
+)
