@@ -280,6 +280,10 @@ class PartialJSON:
                     quoted = ""
                     problem = _EXPECTED[state]
                     continue
+                if len(value) == length:
+                    # Nothing to decode. To keep the caller's str and not a second one of the same makes a
+                    # long string in large pieces three times as fast: fewer pages of memory are touched.
+                    value = text
                 if not value.isascii():
                     value = well_formed(value)
                 if value and state == _IN_TEXT:

@@ -526,7 +526,7 @@ class Contract(unittest.TestCase):
             reader.feed(source)
             reader.close()
             for piece in ("more", ""):
-                with self.assertRaisesRegex(RuntimeError, r"^PartialJSON.feed\(\) after close\(\): use a new"):
+                with self.assertRaisesRegex(RuntimeError, r"^PartialJSON.feed\(\) after close\(\): use a"):
                     reader.feed(piece)
 
     def test_only_str(self):
@@ -827,6 +827,13 @@ class Cost(unittest.TestCase):
                 self.assertEqual(flat(reader.feed(piece)), [text(0, piece)])
         scanstring.assert_not_called()
 
+    def test_large_pieces_of_plain_text_are_not_copied(self):
+        reader = PartialJSON()
+        reader.feed('["')
+        for piece in ("x" * 70_000, "ä" * 70_000):
+            (event,) = reader.feed(piece)
+            self.assertIs(event.text, piece)
+
     def test_white_space_is_taken_in_one_go(self):
         with mock.patch.object(_json, "_blank", wraps=_json._blank) as blank:
             self.assertEqual(run(["[" + " " * 1000 + "1" + "\n" * 1000 + "]"])[1].value, [1])
@@ -876,10 +883,10 @@ class OtherInterpreters(unittest.TestCase):
     def again(self, scanner):
         """The module as it is where the standard library has this scanner."""
         name = _json.__name__
-        with mock.patch.object(decoder, "scanstring", scanner), mock.patch.dict(sys.modules):
-            with mock.patch.object(sseparse, "_json"):
-                del sys.modules[name]
-                return importlib.import_module(name)
+        scanners = mock.patch.object(decoder, "scanstring", scanner)
+        with scanners, mock.patch.dict(sys.modules), mock.patch.object(sseparse, "_json"):
+            del sys.modules[name]
+            return importlib.import_module(name)
 
     def test_a_strict_scanner_is_taken_as_it_is(self):
         def strict(source, start, strict=True):
