@@ -672,7 +672,7 @@ CONTENT = [
                           {"type": "text", "text": "42", "x": 1}, {"type": "reference", "reference_ids": [1]},
                           {"type": "text", "text": "!"}], "reasoning": ABSENT})),
     ("others are left alone: parts without type or text, parts that are no objects",
-     [delta({"content": [{"type": "text"}, {"type": "text", "text": 5}, "s", 7, {"text": "n"}]}),
+     [delta({"content": [{"type": "text"}, None, {"type": "text", "text": 5}, "s", 7, {"text": "n"}]}),
       delta({"content": [{"type": "image_url", "image_url": {"url": "u"}}, {"type": "thinking"}]}),
       delta({"content": [{"type": "image_url", "image_url": {"url": "u"}}, {"type": "text", "text": "a"}]}),
       END],
@@ -1736,6 +1736,49 @@ TEXTS = [
      {"object": "chat.completion", "choices": [{"text": "a", "message": {"content": "b"}}]}),
 ]
 
+# Frames that are alike but for a text, and one among them that is not quite.
+
+
+def alike(name, frame, odd, *events, created=None):
+    """``frame``: JSON with ``%s`` in the place of its text; ``odd``: with the text A, and not quite that JSON."""
+    frames = [f"data: {frame % letter}\n\n" for letter in "abcdef"]
+    said = "".join(event.text for event in events if event.type == "content.delta")
+    return (
+        name,
+        [*frames[:4], f"data: {odd}\n\n", *frames[4:], END],
+        [sseparse.Start(None, None, created), *map(content, "abcd"), *events, *map(content, "ef"),
+         content_done(f"abcd{said}ef"), choice_done(None), DONE],
+        "done",
+        message({"content": f"abcd{said}ef"}),
+    )
+
+
+PLAIN = '{"choices":[{"delta":{"content":"%s"}}]}'
+PADDED = '{"choices":[{"delta":{"content":"%s"}}],"obfuscation":"x-y"}'
+ALIKE = [
+    alike("padding that ends in half a pair", PADDED, PADDED.replace("x-y", "\\ud83d") % "A", content("A")),
+    alike("padding that is no string", PADDED, PADDED.replace('"x-y"', "5") % "A", content("A")),
+    alike("padding with an escape that is none", PADDED, PADDED.replace("x-y", "\\x") % "A",
+          malformed("data is no JSON; the frame was ignored", 4, PADDED.replace("x-y", "\\x") % "A")),
+    alike("padding with an escape that is one", PADDED, PADDED.replace("x-y", "\\n") % "A", content("A")),
+    alike("padding under a name that is escaped", PADDED.replace("fus", "f\\u0075s"), PADDED % "A", content("A")),
+    alike("padding, and before it the same name where it means nothing",
+          '{"choices":[{"delta":{"content":"%s","index":{"obfuscation":"x-y"}}}],"obfuscation":"x-y"}',
+          PADDED % "A", content("A")),
+    alike("the name of the text where it means nothing, of any make, before the text and after it",
+          '{"choices":[{"delta":{"index":[{"content":"%%s"},{"content":5},"content"],"content":"%s",'
+          '"p":{"content":"z"}}}]}', PLAIN % "A", content("A")),
+    alike("the name of the text, with the same text, five times",
+          '{"choices":[{"delta":{"content":"%s"}}],"p":[%s]}'.replace("[%s]", "[" + '{"content":"b"},' * 5 + "0]"),
+          PLAIN % "A", content("A")),
+    alike("a name that is escaped", PLAIN.replace("ten", "t\\u0065n"), PLAIN % "A", content("A")),
+    alike("another entry that is none", PLAIN.replace("]}", ",null]}"), PLAIN % "A", content("A")),
+    alike("a time that is another", PLAIN.replace("{", '{"created":5,', 1),
+          PLAIN.replace("{", '{"created":50,', 1) % "A", content("A"), created=5),
+    alike("a time that is no number", PLAIN.replace("{", '{"created":5,', 1),
+          PLAIN.replace("{", '{"created":"5",', 1) % "A", content("A"), created=5),
+]
+
 TABLES = {
     "null": NULL,
     "top level": TOP,
@@ -1757,6 +1800,7 @@ TABLES = {
     "status": list(status_rows()),
     "together": TOGETHER,
     "texts": TEXTS,
+    "alike": ALIKE,
 }
 
 
