@@ -61,7 +61,7 @@ TOO_MUCH = limit("the stream exceeds max_total_bytes; it was read up to there, a
 
 BEGUN = [START, content("a")]
 ENDED = [content_done("a"), choice_done(None)]
-LONG = "b" * 60
+LONG = "b" * 80
 
 
 class EventBytes(unittest.TestCase):
@@ -70,22 +70,22 @@ class EventBytes(unittest.TestCase):
     maxDiff = None
     # (name, what comes after a first frame, its size in bytes, events if it may pass, facts then)
     ROWS = (
-        ("a data line", f'data: {{"y":"{LONG}"}}\n\n', 74, [extra("y", LONG)]),
-        ("a comment", f": {LONG}\n", 62, []),
-        ("a field without a meaning", f"x{LONG}\n", 61, []),
-        ("an event", f"event: {LONG}\n\n", 67, []),
-        ("an id", f"id: {LONG}\n\n", 64, []),
-        ("a data line and those before it, whole", f'data: {{"y":\ndata: "{LONG}"\ndata:}}\n\n', 11 + 68 + 6,
+        ("a data line", f'data: {{"y":"{LONG}"}}\n\n', 94, [extra("y", LONG)]),
+        ("a comment", f": {LONG}\n", 82, []),
+        ("a field without a meaning", f"x{LONG}\n", 81, []),
+        ("an event", f"event: {LONG}\n\n", 87, []),
+        ("an id", f"id: {LONG}\n\n", 84, []),
+        ("a data line and those before it, whole", f'data: {{"y":\ndata: "{LONG}"\ndata:}}\n\n', 11 + 88 + 6,
          [extra("y", LONG)]),
-        ("any other line and the data lines before it", f'data: {{"y":\n: {LONG}\ndata: 1}}\n\n', 11 + 62,
+        ("any other line and the data lines before it", f'data: {{"y":\n: {LONG}\ndata: 1}}\n\n', 11 + 82,
          [extra("y", 1)]),
         ("a whole line is delivered when the next one comes, but measured before that",
-         f'data: {{"y":1}}\ndata: {{"z":"{LONG}"}}\n\n', 13 + 74, [extra("y", 1), extra("z", LONG)]),
-        ("a whole line and an error line", f'data: {{"y":1}}\nerror: {LONG}\n', 13 + 67,
+         f'data: {{"y":1}}\ndata: {{"z":"{LONG}"}}\n\n', 13 + 94, [extra("y", 1), extra("z", LONG)]),
+        ("a whole line and an error line", f'data: {{"y":1}}\nerror: {LONG}\n', 13 + 87,
          [extra("y", 1), server(LONG, None, LONG, 2)]),
-        ("a whole line and a bare line", f'data: {{"y":1}}\n{{"z":"{LONG}"}}\n', 13 + 68,
+        ("a whole line and a bare line", f'data: {{"y":1}}\n{{"z":"{LONG}"}}\n', 13 + 88,
          [extra("y", 1), extra("z", LONG)]),
-        ("a line that begins like a frame", f'data: {{"y":"{LONG}"\n\n', 73,
+        ("a line that begins like a frame", f'data: {{"y":"{LONG}"\n\n', 93,
          [malformed("data is no JSON; the frame was ignored", 1, f'{{"y":"{LONG}"')]),
     )  # fmt: skip
 
@@ -100,8 +100,8 @@ class EventBytes(unittest.TestCase):
 
     def test_a_line_that_does_not_end(self):
         for name, measured, size, events, after in (
-            ("stray", f"x{LONG}", 61, [], [cut()]),
-            ("data", f'data: {{"y":1}}\ndata: {{"{LONG}', 13 + 68, [extra("y", 1)], [cut(2, f'{{"{LONG}')]),
+            ("stray", f"x{LONG}", 81, [], [cut()]),
+            ("data", f'data: {{"y":1}}\ndata: {{"{LONG}', 13 + 88, [extra("y", 1)], [cut(2, f'{{"{LONG}')]),
         ):
             frames = [say("a"), measured]
             row = (name, frames, [*BEGUN, too_long(size - 1), *ENDED], "", {})
@@ -112,15 +112,15 @@ class EventBytes(unittest.TestCase):
 
     def test_the_line_before_is_gone_once_it_was_delivered(self):
         frames = ['data: {"y":1}\n', 'data: {"y":2}\n', f'data: {{"z":"{LONG}"}}\n', END]
-        row = ("", frames, [extra("y", 1), too_long(13 + 74 - 1)], "", {"y": 1})
-        check(self, row, max_event_bytes=13 + 74 - 1)
+        row = ("", frames, [extra("y", 1), too_long(13 + 94 - 1)], "", {"y": 1})
+        check(self, row, max_event_bytes=13 + 94 - 1)
         row = ("", frames, [extra("y", 1), extra("y", 2), extra("z", LONG), DONE], "done", {"y": 2})
-        check(self, row, max_event_bytes=13 + 74)
+        check(self, row, max_event_bytes=13 + 94)
 
     def test_the_lines_of_a_document_are_pending_together(self):
         frames = ['{\n"error":\n', f'"{LONG}"\n', "}"]
-        check(self, ("", frames, [too_long(71)], "", {}), max_event_bytes=71)
-        check(self, ("", frames, [server(LONG, None, LONG, 0)], "", {}), max_event_bytes=72)
+        check(self, ("", frames, [too_long(91)], "", {}), max_event_bytes=91)
+        check(self, ("", frames, [server(LONG, None, LONG, 0)], "", {}), max_event_bytes=92)
 
     def test_the_default_is_64_mib(self):
         stream = sseparse.ChatStream()
@@ -547,7 +547,7 @@ def after(first, make):
 THINKING = {"type": "thinking", "thinking": [{"type": "text", "text": "x"}]}
 # name: (how many, a function that makes the pieces of a stream of that many)
 SHAPES = {
-    "text of single characters": (1000, repeated(say("x"))),
+    "text of single characters": (5000, repeated(say("x"))),
     "reasoning, content and refusal": (
         350, repeated(delta({"reasoning": "x", "content": "y", "refusal": "z"}))),
     "arguments of single characters": (1000, repeated(calls(fragment(0, arguments="x")))),

@@ -1740,7 +1740,7 @@ TEXTS = [
 
 
 def alike(name, frame, odd, *events, created=None):
-    """``frame``: JSON with ``%s`` in the place of its text; ``odd``: with the text A, and not quite that JSON."""
+    """``frame``: JSON with ``%s`` in the place of its text; ``odd``: not quite the same, with the text A."""
     frames = [f"data: {frame % letter}\n\n" for letter in "abcdef"]
     said = "".join(event.text for event in events if event.type == "content.delta")
     return (
@@ -1753,7 +1753,7 @@ def alike(name, frame, odd, *events, created=None):
     )
 
 
-PLAIN = '{"choices":[{"delta":{"content":"%s"}}]}'
+PLAIN = '{"object":"","choices":[{"delta":{"content":"%s"}}]}'
 PADDED = '{"choices":[{"delta":{"content":"%s"}}],"obfuscation":"x-y"}'
 ALIKE = [
     alike("padding that ends in half a pair", PADDED, PADDED.replace("x-y", "\\ud83d") % "A", content("A")),
@@ -1761,22 +1761,35 @@ ALIKE = [
     alike("padding with an escape that is none", PADDED, PADDED.replace("x-y", "\\x") % "A",
           malformed("data is no JSON; the frame was ignored", 4, PADDED.replace("x-y", "\\x") % "A")),
     alike("padding with an escape that is one", PADDED, PADDED.replace("x-y", "\\n") % "A", content("A")),
-    alike("padding under a name that is escaped", PADDED.replace("fus", "f\\u0075s"), PADDED % "A", content("A")),
+    alike("padding under an escaped name", PADDED.replace("fus", "f\\u0075s"), PADDED % "A", content("A")),
     alike("padding, and before it the same name where it means nothing",
           '{"choices":[{"delta":{"content":"%s","index":{"obfuscation":"x-y"}}}],"obfuscation":"x-y"}',
           PADDED % "A", content("A")),
     alike("the name of the text where it means nothing, of any make, before the text and after it",
-          '{"choices":[{"delta":{"index":[{"content":"%%s"},{"content":5},"content"],"content":"%s",'
+          '{"p":"","choices":[{"delta":{"index":[{"content":"%%s"},{"content":5},"content"],"content":"%s",'
           '"p":{"content":"z"}}}]}', PLAIN % "A", content("A")),
     alike("the name of the text, with the same text, five times",
-          '{"choices":[{"delta":{"content":"%s"}}],"p":[%s]}'.replace("[%s]", "[" + '{"content":"b"},' * 5 + "0]"),
+          '{"choices":[{"delta":{"content":"%s"}}],"p":[' + '{"content":"b"},' * 5 + "0]}",
           PLAIN % "A", content("A")),
-    alike("a name that is escaped", PLAIN.replace("ten", "t\\u0065n"), PLAIN % "A", content("A")),
+    alike("an escaped name", PLAIN.replace("ten", "t\\u0065n"), PLAIN % "A", content("A")),
     alike("another entry that is none", PLAIN.replace("]}", ",null]}"), PLAIN % "A", content("A")),
-    alike("a time that is another", PLAIN.replace("{", '{"created":5,', 1),
-          PLAIN.replace("{", '{"created":50,', 1) % "A", content("A"), created=5),
-    alike("a time that is no number", PLAIN.replace("{", '{"created":5,', 1),
-          PLAIN.replace("{", '{"created":"5",', 1) % "A", content("A"), created=5),
+    alike("a time that is another", PLAIN.replace('"object":""', '"created":5'),
+          PLAIN.replace('"object":""', '"created":50') % "A", content("A"), created=5),
+    alike("a time that is no number", PLAIN.replace('"object":""', '"created":5'),
+          PLAIN.replace('"object":""', '"created":"5"') % "A", content("A"), created=5),
+    ("the same name on the choice, where it is no text",
+     [*['data: {"object":"","choices":[{"delta":{"cont\\u0065nt":"a"},"text":"a"}]}\n\n'] * 6, END],
+     [START, content("a"), extra("text", "a", 0), *[content("a")] * 5, content_done("a" * 6),
+      choice_done(None), DONE],
+     "done",
+     message({"content": "a" * 6}, text="a")),
+    ("tool_calls that are one object, or that have an entry that is none",
+     [calls(fragment(0, "i", "f")), *[delta({"tool_calls": fragment(0, arguments="a")})] * 4,
+      *[calls(fragment(0, arguments="b"), None)] * 4, END],
+     [START, call_start(0, "i", "f"), *[call_delta(0, "a")] * 4, *[call_delta(0, "b")] * 4,
+      call_done(0, "i", "f", "aaaabbbb", "invalid"), choice_done(None), DONE],
+     "done",
+     final_calls(("i", "f", "aaaabbbb"))),
 ]
 
 TABLES = {

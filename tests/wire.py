@@ -44,8 +44,8 @@ END = "data: [DONE]\n\n"
 
 
 def delta(fields, choice=0, **entry):
-    """A chunk with one entry."""
-    return {"choices": [{"index": choice, "delta": fields, **entry}]}
+    """A chunk with one entry, and a second key as all servers send it: such chunks may take the fast road."""
+    return {"object": "", "choices": [{"index": choice, "delta": fields, **entry}]}
 
 
 def say(text, choice=0, **chunk):
