@@ -51,7 +51,7 @@ MAX_EVENT_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 128  # section 7: a fixed number
 MAX_USAGE = 1024  # values in the usage that is kept, or laying one over it would cost ever more
 JSON_SPACE = " \t\r\n"
-FIELD_NAMES = ("data", "event", "id", "retry", "error")  # the standard's, and llama.cpp's
+FIELD_NAMES = ("data", "event", "id", "retry")  # the standard's; beside them there is llama.cpp's "error:"
 BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", b"\xef\xbb\xbf")
 MISSING = object()
 
@@ -447,7 +447,7 @@ class Document:
 
 def is_stray(line):
     """Is it neither blank nor a comment nor a field?"""
-    return not (line == "" or line.startswith(":") or split_field(line)[0] in FIELD_NAMES)
+    return line != "" and not line.startswith((":", "error:")) and split_field(line)[0] not in FIELD_NAMES
 
 
 def is_cut_object(line):
@@ -659,12 +659,11 @@ class Framing:
 
     def is_cut(self):
         """Section 3: neither done nor finished, or cut inside the last frame."""
+        if not self.stream_seen and (self.answer.server_errors or self.whole_seen):
+            return False  # rule 12: a body of bare JSON alone that brought an error or a whole completion
         if self.cut_frame is not None:
             return True
-        if self.answer.done or self.answer.is_finished() or self.not_sse:
-            return False
-        # Rule 12: a body of bare JSON alone, unless it brought a server error or a whole completion.
-        return self.stream_seen or not (self.answer.server_errors or self.whole_seen)
+        return not (self.answer.done or self.answer.is_finished() or self.not_sse)
 
 
 # ---------------------------------------------------------------------------------------------------

@@ -339,13 +339,16 @@ class Maker:
         )
 
     def chunk(self):
+        # Half of them begin alike, as all chunks of an answer do.
+        alike = (
+            (lambda value, make: lambda: value) if self.chance(2) else (lambda value, make: self.some(make))
+        )
+        kinds = ["chat.completion.chunk", "text_completion", "chat.completion", "error"]
         return self.object(
-            id=self.some(lambda: self.pick(["chat-1", "chat-2/\u00e9", ""])),
-            model=self.some(lambda: self.pick(["m", "n", ""])),
-            created=self.some(lambda: self.pick([0, 1, 2])),
-            object=self.some(
-                lambda: self.pick(["chat.completion.chunk", "text_completion", "chat.completion", "error"])
-            ),
+            id=alike("chat-1", lambda: self.pick(["chat-1", "chat-2/\u00e9", ""])),
+            object=self.some(lambda: self.pick(kinds)),
+            created=alike(1, lambda: self.pick([0, 1, 2])),
+            model=alike("m", lambda: self.pick(["m", "n", ""])),
             choices=self.any(*[self.few(self.entry, 2, 1)] * 8, list, lambda: None, lambda: ABSENT),
             service_tier=self.some(self.scalar, 8),
             x=self.some(self.unknown, 8),
