@@ -27,7 +27,9 @@ from tests.wire import (
     content,
     content_done,
     cut,
+    deliver,
     delta,
+    differences,
     extra,
     finish,
     foreign,
@@ -39,6 +41,7 @@ from tests.wire import (
     refusal_done,
     say,
     server,
+    slices,
     sse,
     sseparse,
     text_of,
@@ -1739,50 +1742,63 @@ TEXTS = [
 # Frames that are alike but for a text, and one among them that is not quite.
 
 
-def alike(name, frame, odd, *events, created=None):
-    """``frame``: JSON with ``%s`` in the place of its text; ``odd``: not quite the same, with the text A."""
-    frames = [f"data: {frame % letter}\n\n" for letter in "abcdef"]
-    said = "".join(event.text for event in events if event.type == "content.delta")
+def alike(name, frame, odd, letters="abcdef"):
+    """``frame``: JSON with ``%s`` in the place of its text; ``odd``: almost that with the text A, or no JSON."""
+    middle = 2 * len(letters) // 3
+    frames = [f"data: {frame % letter}\n\n" for letter in letters]
+    frames[middle:middle] = [f"data: {odd}\n\n"]
+    broken = malformed("data is no JSON; the frame was ignored", middle, odd)
+    among = broken if "\\x" in odd else content("A")
+    whole = letters[:middle] + getattr(among, "text", "") + letters[middle:]
     return (
         name,
-        [*frames[:4], f"data: {odd}\n\n", *frames[4:], END],
-        [sseparse.Start(None, None, created), *map(content, "abcd"), *events, *map(content, "ef"),
-         content_done(f"abcd{said}ef"), choice_done(None), DONE],
+        [*frames, END],
+        [sseparse.Start(None, None, 5 if "created" in frame else None), *map(content, letters[:middle]),
+         among, *map(content, letters[middle:]), content_done(whole), choice_done(None), DONE],
         "done",
-        message({"content": f"abcd{said}ef"}),
+        message({"content": whole}),
     )
 
 
 PLAIN = '{"object":"","choices":[{"delta":{"content":"%s"}}]}'
 PADDED = '{"choices":[{"delta":{"content":"%s"}}],"obfuscation":"x-y"}'
+TIMED = '{"created":5,"choices":[{"delta":{"content":"%s"}}]}'
+LIKE = [
+    ("padding that ends in half a pair", PADDED, PADDED.replace("x-y", "\\ud83d") % "A"),
+    ("padding that is no string", PADDED, PADDED.replace('"x-y"', "5") % "A"),
+    ("padding with an escape that is none", PADDED, PADDED.replace("x-y", "\\x") % "A"),
+    ("padding with an escape that is one", PADDED, PADDED.replace("x-y", "\\n") % "A"),
+    ("padding under an escaped name", PADDED.replace("fus", "f\\u0075s"), PADDED % "A"),
+    ("padding, and before it the same name where it means nothing",
+     PADDED.replace('"%s"', '"%s","index":{"obfuscation":"x-y"}'), PADDED % "A"),
+    ("the name of the text where it means nothing, of any make, before the text and after it",
+     '{"p":"","choices":[{"delta":{"index":[{"content":"%%s"},{"content":5},"content"],"content":"%s",'
+     '"p":{"content":"z"}}}]}', PLAIN % "A"),
+    ("the name of the text, with the same text, five times",
+     '{"choices":[{"delta":{"content":"%s"}}],"p":[' + '{"content":"b"},' * 5 + "0]}", PLAIN % "A"),
+    ("an escaped name", PLAIN.replace("ten", "t\\u0065n"), PLAIN % "A"),
+    ("another entry that is none", PLAIN.replace("]}", ",null]}"), PLAIN % "A"),
+    ("a time that is another", TIMED, TIMED.replace("5", "50") % "A"),
+    ("a time that is no number", TIMED, TIMED.replace("5", '"5"') % "A"),
+]
 ALIKE = [
-    alike("padding that ends in half a pair", PADDED, PADDED.replace("x-y", "\\ud83d") % "A", content("A")),
-    alike("padding that is no string", PADDED, PADDED.replace('"x-y"', "5") % "A", content("A")),
-    alike("padding with an escape that is none", PADDED, PADDED.replace("x-y", "\\x") % "A",
-          malformed("data is no JSON; the frame was ignored", 4, PADDED.replace("x-y", "\\x") % "A")),
-    alike("padding with an escape that is one", PADDED, PADDED.replace("x-y", "\\n") % "A", content("A")),
-    alike("padding under an escaped name", PADDED.replace("fus", "f\\u0075s"), PADDED % "A", content("A")),
-    alike("padding, and before it the same name where it means nothing",
-          '{"choices":[{"delta":{"content":"%s","index":{"obfuscation":"x-y"}}}],"obfuscation":"x-y"}',
-          PADDED % "A", content("A")),
-    alike("the name of the text where it means nothing, of any make, before the text and after it",
-          '{"p":"","choices":[{"delta":{"index":[{"content":"%%s"},{"content":5},"content"],"content":"%s",'
-          '"p":{"content":"z"}}}]}', PLAIN % "A", content("A")),
-    alike("the name of the text, with the same text, five times",
-          '{"choices":[{"delta":{"content":"%s"}}],"p":[' + '{"content":"b"},' * 5 + "0]}",
-          PLAIN % "A", content("A")),
-    alike("an escaped name", PLAIN.replace("ten", "t\\u0065n"), PLAIN % "A", content("A")),
-    alike("another entry that is none", PLAIN.replace("]}", ",null]}"), PLAIN % "A", content("A")),
-    alike("a time that is another", PLAIN.replace('"object":""', '"created":5'),
-          PLAIN.replace('"object":""', '"created":50') % "A", content("A"), created=5),
-    alike("a time that is no number", PLAIN.replace('"object":""', '"created":5'),
-          PLAIN.replace('"object":""', '"created":"5"') % "A", content("A"), created=5),
+    *(alike(*one) for one in LIKE),
     ("the same name on the choice, where it is no text",
      [*['data: {"object":"","choices":[{"delta":{"cont\\u0065nt":"a"},"text":"a"}]}\n\n'] * 6, END],
      [START, content("a"), extra("text", "a", 0), *[content("a")] * 5, content_done("a" * 6),
       choice_done(None), DONE],
      "done",
      message({"content": "a" * 6}, text="a")),
+    ("reasoning, and another name of it where it means nothing",
+     [*[delta({"reasoning": "a", "index": {"reasoning_content": "a"}})] * 4, delta({"reasoning": "b"}), END],
+     [START, *map(thought, "aaaab"), thought_done("aaaab"), choice_done(None), DONE],
+     "done",
+     message({"reasoning": "aaaab", "reasoning_content": ABSENT})),
+    ("a time that changes, and the same name where it means nothing",
+     [*({**delta({"content": "a", "index": {"created": 7}}), "created": time} for time in range(5, 12)), END],
+     [sseparse.Start(None, None, 5), *[content("a")] * 7, content_done("a" * 7), choice_done(None), DONE],
+     "done",
+     {"created": 5}),
     ("tool_calls that are one object, or that have an entry that is none",
      [calls(fragment(0, "i", "f")), *[delta({"tool_calls": fragment(0, arguments="a")})] * 4,
       *[calls(fragment(0, arguments="b"), None)] * 4, END],
@@ -1831,6 +1847,20 @@ def add_test(table, rows):
 
 for table, rows in TABLES.items():
     add_test(table, rows)
+
+
+class Runs(unittest.TestCase):
+    """Many frames that are alike, some kilobytes in one feed."""
+
+    def test_runs(self):
+        for one in LIKE:
+            name, frames, events, _, final = alike(*one, letters="abcdef" * 30)
+            for size in (1500, 4000, 65536):
+                for fast_path in (True, False):
+                    with self.subTest(name, size=size, fast_path=fast_path):
+                        stream, found = deliver(slices(sse(*frames), size), fast_path=fast_path)
+                        self.assertEqual(found, events)
+                        self.assertEqual(differences(final, stream.snapshot()), [])
 
 
 class Moments(unittest.TestCase):
