@@ -1743,7 +1743,7 @@ TEXTS = [
 
 
 def alike(name, frame, odd, letters="abcdef"):
-    """``frame``: JSON with ``%s`` in the place of its text; ``odd``: almost that with the text A, or no JSON."""
+    """``frame``: JSON with ``%s`` for its text; ``odd``: almost that, with the text A, or no JSON at all."""
     middle = 2 * len(letters) // 3
     frames = [f"data: {frame % letter}\n\n" for letter in letters]
     frames[middle:middle] = [f"data: {odd}\n\n"]
