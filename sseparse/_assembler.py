@@ -609,9 +609,11 @@ class ChatAssembler:
         fallback: Any = None
         extras: dict[str, Any] | None = None
         for key, value in chunk.items():
-            if value is None or key == "object" or key in NOISE_FIELDS:
-                continue  # "object" is not believed: Azure sends "", Perplexity "chat.completion.done"
-            if key == "id":
+            if value is None or key in NOISE_FIELDS:
+                continue
+            if key == "object":  # is not believed: Azure sends "", Perplexity "chat.completion.done"
+                repeats = repeats and value != "error"
+            elif key == "id":
                 if self._id is None and value.__class__ is str and value and not self.done:
                     self._id = self._text(value)
                     self._id_tail = None
@@ -1568,16 +1570,16 @@ def _add_part(parts: list[Any], part: Any, halves: bool) -> None:
     """Add a part to a message's content: adjacent text is merged, so is adjacent thinking."""
     last: Any = parts[-1] if parts else None
     kind = part.get("type") if part.__class__ is dict else None
+    kinds: Any = (Text, list)
     if kind == "text" and part.get("text").__class__ is str:
         field = "text"
+        kinds = (Text,)  # a list there is no text: left alone
     elif kind == "thinking" and part.get("thinking").__class__ in (str, list):
         field = "thinking"
     else:
         parts.append(_render(part, False))
         return
-    if not (
-        last.__class__ is dict and last.get("type") == kind and last.get(field).__class__ in (Text, list)
-    ):
+    if not (last.__class__ is dict and last.get("type") == kind and last.get(field).__class__ in kinds):
         last = {"type": kind, field: Text() if part[field].__class__ is str else []}
         parts.append(last)
     inner = part[field]

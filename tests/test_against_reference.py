@@ -477,6 +477,20 @@ FOUND = [
         {},
         "start extra choice.done error=truncated",
     ),
+    (
+        "a second chunk of `object: error`, the same but for what is not read twice, was no error",
+        b'data: {"choices": [{"delta": {}}]}\n\n'
+        + b'data: {"id": "i", "object": "error", "created": 1, "choices": [{"delta": {}}]}\n\n' * 2,
+        {},
+        "start error=server error=server choice.done error=truncated",
+    ),
+    (
+        "a text part went into the list that another text part was",
+        b'data: {"choices": [{"delta": {"content": [{"type": "text", "text": ["A"]}, '
+        b'{"type": "text", "text": "B"}]}}]}\n\n',
+        {},
+        "start content.delta content.done choice.done error=truncated",
+    ),
 ]
 
 
