@@ -82,6 +82,18 @@ class Files(unittest.TestCase):
                 self.assertTrue(ast.get_docstring(tree))
                 self.assertIn("\nfrom __future__ import annotations\n", source)
 
+    def test_each_public_name_has_a_docstring(self) -> None:
+        kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        public = set(sseparse.__all__) - {"Event", "__version__"}
+        for source in SOURCES.values():  # not by __doc__, which -OO drops
+            for node in ast.parse(source).body:
+                if isinstance(node, kinds) and node.name in public:
+                    public.remove(node.name)
+                    for each in (node, *(node.body if isinstance(node, ast.ClassDef) else [])):
+                        if isinstance(each, kinds) and not each.name.startswith("_"):
+                            self.assertTrue(ast.get_docstring(each), f"{node.name}, {each.name}")
+        self.assertFalse(public)
+
     def test_the_syntax_is_that_of_3_9(self) -> None:
         for name, source in SOURCES.items():
             ast.parse(source, name, feature_version=(3, 9))
