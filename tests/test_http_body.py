@@ -18,10 +18,11 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests import sseparse
+from tests.streams import examples
 
 _http = sseparse._http
 HTTPBody = sseparse.HTTPBody
@@ -693,7 +694,7 @@ class Socket(io.BytesIO):
 
 
 class Properties(unittest.TestCase):
-    @settings(deadline=None)
+    @examples(100)
     @given(responses(), st.randoms(use_true_random=False))
     def test_any_cut_of_any_response_gives_its_body(self, response, randomness):
         wire, body = response
@@ -704,7 +705,7 @@ class Properties(unittest.TestCase):
         self.assertEqual(whole, deliver(singles(wire)))
         self.assertEqual((body, True), reference(wire))
 
-    @settings(deadline=None)
+    @examples(100)
     @given(responses())
     def test_http_client_reads_the_same(self, response):
         wire, body = response
@@ -713,7 +714,7 @@ class Properties(unittest.TestCase):
         self.assertEqual(body, answer.read())
         self.assertEqual((answer.status, body), deliver([wire])[2::-2])
 
-    @settings(deadline=None)
+    @examples(100)
     @given(mutants(), st.randoms(use_true_random=False))
     @example(CHUNKED + b"2\r\nab\r\n\n", random.Random(0))
     def test_damage_raises_nothing_but_stream_error_and_the_same_for_every_cut(self, wire, randomness):
@@ -723,7 +724,7 @@ class Properties(unittest.TestCase):
         for _ in range(3):
             self.assertEqual(whole, deliver(at_random(wire, randomness)))
 
-    @settings(deadline=None)
+    @examples(100)
     @given(st.binary(max_size=99), st.sampled_from([b"", b"HTTP/1.1 ", head()[:-2], CHUNKED, CHUNKED + b"1"]))
     def test_noise(self, noise, before):
         whole = deliver([before + noise])
