@@ -1560,6 +1560,8 @@ def _grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
         else:
             kept[key] = _render(value, False)
         return True
+    if halves:
+        value = _render(value, True)
     if not _replaces(key, old, value):
         return False
     kept[key] = value

@@ -552,8 +552,8 @@ class ChatStream(EventStreamParser):
             value, end = scan_json(text, 0)
         except (ValueError, StopIteration, RecursionError):
             value, end = text, -1
-        if end != len(text) or value.__class__ is not dict or len(value) < 2:
-            self._frame("", text)  # not a plain chunk
+        if end != len(text) or value.__class__ is not dict or len(value) < 2 or self._at_end:
+            self._frame("", text)  # not a plain chunk, or perhaps a cut one
             return
         assembler = self._assembler
         events = assembler.events

@@ -52,7 +52,8 @@ MAX_DEPTH = 128  # section 7: a fixed number
 MAX_USAGE = 1024  # values in the usage that is kept, or laying one over it would cost ever more
 JSON_SPACE = " \t\r\n"
 FIELD_NAMES = ("data", "event", "id", "retry")  # the standard's; beside them there is llama.cpp's "error:"
-BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", b"\xef\xbb\xbf")
+BOM = b"\xef\xbb\xbf"
+BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", BOM)
 MISSING = object()
 
 NOISE = ("obfuscation", "p")  # rule 2
@@ -276,7 +277,7 @@ class Decoded:
 
 def split_lines(body):
     """Return the finished lines, without their ends, and the rest that no line end follows."""
-    if body.startswith(b"\xef\xbb\xbf"):
+    if body.startswith(BOM):
         body = body[3:]
     *lines, rest = re.split(rb"\r\n|\n|\r", body)
     return lines, rest
@@ -295,10 +296,13 @@ def decode(body, flush_at_eof=False, max_event_bytes=MAX_EVENT_BYTES, last_event
     event_type = ""
     event_id = last_event_id
     for number, raw in enumerate([*lines, rest]):
+        is_last = number == len(lines)
+        if is_last and not flush_at_eof and BOM.startswith(body):
+            break  # cut inside of it: no line was begun
         if size + len(raw) > max_event_bytes:
             result.overflowed = True
             return result
-        if number == len(lines) and not (flush_at_eof and rest):
+        if is_last and not (flush_at_eof and rest):
             break
         line = raw.decode("utf-8", "replace")
         if line == "":
@@ -493,7 +497,7 @@ class Framing:
         size = 0  # of the pending data lines, whole
         for number, (raw, line) in enumerate(zip(raws, lines)):
             is_last = number == len(lines) - 1  # no line end follows it
-            pending = size + (self.document.size if self.document is not None else 0)
+            pending = size + (self.document.size if self.document is not None and is_stray(line) else 0)
             if pending + len(raw) > self.max_event_bytes:
                 raise Limit  # section 7; measured before rule 13 delivers anything
             if is_last and self.too_long:
@@ -973,10 +977,10 @@ class Answer:
         entries = chunk.get("choices")
         if self.is_final:
             entries = None  # rule 14: after [DONE], choices are not read
-        if not self.is_final:
-            self.learn_identity(chunk)
         if not self.is_a(list, entries, None):
             entries = []
+        if not self.is_final:
+            self.learn_identity(chunk)
         if not self.is_started and any(not is_absent(entry) for entry in entries):
             self.is_started = True
             self.emit("start", self.id, self.model, self.created)

@@ -478,6 +478,25 @@ FOUND = [
         "start extra choice.done error=truncated",
     ),
     (
+        "a last frame that is nested too deep was reported twice: as malformed, and the stream as cut",
+        b'data: {}\n\ndata: {"x": 1, "y": ' + b"[" * 200 + b"]" * 200 + b"}",
+        {},
+        "error=truncated",
+    ),
+    (
+        "a field that said half a pair, then U+FFFD, was told of twice",
+        b'data: {"choices": [{"delta": {"v": "\\ud83d"}}]}\n\n'
+        b'data: {"choices": [{"delta": {"v": "\xff"}}]}\n\n',
+        {},
+        "start extra choice.done error=truncated",
+    ),
+    (
+        "a data line behind an unfinished document was measured together with that",
+        b'{\n"x":\ndata: ',
+        {"max_event_bytes": 10},
+        "error=truncated",
+    ),
+    (
         "a second chunk of `object: error`, the same but for what is not read twice, was no error",
         b'data: {"choices": [{"delta": {}}]}\n\n'
         + b'data: {"id": "i", "object": "error", "created": 1, "choices": [{"delta": {}}]}\n\n' * 2,

@@ -287,11 +287,11 @@ def check(test: TestCase, row, **options):
 
 
 def growth(work, make, size):
-    """Return how many times the CPU time of ``work(make(size))`` it takes for four times the size.
+    """Return how many times the CPU time it takes for eight times the size (``4 * size`` at most).
 
-    Linear work gives 4 and quadratic work 16; the best of several runs each, so that 8 tells them apart.
+    Linear work gives 8 and quadratic work 64; the best of several runs each, so that 24 tells them apart.
     """
-    return best_time(work, make(4 * size), 2) / best_time(work, make(size), 4)
+    return best_time(work, make(4 * size), 3) / best_time(work, make(size // 2), 6)
 
 
 def best_time(work, given, runs):
