@@ -68,6 +68,7 @@ MAX_CHOICES = 128
 MAX_TOOL_CALLS = 128
 MAX_ERRORS = 100
 TOO_LARGE = 10**4300  # CPython neither parses nor prints integers of more digits
+CHANGED, GROWN = 1, 2  # what _overlay says of what it did
 MAX_USAGE_VALUES = 1024  # each Usage event copies them, so their number is bounded; servers send 5 to 40
 
 # Each table names in a comment the server or the report that showed the need for it.
@@ -99,9 +100,13 @@ NOISE_FIELDS = frozenset(("obfuscation", "p"))
 # usage chunk: microsoft/foundry-local#144; Ollama: ollama/ollama#4357)
 IDENTITY_FIELDS = frozenset(("id", "name", "type", "model", "finish_reason"))
 
+# Known fields of a chunk beside ``choices``, and those of them that mean nothing once they are known.
+CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "usage", "error", *NOISE_FIELDS))
+PASSING_FIELDS = ("id", "created", *NOISE_FIELDS)
+
 # Known fields of a fragment of tool_calls. ("extra_content" and the like are kept: Gemini's thought
 # signatures must be sent back, earendil-works/pi#3234)
-FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom"))
+FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE_FIELDS))
 
 
 class _LimitReached(Exception):
@@ -312,6 +317,23 @@ def _by_recency(choice: Choice, id: str | None, index: int | None, name: str | N
     return None if _begins_anew(call, id, name) else call
 
 
+def _continuation(choice: Choice, fragments: Any) -> tuple[Call | None, Any]:
+    """Return the call that goes on and the piece of its arguments, if there is nothing else in these.
+
+    It is the case of rule (b) that needs no looking: an index where a call is, no id and no name.
+    """
+    if fragments.__class__ is list and len(fragments) == 1:
+        fragment: Any = fragments[0]
+        if fragment.__class__ is dict and len(fragment) == 2:
+            index: Any = fragment.get("index")
+            body: Any = fragment.get("function")
+            if index.__class__ is int and body.__class__ is dict and len(body) == 1:
+                call = choice.at.get(index)
+                if call is not None and call.started and call.begun:
+                    return call, body.get("arguments")
+    return None, None
+
+
 def _begins_anew(call: Call, id: str | None, name: str | None) -> bool:
     """(d) A second whole call without any identity. (local servers: huggingface/smolagents#1958)"""
     if name is None or call.id is not None or call.kind == "custom":
@@ -454,9 +476,9 @@ class ChatAssembler:
         choices: Any = chunk.pop("choices", ...)
         try:
             repeats = error is None and (
-                chunk == self._header or (self._core is not None and self._repeats(chunk))
+                chunk == self._header or (self._header is not None and self._repeats(chunk))
             )
-            if repeats and choices.__class__ is list and len(choices) == 1 and self._is_content(choices[0]):
+            if repeats and choices.__class__ is list and len(choices) == 1 and self._is_text(choices[0]):
                 return  # nearly all that come here
             if source is not None and is_too_deep(source):
                 self._malformed(f"data is no JSON ({TOO_DEEP}); the frame was ignored")
@@ -571,8 +593,7 @@ class ChatAssembler:
             if choices and not self.done:
                 self._malformed("choices is not a list; it was ignored")
             choices = []
-        starts = not all(map(_is_absent, choices))  # pyright: ignore
-        self._entries(choices, self._header_fields(chunk, starts))  # pyright: ignore
+        self._entries(choices, self._header_fields(chunk, choices))  # pyright: ignore
 
     def _entries(self, choices: Iterable[Any], usage: Any) -> None:
         """Read the entries of ``choices``, then usage: the chunk's, else that of the entries."""
@@ -587,75 +608,66 @@ class ChatAssembler:
         if usages:
             self._overlay_usage(usages)
 
-    def _repeats(self, header: dict[str, Any]) -> bool:
+    def _repeats(self, chunk: dict[str, Any]) -> bool:
         """Whether these fields differ from those of the last chunk, which had no effect, only in what
         means nothing, or nothing any more."""
-        core = header.copy()
-        for name in ("id", "created", *NOISE_FIELDS):
-            core.pop(name, None)
-        if core != self._core:
+        if self._core is None:
+            self._core = _core_of(self._header)  # type: ignore[arg-type]
+        if _core_of(chunk) != self._core:
             return False
-        self._header = header
+        self._header = chunk
         return True
 
-    def _header_fields(self, chunk: dict[str, Any], starts: bool) -> Any:
+    def _header_fields(self, chunk: dict[str, Any], choices: list[Any]) -> Any:
         """Read the fields of a chunk beside ``choices``; return its usage, None if there is none.
 
         Where reading them again would change nothing they are remembered: ``_header``, and ``_core``
         without those that have no effect any more. (Strings and nulls only, because 1 == True.)
         """
-        repeats = True
-        usage: Any = None
-        fallback: Any = None
+        id: Any = chunk.get("id")
+        created: Any = chunk.get("created")
+        model: Any = chunk.get("model")
+        usage: Any = chunk.get("usage")
+        # Not believed: Azure sends "", Perplexity "chat.completion.done".
+        repeats = chunk.get("object") != "error" and chunk.get("error") is None and usage is None
         extras: dict[str, Any] | None = None
         for key, value in chunk.items():
-            if value is None or key in NOISE_FIELDS:
-                continue
-            if key == "object":  # is not believed: Azure sends "", Perplexity "chat.completion.done"
-                repeats = repeats and value != "error"
-            elif key == "id":
-                if self._id is None and value.__class__ is str and value and not self.done:
-                    self._id = self._text(value)
-                    self._id_tail = None
-                    self._changed()
-            elif key == "model":
-                if value.__class__ is str and value and not self.done and self._text(value) != self._model:
-                    self._model = self._text(value)
-                    self._changed()
-            elif key == "created":
-                if self.created is None and _is_number(value) and value and not self.done:
-                    self.created = value
-                    self._changed()
-            elif key == "usage":
-                repeats = False
-                usage = value
-            elif key == "error":
-                repeats = False
-            else:
-                if key == "x_groq" and value.__class__ is dict and value.get("usage").__class__ is dict:
-                    fallback = value["usage"]
-                if value.__class__ is not str:
-                    repeats = False
+            if key not in CHUNK_FIELDS and value is not None:
                 if extras is None:
                     extras = {}
                 extras[key] = value
-        if starts and not self.started:
+                if value.__class__ is not str:
+                    repeats = False
+        if not self.done:
+            if self._id is None and id.__class__ is str and id:
+                self._id = self._text(id)
+                self._id_tail = None
+                self._changed()
+            if model.__class__ is str and model and model != self._model:
+                self._model = self._text(model)
+                self._changed()
+            if self.created is None and _is_number(created) and created:
+                self.created = created
+                self._changed()
+        if not self.started and not all(map(_is_absent, choices)):
             self.started = True
             self._changed()
             self.events.append(Start(self._id, self._model, self.created))
+        fallback: Any = None
         if extras is not None:
+            fallback = extras.get("x_groq")
+            fallback = fallback.get("usage") if fallback.__class__ is dict else None
             self._keep_extras(self._extras, extras, None, None)
         if repeats and self.started and self._id and self.created and not (self._halves or self.done):
-            self._header = self._core = chunk
-            for name in ("id", "created", *NOISE_FIELDS):
-                chunk.pop(name, None)
+            self._header = chunk
         else:
-            self._header = self._core = None
+            self._header = None
+        self._core = None
         if usage.__class__ is dict:
             return usage
         if usage:
             self._malformed("usage is not an object; it was ignored")
-        return fallback
+        return fallback if fallback.__class__ is dict else None
 
     def _overlay_usage(self, usages: list[dict[str, Any]]) -> None:
         """Overlay usage field by field. (cumulative on each chunk: vLLM, SGLang, Perplexity; null again
@@ -663,15 +675,80 @@ class ChatAssembler:
         if self._usage_values > MAX_USAGE_VALUES:
             self._malformed(f"usage has more than {MAX_USAGE_VALUES} values; it was ignored")
             return
-        changed = self._usage is None
+        changed = 0
         if self._usage is None:
             self._usage = {}
+            changed = GROWN
         for usage in usages:
-            changed = _overlay(self._usage, _render(usage, True) if self._halves else usage) or changed
+            changed |= _overlay(self._usage, _render(usage, True) if self._halves else usage)
         if changed:
             self._changed()
-            self._usage_values = _count(self._usage)
+            if changed & GROWN:
+                self._usage_values = _count(self._usage)
             self.events.append(Usage(_render(self._usage, False)))
+
+    def _is_text(self, entry: Any) -> bool:
+        """Read an entry that is nothing but more of a text, with or without logprobs; return whether it was.
+
+        Beside these it has what the last one of this choice had, which had no effect, and nulls. What
+        is read here cannot be nested too deep.
+        """
+        if self._halves or entry.__class__ is not dict:
+            return False
+        index: Any = entry.get("index")
+        choice = self.choices.get(index) if index.__class__ is int else None
+        if choice is None or choice.header is None:
+            return False
+        delta: Any = entry.pop("delta", None)
+        logprobs: Any = entry.get("logprobs")
+        if logprobs is not None:
+            entry["logprobs"] = None
+        if entry == choice.header and delta.__class__ is dict:
+            name = piece = None
+            for key, value in delta.items():
+                if value is None:
+                    if key == "refusal" and not choice.refusal_seen:
+                        break
+                elif name is None:
+                    name, piece = key, value
+                elif key != "role" or choice.role is None:
+                    break
+            else:
+                call = None
+                text = None
+                if name == "content":
+                    text = choice.content if choice.parts is None else None
+                elif name == "tool_calls":
+                    call, piece = _continuation(choice, piece)
+                    text = None if call is None else call.arguments
+                elif name in REASONING_FIELDS and choice.reasoning.get(name) is choice.thoughts:
+                    text = choice.thoughts
+                if (
+                    text is not None
+                    and not text.held
+                    and piece.__class__ is str
+                    and (logprobs is None or not (self._source and is_too_deep(self._source)))
+                ):
+                    self._chat = True
+                    if call is not None:
+                        choice.last = call
+                    if piece:
+                        text.pieces.append(piece)
+                        if len(text.pieces) >= Text.FOLD_AT:
+                            text.fold()
+                        if call is not None:
+                            self.events.append(ToolCallDelta(choice.index, call.index, piece))
+                        elif name == "content":
+                            self.events.append(ContentDelta(choice.index, piece))
+                        else:
+                            self.events.append(ReasoningDelta(choice.index, piece))
+                    if logprobs is not None:
+                        self._logprobs(choice, logprobs)
+                    return True
+        entry["delta"] = delta
+        if logprobs is not None:
+            entry["logprobs"] = logprobs
+        return False
 
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read one entry of ``choices``; return the usage it carries, if any."""
@@ -683,56 +760,7 @@ class ChatAssembler:
             choice = self._choice(index)
             if choice is None:
                 return None
-        delta = entry.pop("delta", None)
-        if delta.__class__ is dict:
-            self._chat = True
-        return self._full_entry(choice, entry, delta)
-
-    def _is_content(self, entry: Any) -> bool:
-        """Read an entry that is nothing but content, with or without logprobs; return whether it was.
-
-        Beside these it has what the last one of this choice had, an index and nulls.
-        """
-        if entry.__class__ is not dict:
-            return False
-        index: Any = entry.get("index")
-        choice = self.choices.get(index) if index.__class__ is int else None
-        if choice is None or choice.header is None:
-            return False
         delta: Any = entry.pop("delta", None)
-        logprobs: Any = entry.get("logprobs")
-        if logprobs is not None:
-            entry["logprobs"] = None
-        if entry == choice.header and delta.__class__ is dict:
-            piece = delta.get("content")
-            content = choice.content
-            if (
-                piece.__class__ is str
-                and content is not None
-                and choice.parts is None
-                and (
-                    len(delta) == 1
-                    or ([*delta.values()].count(None) == len(delta) - 1 and choice.refusal_seen)
-                )
-                and (logprobs is None or not (self._source and is_too_deep(self._source)))
-            ):
-                if self._halves or content.held:
-                    self._content(choice, piece)
-                elif piece:
-                    content.pieces.append(piece)
-                    if len(content.pieces) >= Text.FOLD_AT:
-                        content.fold()
-                    self.events.append(ContentDelta(choice.index, piece))
-                if logprobs is not None:
-                    self._logprobs(choice, logprobs)
-                return True
-        entry["delta"] = delta
-        if logprobs is not None:
-            entry["logprobs"] = logprobs
-        return False
-
-    def _full_entry(self, choice: Choice, entry: dict[str, Any], delta: Any) -> Any:
-        """Read an entry that has more than index, delta and nulls; return the usage it carries, if any."""
         finish_reason: Any = None
         rest: dict[str, Any] | None = None
         for key, value in entry.items():
@@ -747,12 +775,14 @@ class ChatAssembler:
                     rest = {}
                 rest[key] = value
         if delta.__class__ is dict:
+            self._chat = True
             self._delta(choice, delta)
         elif delta:  # null and PHP's [] are no delta
             self._malformed("delta is not an object; it was ignored", choice.index)
-        if finish_reason.__class__ is str and finish_reason:
-            self._finish_reason(choice, finish_reason)
-        if finish_reason is None and entry.get("index").__class__ is int:  # 1 == True
+        if finish_reason is not None:
+            if finish_reason.__class__ is str and finish_reason:
+                self._finish_reason(choice, finish_reason)
+        elif entry.get("index").__class__ is int:  # 1 == True
             if rest is None:
                 choice.header = entry
             elif len(rest) == 1 and "logprobs" in rest:
@@ -856,17 +886,18 @@ class ChatAssembler:
     ) -> None:
         """Keep unknown fields outside of deltas: the last non-null one; objects are merged."""
         for key, value in (_render(extras, True) if self._halves else extras).items():
-            if value.__class__ is dict:
-                old: Any = kept.get(key)
-                if old.__class__ is not dict:
-                    old = kept[key] = {}
-                _overlay(old, value)
-            elif value.__class__ is list:
-                kept[key] = _render(value, False)
-            elif not _replaces(key, kept.get(key), value):
+            kind = value.__class__
+            if value is None:
                 continue
-            else:
+            old: Any = kept.get(key)
+            if kind is dict and old.__class__ is dict:
+                _overlay(old, value)
+            elif kind is dict or kind is list:
+                kept[key] = _render(value, False)
+            elif _replaces(key, old, value):
                 kept[key] = value
+            else:
+                continue
             self._extra(choice, index, key, value)
 
     def _extra(self, choice: int | None, index: int | None, field: str, value: Any) -> None:
@@ -1211,17 +1242,12 @@ class ChatAssembler:
 
     def _rest_of_fragment(self, choice: Choice, call: Call, fragment: dict[str, Any]) -> None:
         """Read the type and the unknown fields of a fragment."""
-        extras: dict[str, Any] | None = None
-        for key, value in fragment.items():
-            if key not in FRAGMENT_FIELDS and value is not None and key not in NOISE_FIELDS:
-                if extras is None:
-                    extras = {}
-                extras[key] = value
+        extras = {key: value for key, value in fragment.items() if key not in FRAGMENT_FIELDS}
         kind: Any = fragment.get("type")
         if call.type is None and kind.__class__ is str and kind:
             call.type = self._text(kind)
             self._changed()
-        if extras is not None:
+        if extras:
             self._keep_extras(call.extras, extras, choice.index, call.index)
 
     def _function_call(self, choice: Choice, body: Any) -> None:
@@ -1465,6 +1491,14 @@ class ChatAssembler:
 # -- values -------------------------------------------------------------------------------------------
 
 
+def _core_of(chunk: dict[str, Any]) -> dict[str, Any]:
+    """Return the chunk without what means nothing once it is known."""
+    core = chunk.copy()
+    for name in PASSING_FIELDS:
+        core.pop(name, None)
+    return core
+
+
 def _story(errors: list[Error]) -> str:
     """Return what str() of a StreamError says: the first errors, with the server's messages and codes."""
     lines: list[str] = []
@@ -1505,26 +1539,27 @@ def _replaces(key: str, old: Any, new: Any) -> bool:
     return not (new == "" and old and key in IDENTITY_FIELDS)
 
 
-def _overlay(kept: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Lay ``new`` over ``kept``, field by field and deep; return whether that changed anything."""
-    changed = False
+def _overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
+    """Lay ``new`` over ``kept``, field by field and deep; return 0 if that changed nothing, else CHANGED
+    and, where there may be more or fewer values than before, GROWN."""
+    changed = 0
     for key, value in new.items():
-        old: Any = kept.get(key)
-        if value is None:
-            if key not in kept:
-                kept[key] = None
-                changed = True
-        elif value.__class__ is dict:
-            if old.__class__ is not dict:
-                old = kept[key] = {}
-                changed = True
-            changed = _overlay(old, value) or changed
-        elif value.__class__ is list:
-            changed = changed or old != value
+        if key not in kept:
+            kept[key] = _render(value, False)
+            changed |= GROWN
+            continue
+        old = kept[key]
+        kind = value.__class__
+        if value is None or value is old:  # mostly the same True, 0 or 1
+            continue
+        if kind is dict and old.__class__ is dict:
+            changed |= _overlay(old, value)
+        elif kind is dict or kind is list or old.__class__ is dict or old.__class__ is list:
+            changed |= GROWN if old != value else 0
             kept[key] = _render(value, False)
         elif _replaces(key, old, value):
             kept[key] = value
-            changed = True
+            changed |= CHANGED
     return changed
 
 
@@ -1610,6 +1645,9 @@ def _thoughts_of(part: dict[str, Any]) -> list[str]:
     ]
 
 
+SCALARS = frozenset((str, int, float, bool, None.__class__))
+
+
 def _render(value: Any, halves: bool) -> Any:
     """Return plain JSON of a kept value, copied; with ``halves``, mended where a half may be."""
     kind = value.__class__
@@ -1618,7 +1656,9 @@ def _render(value: Any, halves: bool) -> Any:
     if kind is dict:
         if halves:
             return {_render(key, True): _render(inner, True) for key, inner in value.items()}
-        return {key: _render(inner, False) for key, inner in value.items()}
+        return {
+            key: inner if inner.__class__ in SCALARS else _render(inner, False) for key, inner in value.items()
+        }
     if kind is list:
         return [_render(inner, halves) for inner in value]
     if kind is Text:
