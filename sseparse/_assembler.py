@@ -600,7 +600,7 @@ class ChatAssembler:
         usages: list[Any] = [] if usage is None else [usage]
         for position, entry in enumerate(choices):
             if entry.__class__ is dict:
-                of_choice = self._entry(entry, position)
+                of_choice = None if self._is_text(entry) else self._entry(entry, position)
                 if of_choice is not None and usage is None:
                     usages.append(of_choice)
             elif not _is_absent(entry):
@@ -1657,7 +1657,8 @@ def _render(value: Any, halves: bool) -> Any:
         if halves:
             return {_render(key, True): _render(inner, True) for key, inner in value.items()}
         return {
-            key: inner if inner.__class__ in SCALARS else _render(inner, False) for key, inner in value.items()
+            key: inner if inner.__class__ in SCALARS else _render(inner, False)
+            for key, inner in value.items()
         }
     if kind is list:
         return [_render(inner, halves) for inner in value]

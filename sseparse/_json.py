@@ -475,7 +475,8 @@ _strings_of_json = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 
 def is_too_deep(text: str) -> bool:
     """Whether a JSON text nests deeper than MAX_DEPTH levels."""
-    if len(text) <= 2 * MAX_DEPTH or text.count("{") + text.count("[") <= MAX_DEPTH:
+    arrays = text.count("[")  # a level takes two characters if it is an array, else five: {"":}
+    if len(text) < 5 * MAX_DEPTH - 3 * arrays or arrays + text.count("{") <= MAX_DEPTH:
         return False
     depth = deepest = 0
     for bracket in re.findall(r"[\[\]{}]", _strings_of_json.sub("", text)):

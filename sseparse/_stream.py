@@ -616,7 +616,7 @@ class ChatStream(EventStreamParser):
             if len(self._templates) >= MAX_TEMPLATES:
                 return
             self._attempts += 1
-            learnt = learn(line, parse_json, self._assembler, event, self._blank)
+            learnt = learn(line, scan_json, self._assembler, event, self._blank)
             if learnt is None:
                 return
             template = learnt

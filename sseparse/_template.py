@@ -43,11 +43,15 @@ from ._text import has_halves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from typing import Any, AnyStr, Callable
 
     from ._assembler import Call, ChatAssembler, Choice
     from ._events import Event
     from ._text import Text
+
+    Scanner = Callable[[str, int], tuple[Any, int]]
+    Hole = tuple[int, int, Any, str]  # where it begins and ends, another value for it, its key
 
     def scanstring(text: str, start: int, strict: bool = True, /) -> tuple[str, int]: ...
 
@@ -64,6 +68,7 @@ MAX_LINE = 16384  # bytes; longer frames gain nothing
 _JOINT = "\x7f"  # rare, and no escape when it follows a backslash
 
 _colon = re.compile(rb"[ \t]*:[ \t]*").match
+_digits = re.compile(rb"[0-9]*").match
 
 
 class Template:
@@ -121,10 +126,8 @@ class Template:
         """Return the text of ``frame``, which ends in ``tail``, or None if it is not this frame."""
         if not (frame.startswith(self.head) and frame.endswith(tail)):
             return None
-        # Tail and seam begin with the quote that closes the hole, so what is scanned has it too. Where
-        # head and tail overlap, nothing is left to scan.
         start = self.start
-        stop = 1 - len(tail)
+        stop = len(frame) - len(tail)  # less than start where head and tail overlap
         try:
             if self.seam is not None:
                 seam = frame.find(b'"', start)  # five times faster than to search for all of it
@@ -137,8 +140,8 @@ class Template:
                     dead = frame[start:seam]
                     start = behind
                 else:
-                    dead = frame[behind : stop - 1]
-                    stop = seam + 1
+                    dead = frame[behind:stop]
+                    stop = seam
                 if self.dead_is_number:
                     if not is_plain_number(dead):
                         return None
@@ -146,7 +149,11 @@ class Template:
                     behind + len(tail) > len(frame) or _strings_of([dead.decode()]) is None
                 ):
                     return None
-            hole = frame[start:stop].decode()
+            text = frame[start:stop].decode()
+            # Nearly always the string is what stands there: no quote, no escape, no control character.
+            if text.isprintable() and "\\" not in text and '"' not in text:
+                return text if text or start <= stop else None
+            hole = text + '"'
             text, end = scanstring(hole, 0)
         except ValueError:
             return None
@@ -174,18 +181,16 @@ class Template:
         start = len(head)
         end = -len(tail)
         # Cut at each LF, not at blank lines: to search for one character is seven times faster.
-        holes = [line[start:end] for line in run.split("\n")[:-1:2]]
+        holes: Sequence[str] = [line[start:end] for line in run.split("\n")[:-1:2]]
         if f"{head}{joint.join(holes)}{joint[: -start]}" != run:
             return nothing
         if self.seam is not None:
             seam = self.seam.decode()
-            parts = [hole.partition(seam) for hole in holes]
-            if not all(part[1] for part in parts):
+            holes, seams, dead = zip(*[hole.partition(seam) for hole in holes])
+            if self.dead_first:
+                holes, dead = dead, holes
+            if "" in seams or not _are_dead(dead, self.dead_is_number):
                 return nothing
-            dead = 0 if self.dead_first else 2
-            if not _are_dead([part[dead] for part in parts], self.dead_is_number):
-                return nothing
-            holes = [part[2 - dead] for part in parts]
         texts = _strings_of(holes)
         return nothing if texts is None else (texts, stop)
 
@@ -247,7 +252,7 @@ class Template:
         self.version = assembler.version
 
 
-def _strings_of(holes: list[str]) -> list[str] | None:
+def _strings_of(holes: Sequence[str]) -> list[str] | None:
     """Return the strings that these are the insides of, None unless all are and hold no lone surrogate."""
     joined = _JOINT.join(holes) + '"'
     try:
@@ -260,7 +265,7 @@ def _strings_of(holes: list[str]) -> list[str] | None:
     return texts
 
 
-def _are_dead(holes: list[str], numbers: bool) -> bool:
+def _are_dead(holes: Sequence[str], numbers: bool) -> bool:
     """Whether each is the inside of a string, or a number, without any effect."""
     if numbers:
         return all(hole.isascii() and is_plain_number(hole) for hole in holes)
@@ -272,9 +277,7 @@ def is_plain_number(digits: AnyStr) -> bool:
     return digits.isdigit() and digits[0] not in (48, "0") and len(digits) <= 18
 
 
-def learn(
-    line: bytes, parse: Callable[[str], Any], assembler: ChatAssembler, event: Any, blank: bytes
-) -> Template | None:
+def learn(line: bytes, scan: Scanner, assembler: ChatAssembler, event: Any, blank: bytes) -> Template | None:
     """Return a template of a line that the full road just read, None if it cannot be proven.
 
     ``event`` is the one event that came of it.
@@ -282,29 +285,39 @@ def learn(
     if len(line) > MAX_LINE:
         return None
     names, text = _sources(event)
-    marker = "x" if text != "x" else "y"
+    noise = next((name for name in NOISE_FIELDS if f'"{name}"'.encode() in line), None)
     for name in names:
-        for start, stop in _holes(line, name, text):
-            hole = (start, stop, marker, name)
-            chunk = _with(line, [hole], parse)
-            path = _leaf(chunk, event, name, marker)
-            if path is None:
-                continue
-            dead = _dead_field(chunk, assembler)
-            if dead is None:
-                return _cut(line, [hole], path, chunk, blank)
-            value: Any = chunk[dead]
-            for start, stop in _holes(line, dead, value):
-                changed = int(value) + 1 if dead == "created" else "x" if value != "x" else "y"
-                holes: list[Any] = sorted([hole, (start, stop, changed, dead)])
-                chunk = _with(line, holes, parse)
-                if chunk is not None and chunk.get(dead) == changed and _leaf(chunk, event, name, marker):
-                    return _cut(line, holes, path, chunk, blank)
-            return None
+        for hole in _holes(line, name, text):
+            template = None if noise is None else _cut_twice(line, hole, noise, scan, event, blank)
+            if template is None:
+                chunk = _with(line, [hole], scan)
+                path = _leaf(chunk, event, name, hole[2])
+                if path is None:
+                    continue
+                dead = _dead_field(chunk, assembler)
+                if dead is None:
+                    return _cut(line, [hole], path, chunk, blank)
+                template = _cut_twice(line, hole, dead, scan, event, blank)
+            if template is not None:
+                return template
     return None
 
 
-def _cut(line: bytes, holes: list[Any], path: tuple[Any, ...], chunk: Any, blank: bytes) -> Template:
+def _cut_twice(
+    line: bytes, hole: Hole, dead: str, scan: Scanner, event: Any, blank: bytes
+) -> Template | None:
+    """Return a template with a second hole for the field ``dead``, None if that cannot be proven."""
+    for second in _holes(line, dead, None):
+        holes = sorted([hole, second])
+        chunk = _with(line, holes, scan)
+        if chunk is not None and chunk.get(dead) == second[2]:
+            path = _leaf(chunk, event, hole[3], hole[2])
+            if path is not None:
+                return _cut(line, holes, path, chunk, blank)
+    return None
+
+
+def _cut(line: bytes, holes: list[Hole], path: tuple[Any, ...], chunk: Any, blank: bytes) -> Template:
     first = holes[0]
     last = holes[-1]
     seam = line[first[1] : last[0]] if len(holes) == 2 else None
@@ -317,7 +330,7 @@ def _cut(line: bytes, holes: list[Any], path: tuple[Any, ...], chunk: Any, blank
     return template
 
 
-def _with(line: bytes, holes: list[Any], parse: Callable[[str], Any]) -> Any:
+def _with(line: bytes, holes: list[Hole], scan: Scanner) -> Any:
     """Return the chunk that the line is with other values in the holes, None if it is none any more."""
     pieces: list[bytes] = []
     pos = 0
@@ -326,10 +339,11 @@ def _with(line: bytes, holes: list[Any], parse: Callable[[str], Any]) -> Any:
         pos = stop
     pieces.append(line[pos:])
     try:
-        chunk = parse(b"".join(pieces).decode()[5:])
-    except ValueError:
+        text = b"".join(pieces).decode()
+        chunk, end = scan(text, 6 if text[5] == " " else 5)
+    except (ValueError, StopIteration):
         return None
-    return chunk if chunk.__class__ is dict else None
+    return chunk if end == len(text) and chunk.__class__ is dict else None
 
 
 def _sources(event: Any) -> tuple[tuple[str, ...], str]:
@@ -371,32 +385,34 @@ def _leaf(chunk: Any, event: Any, name: str, text: str) -> tuple[Any, ...] | Non
     return path if found == text else None
 
 
-def _holes(line: bytes, name: str, value: Any) -> list[tuple[int, int]]:
-    """Return where this value of keys of this name stands: the inside of a string, or a number."""
-    holes: list[tuple[int, int]] = []
+def _holes(line: bytes, name: str, text: str | None) -> Iterator[Hole]:
+    """Yield the first few places where a key of this name has a string, or a number, as its value.
+
+    If ``text`` is given, only where it has that.
+    """
     key = f'"{name}"'.encode()
-    pos = -1
-    while len(holes) < 4:
-        pos = line.find(key, pos + 1)
-        if pos < 0:
-            break
-        colon = _colon(line, pos + len(key))
+    pos = 0
+    for _ in range(4):
+        pos = line.find(key, pos) + len(key)
+        if pos < len(key):
+            return
+        colon = _colon(line, pos)
         if colon is None:
             continue
         start = colon.end()
-        if value.__class__ is not str:
-            stop = start + len(str(value))
-            if line[start:stop] == str(value).encode() and not line[stop : stop + 1].isdigit():
-                holes.append((start, stop))
-        elif line.startswith(b'"', start):
+        if line.startswith(b'"', start):
             try:
-                text = line[start + 1 :].decode()
-                found, end = scanstring(text, 0)
+                rest = line[start + 1 :].decode()
+                found, end = scanstring(rest, 0)
             except ValueError:
                 continue
-            if found == value:
-                holes.append((start + 1, start + 1 + len(text[: end - 1].encode())))
-    return holes
+            if text is None or text == found:
+                stop = start + 1 + len(rest[: end - 1].encode())
+                yield start + 1, stop, "y" if found == "x" else "x", name
+        elif text is None:
+            digits = line[start : _digits(line, start).end()]  # type: ignore[union-attr]
+            if is_plain_number(digits):
+                yield start, start + len(digits), int(digits) + 1, name
 
 
 def _dead_field(chunk: Any, assembler: ChatAssembler) -> str | None:
