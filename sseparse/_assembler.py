@@ -20,7 +20,7 @@ Who may touch them: ``_entry`` makes choices, ``_fragment`` makes and feeds call
 both. All else only reads. ``version`` counts each change of state that is not text appended to a
 text which was there already. A chunk that leaves it alone and emits one delta would do the same
 again with another text: that is what the fast road (``_template.py``) stands on, so whatever
-changes state here must call ``_changed``.
+changes state here must count ``version`` up.
 
 Text that grows is kept in pieces (``Text``), never in a string. Strings may hold halves of
 surrogate pairs (``"\\ud83d"`` alone in one chunk); text is stored as it came and mended when read,
@@ -483,7 +483,7 @@ class ChatAssembler:
             if source is not None and is_too_deep(source):
                 self._malformed(f"data is no JSON ({TOO_DEEP}); the frame was ignored")
             elif repeats and choices.__class__ is list:
-                self._entries(choices, None)
+                self._entries(choices, None, len(choices) > 1)
             else:
                 self._chunk(chunk, choices, error)
         except _LimitReached:
@@ -516,12 +516,9 @@ class ChatAssembler:
             self.done = True
             self._header = self._core = None
             self.events.append(Done())
-        self._changed()
+        self.version += 1
 
     # -- reading a chunk ----------------------------------------------------------------------------
-
-    def _changed(self) -> None:
-        self.version += 1
 
     def _error(
         self,
@@ -531,7 +528,7 @@ class ChatAssembler:
         code: Any = None,
         data: Any = None,
     ) -> None:
-        self._changed()
+        self.version += 1
         if len(self.errors) >= self._max_errors:
             self.limit(f"more than {self._max_errors} errors; nothing more is read")
             raise _LimitReached
@@ -595,12 +592,14 @@ class ChatAssembler:
             choices = []
         self._entries(choices, self._header_fields(chunk, choices))  # pyright: ignore
 
-    def _entries(self, choices: Iterable[Any], usage: Any) -> None:
+    def _entries(self, choices: Iterable[Any], usage: Any, may_be_text: bool = True) -> None:
         """Read the entries of ``choices``, then usage: the chunk's, else that of the entries."""
         usages: list[Any] = [] if usage is None else [usage]
         for position, entry in enumerate(choices):
             if entry.__class__ is dict:
-                of_choice = None if self._is_text(entry) else self._entry(entry, position)
+                of_choice = None
+                if not (may_be_text and self._is_text(entry)):
+                    of_choice = self._entry(entry, position)
                 if of_choice is not None and usage is None:
                     usages.append(of_choice)
             elif not _is_absent(entry):
@@ -642,16 +641,16 @@ class ChatAssembler:
             if self._id is None and id.__class__ is str and id:
                 self._id = self._text(id)
                 self._id_tail = None
-                self._changed()
+                self.version += 1
             if model.__class__ is str and model and model != self._model:
                 self._model = self._text(model)
-                self._changed()
+                self.version += 1
             if self.created is None and _is_number(created) and created:
                 self.created = created
-                self._changed()
+                self.version += 1
         if not self.started and not all(map(_is_absent, choices)):
             self.started = True
-            self._changed()
+            self.version += 1
             self.events.append(Start(self._id, self._model, self.created))
         fallback: Any = None
         if extras is not None:
@@ -675,14 +674,13 @@ class ChatAssembler:
         if self._usage_values > MAX_USAGE_VALUES:
             self._malformed(f"usage has more than {MAX_USAGE_VALUES} values; it was ignored")
             return
-        changed = 0
+        changed = CHANGED if self._usage is None else 0
         if self._usage is None:
             self._usage = {}
-            changed = GROWN
         for usage in usages:
             changed |= _overlay(self._usage, _render(usage, True) if self._halves else usage)
         if changed:
-            self._changed()
+            self.version += 1
             if changed & GROWN:
                 self._usage_values = _count(self._usage)
             self.events.append(Usage(_render(self._usage, False)))
@@ -767,7 +765,7 @@ class ChatAssembler:
             if value is None:
                 if key == "logprobs" and not choice.logprobs_seen:
                     choice.logprobs_seen = True
-                    self._changed()
+                    self.version += 1
             elif key == "finish_reason":
                 finish_reason = value
             elif key != "index":
@@ -799,7 +797,7 @@ class ChatAssembler:
         choice = self.choices.get(number)
         if choice is None:
             choice = self.choices[number] = Choice(number)
-            self._changed()
+            self.version += 1
         return choice
 
     def _finish_reason(self, choice: Choice, reason: str) -> None:
@@ -807,7 +805,7 @@ class ChatAssembler:
         kept = choice.finish_reason
         if reason != kept and not (reason == "stop" and kept in LASTING_FINISH_REASONS):
             choice.finish_reason = reason
-            self._changed()
+            self.version += 1
 
     def _rest_of_entry(self, choice: Choice, rest: dict[str, Any], delta: Any) -> Any:
         """Read what few entries have: a message, a text, logprobs, an error, unknown fields."""
@@ -859,12 +857,12 @@ class ChatAssembler:
         """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions)"""
         if logprobs.__class__ is not dict:
             choice.logprobs_seen = True
-            self._changed()
+            self.version += 1
             if not logprobs:
                 return
             self._malformed("logprobs is not an object; it was ignored", choice.index)
             return
-        self._changed()
+        self.version += 1
         if self._halves:
             logprobs = _render(logprobs, True)
         kept = choice.logprobs
@@ -901,7 +899,7 @@ class ChatAssembler:
             self._extra(choice, index, key, value)
 
     def _extra(self, choice: int | None, index: int | None, field: str, value: Any) -> None:
-        self._changed()
+        self.version += 1
         if self._halves:
             field = well_formed(field)
             value = _render(value, True)
@@ -919,13 +917,13 @@ class ChatAssembler:
             if value is None:
                 if key == "refusal" and not choice.refusal_seen:
                     choice.refusal_seen = True
-                    self._changed()
+                    self.version += 1
             elif key == "content":
                 content = value
             elif key == "role":
                 if choice.role is None and value.__class__ is str and value:
                     choice.role = self._text(value)
-                    self._changed()
+                    self.version += 1
             elif key != "index" and key not in NOISE_FIELDS:
                 if rest is None:
                     rest = {}
@@ -966,7 +964,7 @@ class ChatAssembler:
             text.fold()
         if self._halves or text.held:
             text.halves = True
-            self._changed()
+            self.version += 1
             return text.utter(piece)
         return piece
 
@@ -974,10 +972,10 @@ class ChatAssembler:
         content = choice.content
         if content is None:
             content = choice.content = Text()
-            self._changed()
+            self.version += 1
         if piece:
             if choice.parts is not None:
-                self._changed()
+                self.version += 1
                 _add_part(choice.parts, {"type": "text", "text": piece}, self._halves)
             piece = self._utter(content, piece)
             if piece:
@@ -985,7 +983,7 @@ class ChatAssembler:
 
     def _content_parts(self, choice: Choice, parts: list[Any]) -> None:
         """Read content that is a list of parts: text is text, thinking is reasoning. (Mistral)"""
-        self._changed()
+        self.version += 1
         if choice.content is None:
             choice.content = Text()
         if choice.parts is None:
@@ -1012,13 +1010,13 @@ class ChatAssembler:
             text = choice.reasoning[name] = Text()
             if choice.thoughts is None:
                 choice.thoughts = text  # nearly always the only name: what the events say is kept once
-            self._changed()
+            self.version += 1
         if not piece:
             return fed
         if text is choice.thoughts:
             self._utter_reasoning(choice, text, piece)
         else:
-            self._changed()
+            self.version += 1
             text.append(piece, self._halves)
             if not fed:
                 self._think(choice, piece)
@@ -1043,13 +1041,13 @@ class ChatAssembler:
     def _refusal(self, choice: Choice, piece: Any) -> None:
         if piece.__class__ is not str:
             choice.refusal_seen = True
-            self._changed()
+            self.version += 1
             if piece:
                 self._malformed("refusal is not a string; it was ignored", choice.index)
             return
         if choice.refusal is None:
             choice.refusal = Text()
-            self._changed()
+            self.version += 1
         if piece:
             piece = self._utter(choice.refusal, piece)
             if piece:
@@ -1060,7 +1058,7 @@ class ChatAssembler:
             if audio:
                 self._malformed("audio is not an object; it was ignored", choice.index)
             return
-        self._changed()
+        self.version += 1
         kept = choice.audio
         if kept is None:
             kept = choice.audio = _Audio()
@@ -1131,15 +1129,15 @@ class ChatAssembler:
                 if call is None:
                     return
             if name is not None and call.id is None:
-                self._changed()  # rule (d) looks at the arguments each time
+                self.version += 1  # rule (d) looks at the arguments each time
         is_custom = is_custom or fragment.get("type") == "custom"
         if is_custom and call.kind == "function" and not (call.started or call.begun):
             call.kind = "custom"
-            self._changed()
+            self.version += 1
         choice.last = call  # the fast road does the same, or checks it
         if index is not None and choice.at.get(index) is not call:
             choice.at[index] = call
-            self._changed()
+            self.version += 1
         if id is not None:
             self._identify(choice, call, id, index)
         if body:
@@ -1165,21 +1163,21 @@ class ChatAssembler:
             return None
         call = Call(len(choice.calls), "function")
         choice.calls.append(call)
-        self._changed()
+        self.version += 1
         return call
 
     def _identify(self, choice: Choice, call: Call, id: str, index: int | None) -> None:
         """Note an id: the call's own, or an alias. (id after the arguments began: vercel/ai back-fills it)"""
         if call.id is None:
             call.id = id
-            self._changed()
+            self.version += 1
         known = choice.ids.get(id)
         if known is None or (known.index or 0) < (call.index or 0):  # they all have one
             choice.ids[id] = call
-            self._changed()
+            self.version += 1
         if index is not None and choice.at_id.get((id, index)) is not call:
             choice.at_id[id, index] = call
-            self._changed()
+            self.version += 1
 
     def _grow_call(self, choice: Choice, call: Call, body: dict[str, Any], field: str) -> None:
         """Read the inside of a fragment: name, arguments (``input`` of a custom tool), unknown fields."""
@@ -1193,7 +1191,7 @@ class ChatAssembler:
                 if value.__class__ is str and value:
                     self._name(call, self._text(value))
             elif key not in NOISE_FIELDS:
-                self._changed()
+                self.version += 1
                 _overlay(call.inner, _render({key: value}, self._halves))
         if piece.__class__ is dict:
             # (TGI until huggingface/text-generation-inference#2949, koboldcpp)
@@ -1207,10 +1205,10 @@ class ChatAssembler:
         if piece:
             if not call.begun:
                 call.begun = True
-                self._changed()
+                self.version += 1
             piece = self._utter(call.arguments, piece)
             if not call.started:
-                self._changed()  # text without an event
+                self.version += 1  # text without an event
             elif piece:
                 self.events.append(ToolCallDelta(choice.index, call.index, piece))
 
@@ -1222,19 +1220,19 @@ class ChatAssembler:
             if len(name) < call.name_size or not name.startswith(call.full_name() or ""):
                 call.name_rest.append(name)
                 call.name_size += len(name)
-                self._changed()
+                self.version += 1
                 return
             if len(name) == call.name_size:
                 return
         call.name = name
         call.name_rest.clear()
         call.name_size = len(name)
-        self._changed()
+        self.version += 1
 
     def _start(self, choice: Choice, call: Call) -> None:
         """Fire the start of a call, and what came before it as one delta."""
         call.started = True
-        self._changed()
+        self.version += 1
         self.events.append(ToolCallStart(choice.index, call.index, call.id, call.full_name(), call.kind))
         earlier = call.arguments.uttered()
         if earlier:
@@ -1246,7 +1244,7 @@ class ChatAssembler:
         kind: Any = fragment.get("type")
         if call.type is None and kind.__class__ is str and kind:
             call.type = self._text(kind)
-            self._changed()
+            self.version += 1
         if extras:
             self._keep_extras(call.extras, extras, choice.index, call.index)
 
@@ -1262,7 +1260,7 @@ class ChatAssembler:
             if not any(value or value == {} for value in body.values()):
                 return  # all null or "": no call
             call = choice.function_call = Call(None, "function_call")
-            self._changed()
+            self.version += 1
         self._grow_call(choice, call, body, "arguments")
 
     # -- the end ----------------------------------------------------------------------------------------
@@ -1393,8 +1391,7 @@ class ChatAssembler:
         }
         if self._usage is not None:
             completion["usage"] = _render(self._usage, False)
-        for key, value in _render(self._extras, False).items():
-            completion.setdefault(key, value)
+        _fill_in(completion, self._extras, False)
         return completion  # type: ignore[return-value]
 
     def completion(self, ignore: Iterable[str] = ()) -> Completion:
@@ -1431,8 +1428,7 @@ class ChatAssembler:
         elif choice.logprobs_seen:
             final["logprobs"] = None
         final["finish_reason"] = choice.finish_reason
-        for key, value in _render(choice.extras, False).items():
-            final.setdefault(key, value)
+        _fill_in(final, choice.extras, False)
         return final
 
     def _message(self, choice: Choice) -> Message:
@@ -1454,21 +1450,18 @@ class ChatAssembler:
             message["function_call"] = self._function(choice.function_call, "arguments")
         if choice.audio is not None:
             message["audio"] = self._final_audio(choice.audio)
-        for key, value in _render(choice.message_extras, True).items():
-            message.setdefault(key, value)
+        _fill_in(message, choice.message_extras, True)
         return message  # type: ignore[return-value]
 
     def _tool_call(self, choice: Choice, call: Call) -> ToolCall:
         final: dict[str, Any] = {"id": self._call_id(choice, call), "type": call.type or call.kind}
         final[call.kind] = self._function(call, "input" if call.kind == "custom" else "arguments")
-        for key, value in _render(call.extras, False).items():
-            final.setdefault(key, value)
+        _fill_in(final, call.extras, False)
         return final  # type: ignore[return-value]
 
     def _function(self, call: Call, field: str) -> dict[str, Any]:
         final = {"name": call.full_name() or "", field: call.arguments.uttered()}
-        for key, value in _render(call.inner, False).items():
-            final.setdefault(key, value)
+        _fill_in(final, call.inner, False)
         return final
 
     def _final_audio(self, audio: _Audio) -> dict[str, Any]:
@@ -1667,6 +1660,13 @@ def _render(value: Any, halves: bool) -> Any:
     if kind is _Items:
         return [_render(entry, halves) for entry in value.entries]
     return value
+
+
+def _fill_in(final: dict[str, Any], extras: dict[str, Any], halves: bool) -> None:
+    """Add the unknown fields to an object, behind those it has."""
+    if extras:
+        for key, value in _render(extras, halves).items():
+            final.setdefault(key, value)
 
 
 def _count(value: Any) -> int:

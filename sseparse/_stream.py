@@ -115,7 +115,9 @@ class ChatStream(EventStreamParser):
         self._attempts = 0  # to learn
         self._misses = 0  # frames that a template might have read
         self._blank = b"\n\n"  # how this stream ends a frame
-        self._fresh = False  # nothing is pending, so that the next byte may begin a frame
+        # Nothing is pending, so that the next byte may begin a frame; and limits are so wide that only
+        # the full road can pass them.
+        self._fresh = max_event_bytes >= 2 * _LARGEST_BULK and max_total_bytes is None
 
     # -- bytes in -----------------------------------------------------------------------------------
 
@@ -537,6 +539,8 @@ class ChatStream(EventStreamParser):
         """Read the frame of one data line, on the short road or else in full, and learn from that."""
         if not self._framed:
             self._framed = True
+            self._at_start = False
+            self._head = None
             if self._opening is None:
                 self._opening = line[:OPENING_BYTES]
         if self._templates and self._take_short_road(line):
