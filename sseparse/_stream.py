@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _FIELD_NAMES = (b"data", b"event", b"id", b"retry", b"error")
 _TEXT_DELTAS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
 _LF, _CR = 10, 13
+_HUGE = 1 << 18  # bytes of a line, from which on no copy is made of it
 _SMALL = 4096  # bytes; more than this in one feed is likely more than one frame
 _LARGEST_BULK = 65536
 
@@ -479,18 +480,25 @@ class ChatStream(EventStreamParser):
         if not self._is_between_frames():
             self._parse(data)
             return
-        unfinished = self._line
-        if unfinished:
-            if _LF not in data:
-                self._parse(data)
-                return
-            unfinished += data
-            data = bytes(unfinished)
-            unfinished.clear()
         if not self._templates:
             self._blank = b"\r\n\r\n" if b"\r\n" in data else b"\n\n"
         blank = self._blank
         width = len(blank) // 2
+        unfinished = self._line
+        if unfinished:
+            end = len(unfinished) + data.find(b"\n") + 1 - width
+            if _LF not in data:
+                self._parse(data)
+                return
+            unfinished += data
+            text = self._text_of_huge(unfinished, 0, end, blank)
+            if text is not None:
+                del unfinished[: end + len(blank)]
+                self._frame("", text)
+                if self._stopped:
+                    return
+            data = bytes(unfinished)
+            unfinished.clear()
         assembler = self._assembler
         pos = 0
         size = len(data)
@@ -502,6 +510,13 @@ class ChatStream(EventStreamParser):
             # takes a seventh of the time that two take.
             end = data.find(b"\n", pos) + 1 - width
             if end >= pos and data.startswith(b"data: ", pos) and data.startswith(blank, end):
+                text = self._text_of_huge(data, pos, end, blank) if end - pos > _HUGE else None
+                if text is not None:
+                    pos = end + len(blank)
+                    self._frame("", text)
+                    if self._stopped:
+                        return
+                    continue
                 line = data[pos:end]
                 if _CR not in line and end - pos <= self._max_event_bytes:
                     pos = end + len(blank)
@@ -522,6 +537,27 @@ class ChatStream(EventStreamParser):
         if pos < size:
             self._parse(data[pos:] if pos else data)
 
+    def _text_of_huge(self, data: bytes | bytearray, pos: int, end: int, blank: bytes) -> str | None:
+        """Return what the data line from ``pos`` to ``end`` says, if that is so much that copies count."""
+        if not (
+            _HUGE < end - pos <= self._max_event_bytes
+            and data.startswith(b"data: ", pos)
+            and data.startswith(blank, end)
+            and data.find(b"\r", pos, end) < 0
+        ):
+            return None
+        self._begin(bytes(data[pos : pos + OPENING_BYTES]))
+        with memoryview(data) as whole, whole[pos + 6 : end] as value:
+            return str(value, "utf-8", "replace")
+
+    def _begin(self, line: bytes) -> None:
+        """Note that a data line came at the beginning of a frame."""
+        self._framed = True
+        self._at_start = False
+        self._head = None
+        if self._opening is None:
+            self._opening = line[:OPENING_BYTES]
+
     def _read_many(self, template: Template, data: bytes, pos: int) -> int:
         """Read frames of one template until it cannot tell; return where they end."""
         while len(data) - pos >= 1024:
@@ -538,11 +574,7 @@ class ChatStream(EventStreamParser):
     def _read_line(self, line: bytes) -> None:
         """Read the frame of one data line, on the short road or else in full, and learn from that."""
         if not self._framed:
-            self._framed = True
-            self._at_start = False
-            self._head = None
-            if self._opening is None:
-                self._opening = line[:OPENING_BYTES]
+            self._begin(line)
         if self._templates and self._take_short_road(line):
             return
         text = (line[6:] if line[5:6] == b" " else line[5:]).decode("utf-8", "replace")

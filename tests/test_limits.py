@@ -416,6 +416,67 @@ class Integers(unittest.TestCase):
             self.assertEqual((events[2].kind, events[2].message), ("malformed", says))
 
 
+class HugeLines(unittest.TestCase):
+    """Lines so large that no copy is made of them: the same events as for others, however they are cut."""
+
+    def test_cuts(self):
+        text = "x" * 300_000
+        huge, small = sse(say(text)), sse(say("a"))
+        for name, body, options, told in (
+            ("a chunk", huge, {}, "start delta ..."),
+            ("several", huge + small + huge + huge, {}, "start delta delta delta delta ..."),
+            ("CRLF", (small + huge + small).replace(b"\n", b"\r\n"), {}, "start delta delta delta ..."),
+            ("CR", (small + huge + small).replace(b"\n", b"\r"), {}, "start delta delta delta ..."),
+            (
+                "a CR in the line",
+                small + huge.replace(b"xxx", b"x\rx", 1) + small,
+                {},
+                "start delta malformed delta ...",
+            ),
+            ("no blank line", huge[:-1] + huge[:-1] + small, {}, "start delta delta delta ..."),
+            ("a comment behind it", huge[:-1] + b": c\n\n" + small, {}, "start delta delta ..."),
+            ("of another type", b"event: error\n" + huge + small, {}, "server start delta delta ..."),
+            ("no JSON", huge.replace(b"}", b"") + small, {}, "malformed start delta ..."),
+            ("no UTF-8", huge.replace(b"xxx", b"\xffx", 1) + small, {}, "start delta delta ..."),
+            ("no space", huge.replace(b"data: ", b"data:") + small, {}, "start delta delta ..."),
+            ("bare", huge.replace(b"data: ", b"")[:-1] + small, {}, "start delta delta ..."),
+            ("a comment", b":" + huge + small, {}, "start delta ..."),
+            ("padding around the end", sse("data: [DONE]" + " " * 300_000 + "\n\n") + small, {}, "done"),
+            ("an error too many", huge.replace(b"}", b"") + huge, {"max_errors": 0}, "limit"),
+            ("cut", huge[:-9], {}, "truncated"),
+            ("as long as may be", huge + small, {"max_event_bytes": len(huge) - 2}, "start delta delta ..."),
+            ("longer", huge + small, {"max_event_bytes": len(huge) - 3}, "limit"),
+            (
+                "the total",
+                small + huge + small,
+                {"max_total_bytes": len(small + huge)},
+                "start delta delta limit content.done choice.done",
+            ),
+        ):
+            expected = None
+            for fast_path in (True, False):
+                for pieces in (
+                    [body],
+                    *(
+                        [body[:at], body[at:]]
+                        for at in (1, 5, 9, len(small) + 3, len(huge) - 2, len(huge) - 1)
+                    ),
+                    *([body[:-at], body[-at:]] for at in (1, 2, 3, 5, len(small), len(small) + 1)),
+                    slices(body, 65536),
+                    slices(body, 1000),
+                ):
+                    stream = sseparse.ChatStream(fast_path=fast_path, **options)
+                    found = [event for piece in pieces for event in stream.feed(piece)] + stream.close()
+                    found = [event.as_dict() for event in found], stream.snapshot(), stream.truncated
+                    with self.subTest(name, fast_path=fast_path, pieces=len(pieces), first=len(pieces[0])):
+                        self.assertTrue(expected in (None, found))
+                    expected = found
+            with self.subTest(name):
+                found = " ".join(event.get("kind", event["type"]) for event in expected[0])
+                found = found.replace("content.delta", "delta")
+                self.assertEqual(found.replace(" content.done choice.done truncated", " ..."), told)
+
+
 class AfterALimit(unittest.TestCase):
     def test_nothing_is_read(self):
         for limits, over in (
@@ -515,6 +576,15 @@ class Memory(unittest.TestCase):
             self.assertEqual(stream.text(), "xy" * count)
             self.assertLess(peak, 3 * 2 * count + MIB)  # to keep each piece would take 59 bytes of each 2
 
+    def test_a_huge_frame(self):
+        for piece in ("x" * 64, "\u00e9" * 32, "x" * 62 + "\n"):
+            text = piece * 65536
+            frame = sse(say(text))
+            for pieces in ([frame], [frame[:100], frame[100:]], slices(frame, 65536)):
+                stream, peak, _ = self.measure([sse(say("")), *pieces])
+                self.assertEqual(stream.text(), text)
+                self.assertLess(peak, 3 * len(frame) + MIB)
+
     def test_an_idle_stream(self):
         streams = []
         tracemalloc.start()
@@ -549,96 +619,147 @@ THINKING = {"type": "thinking", "thinking": [{"type": "text", "text": "x"}]}
 SHAPES = {
     "text of single characters": (5000, repeated(say("x"))),
     "reasoning, content and refusal": (
-        350, repeated(delta({"reasoning": "x", "content": "y", "refusal": "z"}))),
+        350,
+        repeated(delta({"reasoning": "x", "content": "y", "refusal": "z"})),
+    ),
     "arguments of single characters": (1000, repeated(calls(fragment(0, arguments="x")))),
     "arguments with a name each time": (
-        500, repeated(calls(fragment(0, None, "f", '"x'), fragment(0, None, "f", '"')))),
+        500,
+        repeated(calls(fragment(0, None, "f", '"x'), fragment(0, None, "f", '"'))),
+    ),
     "arguments that could be whole each time": (
-        500, repeated(calls(fragment(0, None, "f", " "), fragment(None, None, "f", "1")))),
+        500,
+        repeated(calls(fragment(0, None, "f", " "), fragment(None, None, "f", "1"))),
+    ),
     "names in pieces": (300, numbered(lambda number: calls(fragment(0, "i", f"{number}" + "x" * 1000)))),
     "names in pieces, without an id": (500, numbered(lambda number: calls(fragment(0, None, f"{number}")))),
     "aliases": (500, numbered(lambda number: calls(fragment(0, f"i{number}", None, "x")))),
     "one id at many indexes": (500, numbered(lambda number: calls(fragment(number, "i", None, "x")))),
     "many calls": (500, numbered(lambda number: calls(fragment(number, f"i{number}", "f", "{}")))),
     "many calls without id": (
-        250, numbered(lambda number: {**calls(fragment(None, None, "f")), "id": "x" * 500})),
+        250,
+        numbered(lambda number: {**calls(fragment(None, None, "f")), "id": "x" * 500}),
+    ),
     "many choices": (500, numbered(lambda number: say("x", number))),
     "all choices in each chunk": (
-        100, lambda count: [sse({"choices": [say("x", at)["choices"][0] for at in range(count)]})] * 20),
+        100,
+        lambda count: [sse({"choices": [say("x", at)["choices"][0] for at in range(count)]})] * 20,
+    ),
     "finish reasons that change": (
         500,
-        repeated({"choices": [{"delta": {}, "finish_reason": "a"}]},
-                 {"choices": [{"delta": {}, "finish_reason": "b"}]})),
+        repeated(
+            {"choices": [{"delta": {}, "finish_reason": "a"}]},
+            {"choices": [{"delta": {}, "finish_reason": "b"}]},
+        ),
+    ),
     "a new key on the chunk": (500, numbered(lambda number: {f"k{number}": 1})),
     "a new key in an unknown object of the chunk": (500, numbered(lambda number: {"x": {f"k{number}": 1}})),
     "a new key on the choice": (500, numbered(lambda number: delta({}, **{f"k{number}": 1}))),
     "a new key in the delta": (500, numbered(lambda number: delta({f"k{number}": 1}))),
     "a new key in an unknown object of the delta": (
-        500, numbered(lambda number: delta({"x": {f"k{number}": 1}}))),
+        500,
+        numbered(lambda number: delta({"x": {f"k{number}": 1}})),
+    ),
     "a new key on a call and in its function": (
-        400, numbered(lambda number: calls({"index": 0, f"k{number}": 1, "function": {f"k{number}": 1}}))),
+        400,
+        numbered(lambda number: calls({"index": 0, f"k{number}": 1, "function": {f"k{number}": 1}})),
+    ),
     "a new value of usage": (
         400,
-        after(lambda _: [sse({"usage": {f"k{at}": at for at in range(100)}})],
-              numbered(lambda number: {"usage": {"n": number}}))),
+        after(
+            lambda _: [sse({"usage": {f"k{at}": at for at in range(100)}})],
+            numbered(lambda number: {"usage": {"n": number}}),
+        ),
+    ),
     "more usage than is kept": (
         400,
-        after(lambda _: [sse({"usage": {f"k{at}": at for at in range(2000)}})],
-              numbered(lambda number: {"usage": {"n": number}}))),
+        after(
+            lambda _: [sse({"usage": {f"k{at}": at for at in range(2000)}})],
+            numbered(lambda number: {"usage": {"n": number}}),
+        ),
+    ),
     "usage with a long text": (
         500,
-        after(lambda count: [sse({"usage": {"s": "\u00e9" * 100 * count}})],
-              numbered(lambda number: {"usage": {"n": number, "h": "\ud83d"}}))),
+        after(
+            lambda count: [sse({"usage": {"s": "\u00e9" * 100 * count}})],
+            numbered(lambda number: {"usage": {"n": number, "h": "\ud83d"}}),
+        ),
+    ),
     "a long id, and calls that have none": (
         30,
-        after(lambda count: [sse({"id": "x" * 5000 * count, "choices": []})],
-              numbered(lambda number: calls(fragment(None, None, "f"))))),
+        after(
+            lambda count: [sse({"id": "x" * 5000 * count, "choices": []})],
+            numbered(lambda number: calls(fragment(None, None, "f"))),
+        ),
+    ),
     "entries with an index": (
         500,
-        numbered(lambda number: delta({"reasoning_details": [{"type": "t", "index": number, "text": "x"}]}))),
+        numbered(lambda number: delta({"reasoning_details": [{"type": "t", "index": number, "text": "x"}]})),
+    ),
     "entries without an index": (
         500,
-        repeated(delta({"reasoning_details": [{"type": "t", "text": "x"}, {"type": "text", "text": "y"}]}))),
+        repeated(delta({"reasoning_details": [{"type": "t", "text": "x"}, {"type": "text", "text": "y"}]})),
+    ),
     "a list that is replaced": (
-        500, numbered(lambda number: delta({"list": [number] * 20}, list=[number] * 20))),
+        500,
+        numbered(lambda number: delta({"list": [number] * 20}, list=[number] * 20)),
+    ),
     "logprobs": (
         400,
-        repeated(delta({"content": "x"},
-                       logprobs={"content": [{"token": "x", "logprob": -1, "top_logprobs": []}]}))),
+        repeated(
+            delta({"content": "x"}, logprobs={"content": [{"token": "x", "logprob": -1, "top_logprobs": []}]})
+        ),
+    ),
     "content parts": (
-        400, repeated(delta({"content": [{"type": "text", "text": "x"}, {"type": "ref", "id": 1}]}))),
+        400,
+        repeated(delta({"content": [{"type": "text", "text": "x"}, {"type": "ref", "id": 1}]})),
+    ),
     "thinking parts": (400, repeated(delta({"content": [THINKING, {"type": "text", "text": "x"}]}))),
     "one growing part": (500, repeated(delta({"content": [THINKING]}), delta({"content": [THINKING]}))),
     "audio with padding": (500, repeated(delta({"audio": {"data": "YQ==", "transcript": "x"}}))),
     "halves of pairs": (
         400,
-        repeated(delta({"content": "\ud83d", "reasoning": "\ude00\ud83d"}),
-                 calls(fragment(0, None, None, "\ud83d")))),
+        repeated(
+            delta({"content": "\ud83d", "reasoning": "\ude00\ud83d"}),
+            calls(fragment(0, None, None, "\ud83d")),
+        ),
+    ),
     "whole messages": (
         500,
-        repeated({"choices": [{"message": {"content": "x", "tool_calls": [fragment(0, "i", "f", "{}")]}}]})),
+        repeated({"choices": [{"message": {"content": "x", "tool_calls": [fragment(0, "i", "f", "{}")]}}]}),
+    ),
     "whole messages after unknown fields": (
         1500,
-        after(numbered(lambda number: delta({f"k{number}": 1})), repeated({"choices": [{"message": {}}]}))),
+        after(numbered(lambda number: delta({f"k{number}": 1})), repeated({"choices": [{"message": {}}]})),
+    ),
     "errors with choices": (300, repeated({"error": {"message": "E", "code": 5}, **say("x")})),
     "bad frames": (750, repeated("data: {\n\n")),
     "frames without blank lines": (750, repeated(f"data: {text_of(say('x'))}\n")),
     "bare lines": (750, repeated(text_of(say("x")) + "\n")),
     "a torn line before empty error lines": (
-        1000, lambda count: [sse('data: {"' + "x" * 50 * count + "\n"), *[b"error:\n"] * count]),
+        1000,
+        lambda count: [sse('data: {"' + "x" * 50 * count + "\n"), *[b"error:\n"] * count],
+    ),
     "a torn line before bare lines": (
-        1000, lambda count: [sse('data: {"' + "x" * 50 * count + "\n"), *[b"{}\n"] * count]),
+        1000,
+        lambda count: [sse('data: {"' + "x" * 50 * count + "\n"), *[b"{}\n"] * count],
+    ),
     "a torn line before data lines": (
-        1000, lambda count: [sse('data: {"' + "x" * 50 * count + "\n"), *[b"data:{}\n"] * count]),
+        1000,
+        lambda count: [sse('data: {"' + "x" * 50 * count + "\n"), *[b"data:{}\n"] * count],
+    ),
     "a document": (1500, lambda count: [b"[\n", *[b'{"a": 1},\n'] * count]),
     "a document that never ends a line": (1500, lambda count: [b'{"a":"', *[b"xxxxxxxxxx"] * count]),
     "stray lines": (2500, repeated("x: y\n{\n")),
     "many templates": (50, repeated(*(delta({"content": "x", "role": None}, at) for at in range(20)))),
     "texts that are never the same frame": (
-        500, numbered(lambda number: {**say("x"), "id": f"i{number}", "n": number})),
+        500,
+        numbered(lambda number: {**say("x"), "id": f"i{number}", "n": number}),
+    ),
     "deep objects": (
         75,
-        repeated('data: {"x":' + "[" * 100 + "]" * 100 + ',"y":' + '{"a":' * 100 + "1" + "}" * 101 + "\n\n")),
+        repeated('data: {"x":' + "[" * 100 + "]" * 100 + ',"y":' + '{"a":' * 100 + "1" + "}" * 101 + "\n\n"),
+    ),
     "long keys": (50, repeated({"k" * 10_000: {"k" * 10_000: 1}}, {"usage": {"k" * 10_000: 1}})),
 }
 UNLIMITED = {"max_choices": 10**9, "max_tool_calls": 10**9, "max_errors": 10**9}
