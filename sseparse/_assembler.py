@@ -11,8 +11,8 @@ open; a finish_reason finishes it, but only for the record: servers send content
 tool calls after it, so nothing is closed by it. ``close()`` ends all choices at once, fires every
 Done event, and from then on entries of ``choices`` are not read any more.
 
-A *call* is unnamed, started or done. It is made by the first fragment that no rule of
-``CALL_RULES`` gives to an existing call. While it is unnamed its arguments are kept silently; the
+A *call* is unnamed, started or done. It is made by the first fragment that the rules of
+``_find_call`` give to no existing call. While it is unnamed its arguments are kept silently; the
 name starts it (``ToolCallStart``, then what was kept as one delta, then deltas as they come). It is
 done with its choice, never before: arguments that parse as JSON may still go on.
 
@@ -94,7 +94,7 @@ LASTING_FINISH_REASONS = frozenset(("tool_calls", "function_call", "length", "co
 CUTTING_FINISH_REASONS = frozenset(("length", "content_filter", "error"))
 
 # Padding against traffic analysis. (OpenAI; Mistral's "p")
-NOISE_FIELDS = frozenset(("obfuscation", "p"))
+NOISE_FIELDS = ("obfuscation", "p")
 
 # An empty string never overwrites these, wherever they stand. (Azure: meilisearch/meilisearch#6477; TGI's
 # usage chunk: microsoft/foundry-local#144; Ollama: ollama/ollama#4357)
@@ -279,7 +279,7 @@ class Choice:
         self.extras: dict[str, Any] = {}
 
 
-# How a fragment of tool_calls finds its call: the first of these functions that knows answers with
+# How a fragment of tool_calls finds its call: the first of the three rules that knows answers with
 # the call, or with None for a new one; ``...`` means that the next is asked. Each is given the
 # choice and what the fragment brings: id, index and name, None where it does not.
 
@@ -342,8 +342,6 @@ def _begins_anew(call: Call, id: str | None, name: str | None) -> bool:
         return False
     return call.is_whole()
 
-
-CALL_RULES = (_by_known_id, _by_index, _by_recency)
 
 
 class ChatAssembler:
@@ -1150,11 +1148,12 @@ class ChatAssembler:
     ) -> Call | None:
         if id is None and name is None and index is not None and index in choice.at:
             return choice.at[index]  # what rule (b) says of most fragments
-        for rule in CALL_RULES:
-            call: Any = rule(choice, id, index, name)
-            if call is not ...:
-                return call  # type: ignore[no-any-return]
-        raise AssertionError("the last rule always knows")
+        call = _by_known_id(choice, id, index, name)
+        if call is ...:
+            call = _by_index(choice, id, index, name)
+        if call is ...:
+            call = _by_recency(choice, id, index, name)
+        return call  # type: ignore[no-any-return]
 
     def _new_call(self, choice: Choice) -> Call | None:
         if len(choice.calls) >= self._max_tool_calls:

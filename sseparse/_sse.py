@@ -107,7 +107,6 @@ class EventStreamParser:
 
     def _dispatch(self, event: str, lines: list[bytes]) -> None:
         """Take an event: its type (``""``: the default) and its data lines, to be read before returning."""
-        raise NotImplementedError
 
     def _unexpected(self, line: bytes) -> None:
         """See a line that has no field name of the standard, or a ``data`` line after a single one."""

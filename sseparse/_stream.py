@@ -10,7 +10,7 @@ instead of sending frames (JSON lines, a JSON document, a web page). How bytes b
 from __future__ import annotations
 
 from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChatAssembler
-from ._events import ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
+from ._events import ToolCallDelta
 from ._json import BLANK, MAX_DEPTH, PartialJSON, parse_json, parse_or_none, scan_json
 from ._sse import MAX_EVENT_BYTES, OPENING_BYTES, EventStreamParser, data_of
 from ._template import MAX_ATTEMPTS, MAX_MISSES, MAX_TEMPLATES, Template, learn
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .types import Completion, Message, ToolCall
 
 _FIELD_NAMES = (b"data", b"event", b"id", b"retry", b"error")
-_TEXT_DELTAS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
 _LF, _CR = 10, 13
 _HUGE = 1 << 18  # bytes of a line, from which on no copy is made of it
 _SMALL = 4096  # bytes; more than this in one feed is likely more than one frame
@@ -306,7 +305,7 @@ class ChatStream(EventStreamParser):
         assembler.frame = self._frames
         self._frames += 1
         self._full += 1
-        halves = "\\u" in text and ("\\ud" in text or "\\uD" in text)
+        halves = "\\" in text and ("\\ud" in text or "\\uD" in text)
         if value is _ABSENT:
             try:
                 value = parse_json(text)
@@ -598,19 +597,16 @@ class ChatStream(EventStreamParser):
         assembler.frame = self._frames
         self._frames += 1
         self._full += 1
-        assembler.read(value, text, "\\u" in text and ("\\ud" in text or "\\uD" in text))
+        assembler.read(value, text, "\\" in text and ("\\ud" in text or "\\uD" in text))
         if self._learning and assembler.version == version and len(events) == count + 1:
-            if events[-1].__class__ in _TEXT_DELTAS:
-                self._learn(line, events[-1])
+            self._learn(line, events[-1])  # a text delta: all other events come with a change
         elif assembler.stopped:
             self._stopped = True
 
     def _take_short_road(self, line: bytes) -> bool:
         """Read the frame of one data line by a template, if one fits."""
         assembler = self._assembler
-        last = self._last
-        if last is None:
-            return False
+        last: Template = self._last  # type: ignore[assignment]
         expected = self._templates[last.then]
         text = expected.read(line, expected.tail) if expected.applies(assembler) else None
         if text is None:

@@ -781,6 +781,9 @@ class Misuse(Hanging):
     def test_seen_at_the_first_read(self) -> None:
         with self.assertRaisesRegex(TypeError, r"read is asynchronous: use aiter_events\(\)$"):
             list(iter_events(AsyncReader()))
+        future = type("Future", (), {"__await__": lambda self: iter(())})  # one that cannot be closed
+        with self.assertRaisesRegex(TypeError, r"read is asynchronous: use aiter_events\(\)$"):
+            list(iter_events(type("Reader", (), {"read": lambda self, size: future()})()))
 
         async def main() -> None:
             async for _ in aiter_events(SyncReader()):
