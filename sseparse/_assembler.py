@@ -472,18 +472,22 @@ class ChatAssembler:
         self._halves = halves and has_halves(chunk)
         self._source = source
         choices: Any = chunk.pop("choices", ...)
+        usage: Any = chunk.get("usage")
+        if usage is not None:
+            del chunk["usage"]
         try:
             repeats = error is None and (
                 chunk == self._header or (self._header is not None and self._repeats(chunk))
             )
-            if repeats and choices.__class__ is list and len(choices) == 1 and self._is_text(choices[0]):
+            is_one = usage is None and choices.__class__ is list and len(choices) == 1
+            if repeats and is_one and self._is_text(choices[0]):
                 return  # nearly all that come here
             if source is not None and is_too_deep(source):
                 self._malformed(f"data is no JSON ({TOO_DEEP}); the frame was ignored")
-            elif repeats and choices.__class__ is list:
-                self._entries(choices, None, len(choices) > 1)
+            elif repeats and choices.__class__ is list and (usage is None or usage.__class__ is dict):
+                self._entries(choices, usage, not is_one)
             else:
-                self._chunk(chunk, choices, error)
+                self._chunk(chunk, choices, usage, error)
         except _LimitReached:
             pass
         finally:
@@ -570,16 +574,20 @@ class ChatAssembler:
                 message += f", of type {kind}"
         self._error("server", message, choice, code, error)
 
-    def _chunk(self, chunk: dict[str, Any], choices: Any, error: Any) -> None:
-        """Read a chunk, whose ``choices`` were taken out."""
+    def _chunk(self, chunk: dict[str, Any], choices: Any, usage: Any, error: Any) -> None:
+        """Read a chunk, whose ``choices`` and ``usage`` were taken out."""
         if error is None:
             error = chunk.get("error")
             if not error and chunk.get("object") == "error":
                 error = chunk
+        if error is chunk:
+            error = chunk.copy()
+            if choices is not ...:
+                error["choices"] = choices
+            if usage is not None:
+                error["usage"] = usage
         if choices is ...:
             choices = None
-        elif error is chunk:
-            error = {**chunk, "choices": choices}
         if error:
             self._server_error(_render(error, False), chunk)
             if choices.__class__ is not list:
@@ -588,7 +596,7 @@ class ChatAssembler:
             if choices and not self.done:
                 self._malformed("choices is not a list; it was ignored")
             choices = []
-        self._entries(choices, self._header_fields(chunk, choices))  # pyright: ignore
+        self._entries(choices, self._header_fields(chunk, choices, usage))  # pyright: ignore
 
     def _entries(self, choices: Iterable[Any], usage: Any, may_be_text: bool = True) -> None:
         """Read the entries of ``choices``, then usage: the chunk's, else that of the entries."""
@@ -615,7 +623,7 @@ class ChatAssembler:
         self._header = chunk
         return True
 
-    def _header_fields(self, chunk: dict[str, Any], choices: list[Any]) -> Any:
+    def _header_fields(self, chunk: dict[str, Any], choices: list[Any], usage: Any) -> Any:
         """Read the fields of a chunk beside ``choices``; return its usage, None if there is none.
 
         Where reading them again would change nothing they are remembered: ``_header``, and ``_core``
@@ -624,9 +632,8 @@ class ChatAssembler:
         id: Any = chunk.get("id")
         created: Any = chunk.get("created")
         model: Any = chunk.get("model")
-        usage: Any = chunk.get("usage")
         # Not believed: Azure sends "", Perplexity "chat.completion.done".
-        repeats = chunk.get("object") != "error" and chunk.get("error") is None and usage is None
+        repeats = chunk.get("object") != "error" and chunk.get("error") is None
         extras: dict[str, Any] | None = None
         for key, value in chunk.items():
             if key not in CHUNK_FIELDS and value is not None:

@@ -13,7 +13,7 @@ from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChatAssembler
 from ._events import ToolCallDelta
 from ._json import BLANK, MAX_DEPTH, PartialJSON, parse_json, parse_or_none, scan_json
 from ._sse import MAX_EVENT_BYTES, OPENING_BYTES, EventStreamParser, data_of
-from ._template import MAX_ATTEMPTS, MAX_MISSES, MAX_TEMPLATES, Template, learn
+from ._template import MAX_ATTEMPTS, MAX_LINE, MAX_MISSES, MAX_TEMPLATES, Template, learn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -640,12 +640,13 @@ class ChatStream(EventStreamParser):
                 break
         else:
             hits = self._frames - self._full
-            if self._misses > MAX_MISSES + hits or self._attempts > MAX_ATTEMPTS + hits // 8:
+            if self._misses > MAX_MISSES + 2 * hits:
                 self._learning = False
                 self._templates.clear()
                 self._last = self._expected = None
                 return
-            if len(self._templates) >= MAX_TEMPLATES:
+            attempts = MAX_ATTEMPTS + self._misses // 8 + hits // 4
+            if len(self._templates) >= MAX_TEMPLATES or self._attempts >= attempts or len(line) > MAX_LINE:
                 return
             self._attempts += 1
             learnt = learn(line, scan_json, self._assembler, event, self._blank)

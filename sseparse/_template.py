@@ -59,10 +59,11 @@ else:
     from json.decoder import scanstring
 
 MAX_TEMPLATES = 16
-# Then it does not pay, and is given up: attempts to learn beyond one for every eight frames that were
-# read, and frames that might have been read but were not beyond one for each that was.
-MAX_ATTEMPTS = 16
-MAX_MISSES = 64
+# An attempt to learn costs as much as reading three or four frames in full. So beyond the first few
+# there is one for every four frames that were read by a template and one for every eight that might
+# have been; and all is given up after this many of these, beyond two for each of those.
+MAX_ATTEMPTS = 4
+MAX_MISSES = 24
 MAX_LINE = 16384  # bytes; longer frames gain nothing
 
 _JOINT = "\x7f"  # rare, and no escape when it follows a backslash
@@ -282,8 +283,6 @@ def learn(line: bytes, scan: Scanner, assembler: ChatAssembler, event: Any, blan
 
     ``event`` is the one event that came of it.
     """
-    if len(line) > MAX_LINE:
-        return None
     names, text = _sources(event)
     noise = next((name for name in NOISE_FIELDS if f'"{name}"'.encode() in line), None)
     for name in names:

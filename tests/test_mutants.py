@@ -162,9 +162,9 @@ ROADS = [
       for number, word in enumerate(WORDS)], 40),
     # Not more than 16 are known at once.
     ("16 choices", [text_of(chunk({}, choices=[{"index": number % 16, "delta": {"content": "a"}}]))
-                    for number in range(160)], 32),
+                    for number in range(160)], 57),
     ("17 choices", [text_of(chunk({}, choices=[{"index": number % 17, "delta": {"content": "a"}}]))
-                    for number in range(170)], 42),
+                    for number in range(170)], 66),
     ("two choices in one chunk",
      run_of({"id": "i", "choices": [{"delta": {"content": MARK}}, {"index": 1, "delta": {}}]}, WORDS), 40),
     ("an entry without an index", run_of({"id": "i", "choices": [{"delta": {"content": MARK}}]}, WORDS), 2),
@@ -179,13 +179,14 @@ ROADS = [
     ("a whole one of two escapes", run_of(CONTENT, ["\\ud83d\\ude00"] * 40), 2),
     ("frames of 16 KiB", run_of(CONTENT, ["x" * 16000] * 40), 2),
     ("longer ones", run_of(CONTENT, ["x" * 17000] * 40), 40),
-    ("16 that cannot be learnt, then a run",
-     run_of(CONTENT, ["x" * 17000] * 17 + WORDS), 18),
-    ("17 that cannot be learnt, then a run that is not tried any more",
-     run_of(CONTENT, ["x" * 17000] * 18 + WORDS), 58),
-    ("what cannot be learnt is given up after 64 tries in a row",
-     [text_of(chunk({"content": "a"}, **{f"x{number}": None})) for number in range(65)]
-     + run_of(CONTENT, WORDS), 105),
+    ("23 that are too long to be learnt, then a run", run_of(CONTENT, ["x" * 17000] * 24 + WORDS), 25),
+    ("24, then a run that is not tried any more", run_of(CONTENT, ["x" * 17000] * 25 + WORDS), 65),
+    ("23 that are never alike, then a run",
+     [text_of(chunk({"content": "a"}, **{f"x{number}": None})) for number in range(24)]
+     + run_of(CONTENT, WORDS), 25),
+    ("24, then a run that is not tried any more, for all attempts are spent",
+     [text_of(chunk({"content": "a"}, **{f"x{number}": None})) for number in range(25)]
+     + run_of(CONTENT, WORDS), 65),
 ]  # fmt: skip
 
 
