@@ -102,7 +102,7 @@ IDENTITY_FIELDS = frozenset(("id", "name", "type", "model", "finish_reason"))
 
 # Known fields of a chunk beside ``choices``, and those of them that mean nothing once they are known.
 CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "usage", "error", *NOISE_FIELDS))
-PASSING_FIELDS = ("id", "created", *NOISE_FIELDS)
+PASSING_FIELDS = ("id", "created", "obfuscation", "p")
 
 # Known fields of a fragment of tool_calls. ("extra_content" and the like are kept: Gemini's thought
 # signatures must be sent back, earendil-works/pi#3234)
@@ -617,11 +617,15 @@ class ChatAssembler:
         """Whether these fields differ from those of the last chunk, which had no effect, only in what
         means nothing, or nothing any more."""
         if self._core is None:
-            self._core = _core_of(self._header)  # type: ignore[arg-type]
-        if _core_of(chunk) != self._core:
-            return False
-        self._header = chunk
-        return True
+            self._core = self._header.copy()  # type: ignore[union-attr]
+            for name in PASSING_FIELDS:
+                self._core.pop(name, None)
+        pop = chunk.pop
+        passing = (pop("id", ...), pop("created", ...), pop("obfuscation", ...), pop("p", ...))
+        if chunk == self._core:
+            return True
+        chunk.update({name: value for name, value in zip(PASSING_FIELDS, passing) if value is not ...})
+        return False
 
     def _header_fields(self, chunk: dict[str, Any], choices: list[Any], usage: Any) -> Any:
         """Read the fields of a chunk beside ``choices``; return its usage, None if there is none.
@@ -1488,14 +1492,6 @@ class ChatAssembler:
 
 
 # -- values -------------------------------------------------------------------------------------------
-
-
-def _core_of(chunk: dict[str, Any]) -> dict[str, Any]:
-    """Return the chunk without what means nothing once it is known."""
-    core = chunk.copy()
-    for name in PASSING_FIELDS:
-        core.pop(name, None)
-    return core
 
 
 def _story(errors: list[Error]) -> str:

@@ -576,7 +576,11 @@ class ChatStream(EventStreamParser):
             self._begin(line)
         if self._templates and self._take_short_road(line):
             return
-        text = (line[6:] if line[5:6] == b" " else line[5:]).decode("utf-8", "replace")
+        data = line[6:] if line[5:6] == b" " else line[5:]
+        try:
+            text = data.decode()  # less work than with an error handler
+        except UnicodeDecodeError:
+            text = data.decode("utf-8", "replace")
         if text == "[DONE]":
             self._frames += 1
             self._full += 1
