@@ -469,7 +469,7 @@ class ChatAssembler:
     def read(self, chunk: dict[str, Any], source: str | None, halves: bool, error: Any = None) -> None:
         """Read a chunk that is ours to change. ``source``: the text it was; ``error``: what the framing
         said is an error, if it did."""
-        self._halves = halves and has_halves(chunk)
+        self._halves = halves and (has_halves(chunk) or has_halves(error))
         self._source = source
         choices: Any = chunk.pop("choices", ...)
         usage: Any = chunk.get("usage")

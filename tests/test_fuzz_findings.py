@@ -36,3 +36,10 @@ class TestFindings(TestCase):
         # Each further frame was another limit error, without end.
         frame = b'data: {"error":"E"}\n\n'
         self.check([b"\n", frame, frame, frame, frame], [("server", 0), ("limit", None)], max_errors=1)
+
+    def test_an_error_that_is_half_a_pair(self):
+        # The half came out as it was, because only the fields of a chunk were looked at.
+        body = b'event: error\ndata: "\\ude00"\n\nevent: error\ndata: ["\\ud83d"]\n\nerror: "\\ud83d"\n'
+        self.check([body], [("server", 0), ("server", 1), ("server", 2), ("truncated", None)])
+        events, _ = run([body])
+        self.assertEqual([event.data for event in events[:3]], ["\ufffd", ["\ufffd"], "\ufffd"])
