@@ -11,10 +11,18 @@ from __future__ import annotations
 import array
 import copy
 import pickle
-import tracemalloc
 import unittest
 
-from tests.wire import LINE_ENDS, eighths, growth, single_bytes, slices, sseparse
+from tests.wire import (
+    LINE_ENDS,
+    eighths,
+    growth,
+    measures_memory,
+    single_bytes,
+    slices,
+    sseparse,
+    tracemalloc,
+)
 
 BOM = b"\xef\xbb\xbf"
 
@@ -298,6 +306,7 @@ class Limit(unittest.TestCase):
         decoder.feed(b"x")
         self.assertTrue(decoder.overflowed)
 
+    @measures_memory
     def test_it_lets_go_of_what_it_held(self):
         tracemalloc.start()
         try:

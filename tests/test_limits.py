@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tracemalloc
 import unittest
 
 from tests.wire import (
@@ -35,6 +34,7 @@ from tests.wire import (
     growth,
     limit,
     malformed,
+    measures_memory,
     say,
     server,
     single_bytes,
@@ -42,6 +42,7 @@ from tests.wire import (
     sse,
     sseparse,
     text_of,
+    tracemalloc,
     usage,
 )
 
@@ -508,6 +509,7 @@ class AfterALimit(unittest.TestCase):
         self.assertRaises(RuntimeError, stream.feed, b"x")
 
 
+@measures_memory
 class Memory(unittest.TestCase):
     """What a stream may hold at most, by tracemalloc; the library promises three times the text and 1 MiB."""
 

@@ -58,9 +58,11 @@ def no_constant(name):
 
 
 def loads(text):
-    """``json.loads`` without NaN, Infinity and ill-formed strings. On PyPy it is not strict about \\u."""
+    """``json.loads`` without NaN, Infinity and ill-formed strings. PyPy is lax about \\u and digits."""
     if re.search(r"(?<!\\)(?:\\\\)*\\u(?![0-9a-fA-F]{4})", text):
         raise ValueError("bad escape")
+    if not re.sub(r'"(?:[^"\\]|\\.)*"?', "", text).isascii():
+        raise ValueError("bad digit")
     return tidy(json.loads(text, parse_constant=no_constant))
 
 
@@ -449,7 +451,8 @@ class Tables(unittest.TestCase):
                 reader.feed(source)
                 for char in source:
                     dripped.feed(char)
-                    self.assertIs(dripped.value, dripped.value)
+                    if not isinstance(dripped.value, str):  # for PyPy a str is no one object
+                        self.assertIs(dripped.value, dripped.value)
                 for each in (reader, dripped, pickle.loads(pickle.dumps(reader))):
                     self.assertEqual(repr(each.value), repr(so_far))
                     self.assertEqual(each.complete, source == "true")
@@ -844,7 +847,9 @@ class Cost(unittest.TestCase):
         reader.feed('["')
         for piece in ("x" * 70_000, "ä" * 70_000):
             (event,) = reader.feed(piece)
-            self.assertIs(event.text, piece)
+            self.assertEqual(event.text, piece)
+            if sys.implementation.name == "cpython":  # on PyPy a str may be another at each look
+                self.assertIs(event.text, piece)
 
     def test_white_space_is_taken_in_one_go(self):
         with mock.patch.object(_json, "_blank", wraps=_json._blank) as blank:

@@ -14,7 +14,12 @@ import gc
 import json
 import pickle
 import time
-from unittest import TestCase
+from unittest import TestCase, skipIf
+
+try:
+    import tracemalloc
+except ImportError:  # PyPy
+    tracemalloc = None
 
 from tests import sseparse
 
@@ -284,6 +289,9 @@ def check(test: TestCase, row, **options):
             if found != events or readings(stream) != seen:
                 test.assertEqual(found, events, way)
                 test.assertEqual(readings(stream), seen, way)
+
+
+measures_memory = skipIf(tracemalloc is None, "this Python has no tracemalloc")
 
 
 def growth(work, make, size):
