@@ -18,7 +18,8 @@ Why that is sound. Let a line be ``head hole tail`` and let the full road have r
    duplicate key that wins later, a key instead of a value, a look-alike inside another string.
 2. *X is the inside of one JSON string* if the C scanner reads it, from the opening quote, exactly up
    to the closing one. So no unescaped quote, no control character (hence no line end), no bad escape.
-   UTF-8 is decoded strictly; what is not UTF-8 takes the full road, and so do halves of surrogate pairs.
+   Where X is printable and has neither quote nor backslash, it is all that and says itself. UTF-8 is
+   decoded strictly; what is not UTF-8 takes the full road, and so do halves of surrogate pairs.
 3. *Effect.* The assembler counts in ``version`` all changes of state that are not text appended. A
    line is learnt only if the full road emitted one text delta and left the version alone: the rest
    of the line had no effect on this state. As long as the version is the same, it has none again.

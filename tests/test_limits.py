@@ -350,7 +350,8 @@ class Depth(unittest.TestCase):
 
         assembler = sseparse.ChatAssembler()
         self.assertEqual(assembler.add(nested(128)), [extra("x", nested(128)["x"])])
-        for depth in (129, 2000, 100_000):
+        # CPython on WebAssembly cannot free deeper ones: its stack ends.
+        for depth in (129, 1000) if sys.platform == "emscripten" else (129, 2000, 100_000):
             (event,) = assembler.add(nested(depth))
             says = "JSON nested deeper than 128 levels; the chunk was not read"
             self.assertEqual((event.kind, event.message), ("malformed", says))
@@ -644,7 +645,7 @@ SHAPES = {
     ),
     "many choices": (500, numbered(lambda number: say("x", number))),
     "all choices in each chunk": (
-        100,
+        200,
         lambda count: [sse({"choices": [say("x", at)["choices"][0] for at in range(count)]})] * 20,
     ),
     "finish reasons that change": (
