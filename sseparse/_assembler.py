@@ -430,14 +430,13 @@ class ChatAssembler:
         limit error it returns ``[]``; after ``close(done=True)`` only usage and unknown fields are read.
         Raises TypeError for what is no mapping of JSON values, RuntimeError after ``close()``.
         """
-        if isinstance(chunk, (str, bytes, bytearray)) or not hasattr(chunk, "items"):
+        if not hasattr(chunk, "items"):
             raise TypeError(
                 f"add() takes a decoded chunk (a mapping), not {type(chunk).__name__}:"
                 " pass json.loads(data) or chunk.model_dump(), or feed bytes to ChatStream"
             )
         if self.closed and not self.done:
             raise RuntimeError("add() after close(): make a new ChatAssembler for the next answer")
-        self.events = []
         if not self.stopped:
             try:
                 plain = _plain(chunk, 1)
@@ -454,7 +453,6 @@ class ChatAssembler:
         Idempotent; ``done=True`` says that the server declared the end. Truncation is not judged here,
         but by those who see the framing.
         """
-        self.events = []
         self.finish(done)
         return self.take()
 
@@ -1235,7 +1233,6 @@ class ChatAssembler:
             if len(name) == call.name_size:
                 return
         call.name = name
-        call.name_rest.clear()
         call.name_size = len(name)
         self.version += 1
 

@@ -156,7 +156,6 @@ class ChatStream(EventStreamParser):
                     self._assembler.events = events
                     self._read_line(line)
                     if self._stopped:
-                        self._stop()
                         self._fresh = False
                     elif self._last is not None:
                         self._aim()
@@ -317,10 +316,10 @@ class ChatStream(EventStreamParser):
                 return
         if event == "error":
             error = value.get("error") if value.__class__ is dict else None
-            if error or value:
+            if value:
                 assembler.read(value if value.__class__ is dict else {}, text, halves, error or value)
         elif value.__class__ is dict:
-            if len(value) > 1 or (value and "type" not in value):
+            if len(value) > 1 or "type" not in value:
                 assembler.read(value, text, halves)
         elif value is not None:
             what = "data is JSON but no object; the frame was ignored"
@@ -337,7 +336,7 @@ class ChatStream(EventStreamParser):
         elif not stripped or text[0] == ":":
             pass  # a heartbeat
         elif event == "error":
-            assembler.read({}, None, True, text)
+            assembler.read({}, None, False, text)
         elif self._at_end:
             self._cut = (self._frames - 1, text[:200])
         else:

@@ -154,7 +154,7 @@ class Template:
             text = frame[start:stop].decode()
             # Nearly always the string is what stands there: no quote, no escape, no control character.
             if text.isprintable() and "\\" not in text and '"' not in text:
-                return text if text or start <= stop else None
+                return text if start <= stop else None
             hole = text + '"'
             text, end = scanstring(hole, 0)
         except ValueError:
@@ -340,10 +340,9 @@ def _with(line: bytes, holes: list[Hole], scan: Scanner) -> Any:
     pieces.append(line[pos:])
     try:
         text = b"".join(pieces).decode()
-        chunk, end = scan(text, 6 if text[5] == " " else 5)
-    except (ValueError, StopIteration):
-        return None
-    return chunk if end == len(text) and chunk.__class__ is dict else None
+        return scan(text, 6 if text[5] == " " else 5)[0]
+    except ValueError:
+        return None  # the line was no UTF-8
 
 
 def _sources(event: Any) -> tuple[tuple[str, ...], str]:
@@ -417,9 +416,6 @@ def _holes(line: bytes, name: str, text: str | None) -> Iterator[Hole]:
 
 def _dead_field(chunk: Any, assembler: ChatAssembler) -> str | None:
     """Return the name of the top-level field that differs from frame to frame and means nothing."""
-    for name in NOISE_FIELDS:
-        if chunk.get(name).__class__ is str:
-            return name
     id = chunk.get("id")
     if id.__class__ is str and assembler.id and id and id != assembler.id:
         return "id"

@@ -513,6 +513,150 @@ FOUND = [
 ]
 
 
+def data(*chunks):
+    return b"".join(b"data: " + encode(dumps(chunk)) + b"\n\n" for chunk in chunks)
+
+
+def say(index=0, **fields):
+    return {"id": "i", "created": 1, "model": "m", "choices": [{"index": index, **fields}]}
+
+
+def call(*fragments):
+    return say(delta={"tool_calls": list(fragments)})
+
+
+HELLO = data(say(delta={"role": "assistant", "content": "A"}), say(delta={"content": "B"}))
+AGAIN = data(say(delta={"content": "C"})) * 3
+
+# Inputs that one line of the library decides on, which no random stream came upon.
+NARROW = [
+    ("a data line without a colon behind a whole one", b'data: {"x": 1, "y": 2}\ndata\n\ndata: x\n\n', {}),
+    ("a document, a blank line and a frame", b'{"x": 1, "y": 2}\n\ndata: {"x": 2, "y": 1}\n\n', {}),
+    ("a BOM that is not the first thing", HELLO + b"\xef\xbb\xbf" + AGAIN, {}),
+    ("a document that is not the first thing", HELLO + b'{\n"error": "E"\n}\n' + AGAIN, {}),
+    ("a stray line behind frames", HELLO + b"foo\n" + AGAIN, {}),
+    (
+        "an escape in capitals",
+        HELLO + b'data: {"x": 1, "choices": [{"delta": {"content": "\\uD83D"}}]}\n\n',
+        {},
+    ),
+    ("the same in an event with a type", b'event: x\ndata: {"x": "\\uD83D", "y": 1}\n\n', {}),
+    (
+        "a frame over the limit in a run",
+        HELLO + AGAIN * 20 + data(say(delta={"content": "x" * 300})),
+        {"max_event_bytes": 250},
+    ),
+    ("a control character in a run", HELLO + AGAIN * 20 + AGAIN.replace(b"C", b"\t", 1) + AGAIN, {}),
+    ("half a character in a run", HELLO + AGAIN * 20 + AGAIN.replace(b"C", b"\\ud83d", 1) + AGAIN, {}),
+    (
+        "a frame without its padding, in a run",
+        data(*({**say(delta={"content": f"t{number}"}), "p": f"p{number}"} for number in range(60)))
+        + b'data: {"id": "i", "created": 1, "model": "m", "choices": [{"index": 0, '
+        b'"delta": {"content": "x"}\n\n'
+        + data(*({**say(delta={"content": f"t{number}"}), "p": f"p{number}"} for number in range(20))),
+        {},
+    ),
+    (
+        "a text beside a delta whose key is written with an escape",
+        data(*[say(text="A", delta={"Content": "A"})] * 4).replace(b"Content", b"c\\u006fntent")
+        + data(say(text="B", delta={"Content": "A"})).replace(b"Content", b"c\\u006fntent"),
+        {},
+    ),
+    ("fragments that are no objects", HELLO + data(call("ab"), call(["a", "b"]), call(None)) + AGAIN, {}),
+    (
+        "a fragment that is no object, where the calls go on",
+        data(call({"index": 0, "id": "a", "function": {"name": "f", "arguments": "x"}}))
+        + data(call({"index": 0, "function": {"arguments": "y"}}), call("ab"), call(["index", "function"])),
+        {},
+    ),
+    (
+        "text behind whole arguments, then a name",
+        data(call({"index": 0, "function": {"name": "f", "arguments": "{} x"}}))
+        + data(call({"index": 0, "function": {"name": "f", "arguments": "{}"}})),
+        {},
+    ),
+    (
+        "an error without words",
+        data({"error": {"message": "", "code": 1}}, {"error": {"message": {"message": ""}}}),
+        {},
+    ),
+    (
+        "a creation time that comes late",
+        data(*[{"id": "i", "choices": [{"index": 0, "delta": {"content": text}}]} for text in "AB"])
+        + data({"id": "i", "created": 7, "choices": [{"index": 0, "delta": {"content": "C"}}]}),
+        {},
+    ),
+    (
+        "two texts in one delta, the role being known",
+        HELLO
+        + data(
+            *[say(delta={"reasoning": "R", "content": "C"}), say(delta={"content": "C", "reasoning": "R"})]
+            * 3
+        ),
+        {},
+    ),
+    (
+        "a delta behind texts of the legacy kind",
+        data(say(), say(text="A"), say(delta={"content": "B"}), say(delta={"content": "C"})),
+        {},
+    ),
+    (
+        "an unknown object beside logprobs, over and over",
+        data(*[say(delta={"content": "A"}, logprobs={"content": [1]}, y={"a": 1})] * 4),
+        {},
+    ),
+    (
+        "a message behind parts without text",
+        data(say(delta={"content": [{"type": "image"}]}), say(message={"content": "A"})),
+        {},
+    ),
+    (
+        "half a character in a key",
+        data(say(delta={"\ud83d": 1}, **{"\ude00": 1}), {"\ud83d": [1], "choices": []}),
+        {},
+    ),
+    (
+        "a fragment with both kinds of bodies",
+        data(call({"id": "a", "function": {"name": "f"}, "custom": {"name": "g", "input": "x"}})),
+        {},
+    ),
+    (
+        "a custom tool that says so first",
+        data(
+            call({"index": 0, "id": "a", "type": "custom"}),
+            call({"index": 0, "custom": {"name": "g", "input": "x"}}),
+        ),
+        {},
+    ),
+    (
+        "usage that stays the same, with a list in it",
+        data(*[{"choices": [], "usage": {"a": [1], "b": 0}}] * 3),
+        {},
+    ),
+    (
+        "usage beside a chunk that repeats",
+        HELLO
+        + data(
+            *[
+                {**say(delta={"content": "C"}), "usage": usage}
+                for usage in ({"n": 1}, {"n": 1}, {"n": 2}, None, 0, 7, [])
+            ]
+        ),
+        {},
+    ),
+    (
+        "padding beside a chunk that repeats, and an error",
+        HELLO + AGAIN + data({**say(delta={}), "p": "x", "error": "E"}),
+        {},
+    ),
+    (
+        "chunks that repeat, without a list of choices",
+        HELLO + data({**say(), "choices": 5}, {**say(), "choices": None}),
+        {},
+    ),
+]
+
+
 class TestFound(ComparedCase):
     def test_found(self):
         for what, body, options, tags in FOUND:
@@ -521,6 +665,16 @@ class TestFound(ComparedCase):
                 found = [f"error={one['kind']}" if one["type"] == "error" else one["type"] for one in events]
                 self.assertEqual(found, tags.split())
                 for at in range(len(body) + 1):
+                    self.check_stream(body, [at], **options)
+
+    def test_narrow(self):
+        for what, body, options in NARROW:
+            with self.subTest(what):
+                self.check_stream(body, 65536, **options)
+                self.check_stream(body, 1, **options)
+                frames = [at + 2 for at in range(len(body)) if body.startswith(b"\n\n", at)]
+                self.check_stream(body, frames, **options)
+                for at in frames[:8]:
                     self.check_stream(body, [at], **options)
 
 

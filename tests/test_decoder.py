@@ -90,6 +90,8 @@ STREAMS = [
     row("what is no UTF-8 becomes U+FFFD, as long as it can be a sequence",
         b"data: \xff|\xe2\x82|\xf0\x9f\x98|\xed\xa0\x80|\xc0\xaf\n\n",
         text("\ufffd|\ufffd|\ufffd|\ufffd\ufffd\ufffd|\ufffd\ufffd")),
+    row("the space behind the colon may be missing", b"event:x\nid:1\nretry:5\ndata:a\n\n",
+        text("a", "1", "x"), last_event_id="1", retry=5),
     row("in types and ids too", b"event: \xff\nid: \xff\ndata: a\n\n", text("a", "\ufffd", "\ufffd"),
         last_event_id="\ufffd"),
     row("a sequence does not go on over a line end", b"data: \xe2\n\x82\xac\ndata: a\n\n", text("\ufffd\na")),

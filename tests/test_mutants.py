@@ -206,6 +206,17 @@ class Roads(unittest.TestCase):
                         self.assertEqual(events + stream.close(), expected)
                         self.assertEqual(readings(stream), readings(slow))
 
+    def test_changes_are_counted_up(self):
+        """Or a template of long ago might seem to apply again."""
+        for name, frames, _ in ROADS:
+            stream = sseparse.ChatStream(fast_path=False)
+            for frame in [*frames, END]:
+                before = stream._assembler.version
+                stream.feed(sse(f"data: {frame}\n\n" if isinstance(frame, str) else frame))
+                with self.subTest(name):
+                    self.assertGreaterEqual(stream._assembler.version, before)
+            self.assertGreater(stream._assembler.version, before)
+
     def test_frames_that_are_read_many_at_once(self):
         """In one feed of a thousand: how many batches they are read in, of up to 64 KiB."""
         for name, batches, frames in (
