@@ -343,7 +343,6 @@ def _begins_anew(call: Call, id: str | None, name: str | None) -> bool:
     return call.is_whole()
 
 
-
 class ChatAssembler:
     """Chunks in, events out, and the final message: for those who hold decoded chunks already.
 
@@ -714,9 +713,11 @@ class ChatAssembler:
                 if value is None:
                     if key == "refusal" and not choice.refusal_seen:
                         break
+                elif key == "role" and choice.role is not None:
+                    pass
                 elif name is None:
                     name, piece = key, value
-                elif key != "role" or choice.role is None:
+                else:
                     break
             else:
                 call = None
