@@ -301,8 +301,8 @@ def _by_index(choice: Choice, id: str | None, index: int | None, name: str | Non
     if index is None:
         return ...
     call = choice.at.get(index)
-    if call is None or (name is not None and id is not None and call.id is not None and call.id != id):
-        return None
+    if call is None or (name is not None and id is not None and call.id is not None):
+        return None  # an id that is not known is another one
     return None if _begins_anew(call, id, name) else call
 
 
@@ -310,7 +310,7 @@ def _by_recency(choice: Choice, id: str | None, index: int | None, name: str | N
     """(c) No index: the call touched last. (Mistral, Gemini: openai/openai-python#2806; continuations
     with nothing at all: OCI, oracle/langchain-oracle#253)"""
     call = choice.last
-    if call is None or (id is not None and call.id is not None and call.id != id):
+    if call is None or (id is not None and call.id is not None):
         return None
     if name is not None and call.name is not None:
         return None

@@ -26,6 +26,7 @@ from tests.streams import (
     examples,
     limits,
     mutated,
+    nested,
     pieces_of,
     runs,
 )
@@ -616,6 +617,56 @@ NARROW = [
         {},
     ),
     (
+        "a run of one call's arguments, some empty, then a fragment without an index",
+        data(
+            *[
+                call({"index": at, "id": "ab"[at], "function": {"name": "f", "arguments": "x"}})
+                for at in (0, 1)
+            ]
+        )
+        + data(*[call({"index": 0, "function": {"arguments": text}}) for text in ["y", "", "z"] * 20])
+        + data(call({"function": {"arguments": "!"}})),
+        {},
+    ),
+    (
+        "finish reasons that come with text and take turns",
+        data(
+            *[
+                say(delta={"content": "A"}, finish_reason=reason)
+                for reason in ["a", "a", "b", "b"] * 3 + ["a"]
+            ]
+        ),
+        {},
+    ),
+    (
+        "logprobs nested too deep behind others",
+        data(*[say(delta={"content": "A"}, logprobs={"content": [1]})] * 3)
+        + data(say(delta={"content": "A"}, logprobs={"content": nested(130)})),
+        {},
+    ),
+    (
+        "half a character in capitals in two data lines",
+        b'data: {"x":\ndata: "\\uD83D", "y": 1}\n\n',
+        {},
+    ),
+    (
+        "another id with an empty name",
+        data(call({"index": 0, "id": "a", "function": {"name": "f", "arguments": "x"}}))
+        + data(call({"index": 0, "id": "b", "function": {"name": "", "arguments": "y"}})),
+        {},
+    ),
+    (
+        "another kind of body behind the name",
+        data(call({"index": 0, "id": "a", "function": {"name": "f"}}))
+        + data(call({"index": 0, "custom": {"input": "x"}})),
+        {},
+    ),
+    (
+        "a null among the details",
+        data(say(delta={"reasoning_details": [{"type": "t", "text": "A"}, None]})) * 2,
+        {},
+    ),
+    (
         "a fragment with both kinds of bodies",
         data(call({"id": "a", "function": {"name": "f"}, "custom": {"name": "g", "input": "x"}})),
         {},
@@ -666,6 +717,10 @@ class TestFound(ComparedCase):
                 self.assertEqual(found, tags.split())
                 for at in range(len(body) + 1):
                     self.check_stream(body, [at], **options)
+
+    def test_at_once(self):
+        for body in (b'{"error": "E"}\n', b'{"choices": [{"delta": {"content": "A"}}]}\n'):
+            self.assertTrue(ChatStream().feed(body))
 
     def test_narrow(self):
         for what, body, options in NARROW:
