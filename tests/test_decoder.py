@@ -18,6 +18,7 @@ from tests.wire import (
     eighths,
     growth,
     measures_memory,
+    measures_time,
     single_bytes,
     slices,
     sseparse,
@@ -352,6 +353,7 @@ def count_events(given):
     return sum(len(decoder.feed(piece)) for piece in pieces) + len(decoder.close())
 
 
+@measures_time
 class Linear(unittest.TestCase):
     """Eight times the bytes cost about eight times the time, whatever their shape and their cuts."""
 

@@ -35,6 +35,7 @@ from tests.wire import (
     limit,
     malformed,
     measures_memory,
+    measures_time,
     say,
     server,
     single_bytes,
@@ -779,6 +780,7 @@ def in_large_feeds(make):
     return lambda count: slices(b"".join(make(count)), 65536)
 
 
+@measures_time
 class Time(unittest.TestCase):
     """Every feed costs time linear in its bytes, whatever came before."""
 

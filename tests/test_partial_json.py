@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from tests import sseparse
 from tests.streams import examples
+from tests.wire import measures_time
 
 _json = sseparse._json
 PartialJSON = sseparse.PartialJSON
@@ -858,6 +859,7 @@ class Cost(unittest.TestCase):
             self.assertEqual(run(['{"a": [1, 2]}'])[1].value, {"a": [1, 2]})
             self.assertEqual(blank.call_count, 2)  # single blanks are not worth a call
 
+    @measures_time
     def test_a_delta_costs_the_same_whatever_came_before(self):
         def seconds(opening, piece, count):
             best = float("inf")

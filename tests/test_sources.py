@@ -145,6 +145,7 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 self.wfile.write(piece)
             if not piece:
+                self.server.ended.release()
                 return
 
     def log_message(self, format, *args) -> None:
@@ -157,6 +158,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.permits = threading.Semaphore(0)
+        self.ended = threading.Semaphore(0)
         self.pieces: list[bytes] = []
         self.connections: set[object] = set()
         self.url = f"http://127.0.0.1:{self.server_port}/"
@@ -189,12 +191,14 @@ class OverHTTP(Hanging):
             with self.subTest(framing):
                 self.check_live(self.get(framing), self.server.put)
                 self.connection.close()
+                self.server.ended.acquire(timeout=TIMEOUT)  # or the next one takes the end of this
 
     def test_urllib(self) -> None:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         for framing in ("chunked", "until-close"):
             with self.subTest(framing), opener.open(self.server.url + framing, timeout=TIMEOUT) as response:
                 self.check_live(response, self.server.put)
+                self.server.ended.acquire(timeout=TIMEOUT)
 
     def test_the_connection_is_reused(self) -> None:
         for _ in range(2):  # [DONE] and the end of the body come apart: both are waited for

@@ -13,6 +13,7 @@ import copy
 import gc
 import json
 import pickle
+import sys
 import time
 from unittest import TestCase, skipIf
 
@@ -291,6 +292,7 @@ def check(test: TestCase, row, **options):
                 test.assertEqual(readings(stream), seen, way)
 
 
+measures_time = skipIf(sys.implementation.name != "cpython", "what compiles on the way has no steady times")
 measures_memory = skipIf(tracemalloc is None, "this Python has no tracemalloc")
 
 
