@@ -322,6 +322,15 @@ class Depth(unittest.TestCase):
         for levels in (100, 400, sys.getrecursionlimit() - 200):
             self.assertEqual(deeper(levels), expected)
 
+    def test_beside_a_long_text(self):
+        for opening, closing in (("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")):
+            for depth in (126, 130):
+                count = depth // len(closing)
+                value = opening * count + json.dumps("x" * 20_000) + closing * count
+                for data in (f'{{"x":1,"y":{value}}}', f'{{"x":1,"y":{value},"z":"{"[{" * 100}"}}'):
+                    _, events = deliver([sse(f"data: {data}\n\n", END)])
+                    self.assertEqual(events[0].type, "extra" if depth == 126 else "error")
+
     def test_brackets_in_strings_are_no_levels(self):
         text = "[{" * 200 + '\\"' + "[" * 200
         _, events = deliver([sse(say(text), END)])
