@@ -471,18 +471,31 @@ def _null(constant: str) -> None:
 _decoder: Any = json.JSONDecoder(parse_float=_finite, parse_constant=_null)
 scan_json: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once
 _LONG = 16384  # characters; from here on one string is likely nearly all of it
-_strings_of_json = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 
 
 def is_too_deep(text: str) -> bool:
     """Whether a JSON text nests deeper than MAX_DEPTH levels."""
-    if len(text) > _LONG and not any(_has_many(text, bracket) for bracket in "[{"):
-        return False
-    arrays = text.count("[")  # a level takes two characters if it is an array, else five: {"":}
-    if len(text) < 5 * MAX_DEPTH - 3 * arrays or arrays + text.count("{") <= MAX_DEPTH:
+    if len(text) > _LONG:
+        if not any(_has_many(text, bracket) for bracket in "[{"):
+            return False
+    else:
+        arrays = text.count("[")  # a level takes two characters if it is an array, else five: {"":}
+        if len(text) < 5 * MAX_DEPTH - 3 * arrays or arrays + text.count("{") <= MAX_DEPTH:
+            return False
+    between: list[str] = []  # the strings
+    end = 0
+    while end < len(text):
+        start = text.find('"', end) + 1 or len(text)
+        between.append(text[end:start])
+        try:
+            end = scanstring(text, start, True)[1]
+        except ValueError:
+            break  # so far it is read, and no further
+    bare = "".join(between)
+    if bare.count("[") + bare.count("{") <= MAX_DEPTH:
         return False
     depth = deepest = 0
-    for bracket in re.findall(r"[\[\]{}]", _strings_of_json.sub("", text)):
+    for bracket in re.findall(r"[\[\]{}]", bare):
         depth += 1 if bracket in "[{" else -1
         deepest = max(deepest, depth)
     return deepest > MAX_DEPTH

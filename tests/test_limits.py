@@ -333,8 +333,16 @@ class Depth(unittest.TestCase):
 
     def test_brackets_in_strings_are_no_levels(self):
         text = "[{" * 200 + '\\"' + "[" * 200
-        _, events = deliver([sse(say(text), END)])
-        self.assertEqual(events[1], content(text))
+        for more in ("", "x" * 20_000):
+            for end in ("", "\\", '"', '\\"'):
+                said = text + more + end
+                _, events = deliver([sse(say(said), END)])
+                self.assertEqual(events[1], content(said))
+            # Nothing is read behind what is no string.
+            for end in ("", "\\x", "\x01"):
+                _, (event, *_) = deliver([sse(f'data: {{"a":"{more}{end}{"[" * 200}\n\n', END)])
+                self.assertTrue(event.message.endswith("; the frame was ignored"))
+                self.assertNotIn("nested", event.message)
 
     def test_elsewhere(self):
         deep = self.lists(128)
