@@ -37,6 +37,7 @@ call, joined by one character; if the result has as many of it as there are join
 from __future__ import annotations
 
 import re
+from itertools import repeat
 
 from ._assembler import NOISE_FIELDS, REASONING_FIELDS
 from ._events import ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
@@ -188,7 +189,7 @@ class Template:
             return nothing
         if self.seam is not None:
             seam = self.seam.decode()
-            holes, seams, dead = zip(*[hole.partition(seam) for hole in holes])
+            holes, seams, dead = zip(*map(str.partition, holes, repeat(seam)))
             if self.dead_first:
                 holes, dead = dead, holes
             if "" in seams or not _are_dead(dead, self.dead_is_number):
@@ -223,10 +224,9 @@ class Template:
             place = call.index
             if place is not None:
                 self.choice.last = call
-            events += [ToolCallDelta(index, place, text) for text in texts if text]
+            events += map(ToolCallDelta, repeat(index), repeat(place), filter(None, texts))
         else:
-            event = self.event
-            events += [event(index, text) for text in texts if text]
+            events += map(self.event, repeat(index), filter(None, texts))
         text = "".join(texts)
         if text:
             kept = self.text
