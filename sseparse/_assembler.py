@@ -53,7 +53,7 @@ from ._events import (
     ToolCallStart,
     Usage,
 )
-from ._json import BLANK, MAX_DEPTH, TOO_DEEP, PartialJSON, is_too_deep, status_of
+from ._json import BLANK, MAX_DEPTH, SHORT, TOO_DEEP, PartialJSON, is_too_deep, status_of
 from ._text import Text, has_halves, well_formed
 
 TYPE_CHECKING = False
@@ -479,7 +479,7 @@ class ChatAssembler:
             is_one = usage is None and choices.__class__ is list and len(choices) == 1
             if repeats and is_one and self._is_text(choices[0]):
                 return  # nearly all that come here
-            if source is not None and is_too_deep(source):
+            if self._is_too_deep():
                 self._malformed(f"data is no JSON ({TOO_DEEP}); the frame was ignored")
             elif repeats and choices.__class__ is list and (usage is None or usage.__class__ is dict):
                 self._entries(choices, usage, not is_one)
@@ -489,6 +489,11 @@ class ChatAssembler:
             pass
         finally:
             self._source = None
+
+    def _is_too_deep(self) -> bool:
+        """Whether the text of the chunk at hand is nested too deep; of a long one the parser has seen that."""
+        source = self._source
+        return source is not None and len(source) <= SHORT and is_too_deep(source)
 
     def report(self, kind: str, message: str, data: Any = None) -> None:
         """Emit an Error that whoever sees the framing found."""
@@ -733,7 +738,7 @@ class ChatAssembler:
                     text is not None
                     and not text.held
                     and piece.__class__ is str
-                    and (logprobs is None or not (self._source and is_too_deep(self._source)))
+                    and (logprobs is None or not self._is_too_deep())
                 ):
                     self._chat = True
                     if call is not None:
@@ -1654,7 +1659,9 @@ def _render(value: Any, halves: bool) -> Any:
             for key, inner in value.items()
         }
     if kind is list:
-        return [_render(inner, halves) for inner in value]
+        if halves:
+            return [_render(inner, True) for inner in value]
+        return [inner if inner.__class__ in SCALARS else _render(inner, False) for inner in value]
     if kind is Text:
         return value.join()
     if kind is _Items:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChatAssembler
 from ._events import ToolCallDelta
-from ._json import BLANK, MAX_DEPTH, PartialJSON, is_too_deep, parse_json, parse_or_none, scan_json
+from ._json import BLANK, MAX_DEPTH, SHORT, PartialJSON, is_too_deep, parse_json, parse_or_none, scan_json
 from ._sse import MAX_EVENT_BYTES, OPENING_BYTES, EventStreamParser, data_of
 from ._template import MAX_ATTEMPTS, MAX_LINE, MAX_MISSES, MAX_TEMPLATES, Template, learn
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _FIELD_NAMES = (b"data", b"event", b"id", b"retry", b"error")
 _LF, _CR = 10, 13
-_DEEP = 2048  # characters; fewer cannot be nested so deep that the scanner fails
 _HUGE = 1 << 18  # bytes of a line, from which on no copy is made of it
 _SMALL = 4096  # bytes; more than this in one feed is likely more than one frame
 _LARGEST_BULK = 65536
@@ -588,7 +587,7 @@ class ChatStream(EventStreamParser):
             return
         value: Any
         try:
-            if len(text) > _DEEP and is_too_deep(text):
+            if len(text) > SHORT and is_too_deep(text):
                 raise ValueError  # before the scanner sees it: WebAssembly's stack ends at 3000 levels
             value, end = scan_json(text, 0)
         except (ValueError, StopIteration, RecursionError):
