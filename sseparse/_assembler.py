@@ -1119,13 +1119,16 @@ class ChatAssembler:
             return
         id: Any = fragment.get("id")
         id = self._text(id) if id.__class__ is str and id else None
-        is_custom = _is_absent(fragment.get("function")) and fragment.get("custom") is not None
-        kind = "custom" if is_custom else "function"
+        kind = "function"
         body: Any = fragment.get(kind)
+        if not body and body.__class__ is not dict:
+            body = fragment.get("custom")
+            if body or body.__class__ is dict:
+                kind = "custom"
         if body.__class__ is not dict:
             if body:
                 self._malformed(f"{kind} is not an object; it was ignored", choice.index)
-            body = {} if body is not None else None
+            body = {} if body else None
         if id is None and index is None and body is None:
             call = choice.last
             if call is None:
@@ -1143,7 +1146,7 @@ class ChatAssembler:
                     return
             if name is not None and call.id is None:
                 self.version += 1  # rule (d) looks at the arguments each time
-        is_custom = is_custom or fragment.get("type") == "custom"
+        is_custom = kind == "custom" or fragment.get("type") == "custom"
         if is_custom and call.kind == "function" and not (call.started or call.begun):
             call.kind = "custom"
             self.version += 1

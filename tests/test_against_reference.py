@@ -511,6 +511,18 @@ FOUND = [
         {},
         "start content.delta content.done choice.done error=truncated",
     ),
+    (
+        "a custom tool beside a function that is nothing was a call without a name",
+        b'data: {"choices": [{"delta": {"tool_calls": [{"function": "", "custom": {"name": "f"}}]}}]}\n\n',
+        {},
+        "start tool_call.start tool_call.done choice.done error=truncated",
+    ),
+    (
+        "a function that is nothing, and nothing else, was a call",
+        b'data: {"choices": [{"delta": {"tool_calls": [{"function": []}]}}]}\n\n',
+        {},
+        "start extra choice.done error=truncated",
+    ),
 ]
 
 
