@@ -491,7 +491,7 @@ class ChatAssembler:
             self._source = None
 
     def _is_too_deep(self) -> bool:
-        """Whether the text of the chunk at hand is nested too deep; of a long one the parser has seen that."""
+        """Whether the text of the chunk is nested too deep. Of a long one its parser has seen that."""
         source = self._source
         return source is not None and len(source) <= SHORT and is_too_deep(source)
 
@@ -1349,7 +1349,7 @@ class ChatAssembler:
     @property
     def usage(self) -> dict[str, Any] | None:
         """A copy of the token counts as known so far, or None."""
-        return None if self._usage is None else _render(self._usage, False)
+        return _render(self._usage, False)  # type: ignore[no-any-return]
 
     @property
     def finished(self) -> bool:

@@ -286,7 +286,7 @@ class SSEDecoder(EventStreamParser):
 
         The last event ID is not committed by it. Idempotent.
         """
-        if self.flush_at_eof and not self.closed and not self._stopped:
+        if self.flush_at_eof and not self._stopped:
             self._end_input()
         self.closed = True
         return self._take()

@@ -354,10 +354,9 @@ class ChatStream(EventStreamParser):
             self._deliver_if_whole()
             if self._stopped:
                 return
-            if self._document is not None:
-                self._settle()
-                if self._stopped:
-                    return
+            self._settle()
+            if self._stopped:
+                return
             self._framed = True
             text = line[7:] if line[6:7] == b" " else line[6:]
             self._frame("error", text.decode("utf-8", "replace"))  # llama.cpp: ggml-org/llama.cpp#16109
@@ -403,8 +402,7 @@ class ChatStream(EventStreamParser):
             except ValueError as reason:
                 if self._at_end and not opens and str(reason) != "text after the JSON value":
                     self._deliver_if_whole()
-                    if self._document is not None:
-                        self._settle()
+                    self._settle()
                     if not self._stopped:
                         self._frame("", text)
         if value.__class__ is dict:
@@ -415,8 +413,7 @@ class ChatStream(EventStreamParser):
             self._deliver_if_whole()
             if self._stopped:
                 return
-            if self._document is not None:
-                self._settle()
+            self._settle()
             if not self._stopped:
                 self._bare_frame(text, value)
         elif opens:
@@ -435,14 +432,13 @@ class ChatStream(EventStreamParser):
         """A frame follows a document: a whole one was a frame itself, an unfinished one was nothing."""
         document = self._document
         self._document = None
-        if document is not None and document.complete:
+        if document is not None:
             value = parse_or_none(document.text())
             if value.__class__ is dict:
                 self._bare_frame(document.text(), value)
 
     def _end_document(self, document: _Document) -> None:
         """The body was one JSON document."""
-        self._document = None
         text = document.text()
         value = parse_or_none(text)
         if value.__class__ is dict and (is_error(value) or is_completion(value)):
@@ -640,7 +636,7 @@ class ChatStream(EventStreamParser):
         self._misses += 1
         text = event.arguments if event.__class__ is ToolCallDelta else event.text
         for template in self._templates:
-            if line.startswith(template.head) and template.read(line, template.tail) == text:
+            if template.read(line, template.tail) == text:
                 template.bind(self._assembler, event)
                 break
         else:

@@ -115,14 +115,14 @@ class Template:
         self.dead_first = False
         self.dead_is_number = False
         self.indexed = True
-        self.version = -1
+        self.version: int
         self.streak = 0
         self.bulk = 2048
-        self.number = 0
-        self.then = 0
-        self.event: Any = ContentDelta
+        self.number: int
+        self.then: int
+        self.event: Any
         self.choice: Choice
-        self.call: Call | None = None
+        self.call: Call | None
         self.text: Text
 
     def read(self, frame: bytes, tail: bytes) -> str | None:
@@ -417,9 +417,7 @@ def _holes(line: bytes, name: str, text: str | None) -> Iterator[Hole]:
 def _dead_field(chunk: Any, assembler: ChatAssembler) -> str | None:
     """Return the name of the top-level field that differs from frame to frame and means nothing."""
     id = chunk.get("id")
-    if id.__class__ is str and assembler.id and id and id != assembler.id:
+    if id.__class__ is str and id and id != assembler.id:
         return "id"
     created = chunk.get("created")
-    if created.__class__ is int and created != assembler.created and is_plain_number(str(created)):
-        return "created" if assembler.created else None
-    return None
+    return "created" if created != assembler.created and is_plain_number(str(created)) else None

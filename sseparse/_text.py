@@ -24,9 +24,9 @@ class Text:
 
     FOLD_AT = 1024
 
-    def __init__(self, text: str = "") -> None:
+    def __init__(self) -> None:
         self.blocks: list[str] = []
-        self.pieces: list[str] = [text] if text else []
+        self.pieces: list[str] = []
         self.held = ""
         self.halves = False
 

@@ -282,6 +282,12 @@ class Counts(unittest.TestCase):
         self.assertEqual(deliver([sse(*frames)])[1], events)
         del many["k1024"]
         self.assertEqual(deliver([sse(*frames)])[1], [usage(**many), usage(**{**many, "k0": 7}), DONE])
+        # Wherever they are, and wherever they come from.
+        for grown in ({"k0": 0, "k": many}, {"k0": [0] * 1024}, {"k0": 0, "k": [many]}):
+            frames = [{"usage": {"k0": 0}}, {"usage": grown}, {"usage": {"k0": 7}}, END]
+            with self.subTest(list(grown)):
+                events = [usage(k0=0), usage(**grown), malformed(says, 2, frames[2]), DONE]
+                self.assertEqual(deliver([sse(*frames)])[1], events)
 
 
 class Depth(unittest.TestCase):

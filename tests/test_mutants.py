@@ -100,6 +100,9 @@ ROADS = [
      run_of('{"x":{"content":"z"},"id":"i","choices":[{"index":0,"delta":{"content":"\x1a"}}]}', WORDS), 40),
     ("a key that comes twice",
      run_of('{"id":"i","choices":[{"index":0,"delta":{"content":"a","content":"\x1a"}}]}', WORDS), 2),
+    ("a key that comes twice, with the text that is put in its place to try",
+     run_of('{"id":"i","choices":[{"index":0,"delta":{"content":"\x1b","content":"\x1a"}}]}',
+            ["x"] * 3 + WORDS, ["x"] * 3 + OTHERS), 42),
     ("two texts in one delta",
      run_of(chunk({"content": MARK, "reasoning": MARK}), WORDS), 40),
     ("the same unknown field each time", run_of(chunk({"content": MARK}, x="z"), WORDS), 2),
@@ -147,6 +150,9 @@ ROADS = [
     ("what is no UTF-8, before the text",
      [f"data: {frame}\n\n".encode("latin-1")
       for frame in run_of({"x": OTHER, **CONTENT}, WORDS, ["\xff"] * 40)], 40),
+    ("what is no UTF-8, before the text, and padding",
+     [f"data: {frame}\n\n".replace("\\u00ff", "\xff").encode("latin-1")
+      for frame in run_of({"x": "\xff", **PADDED}, WORDS, OTHERS)], 40),
     ("what is no UTF-8, inside the text",
      [f"data: {frame}\n\n".encode("latin-1")
       for frame in run_of(CONTENT, ["a"] * 20 + ["\xff"] + ["a"] * 19)], 3),
@@ -198,6 +204,7 @@ class Roads(unittest.TestCase):
             for end in ("\n", "\r\n"):
                 wires = [sse(f"data: {f}\n\n" if isinstance(f, str) else f, end=end) for f in frames]
                 slow, expected = deliver(wires, fast_path=False)
+                self.assertEqual((slow._full, slow._templates), (len(frames), []))
                 for way, pieces in (("one frame per feed", wires), ("one feed", [b"".join(wires)])):
                     with self.subTest(name, end=end, way=way):
                         stream = sseparse.ChatStream()
@@ -408,6 +415,44 @@ class Wires(unittest.TestCase):
              {"choices": [{"delta": {"tool_calls": [{"index": 1, "function": {"arguments": "2"}}]}}]},
              *[{"id": "i", **delta({"tool_calls": [{"index": 0, "function": {"arguments": "1"}}]})}] * 2,
              {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": "3"}}]}}]}), {}),
+        ("a run of one call around a frame of another, then a fragment without an index",
+         sse(*[chunk({"tool_calls": [{"index": index, "id": "ab"[index],
+                                      "function": {"name": "f", "arguments": "1"}}]}) for index in (0, 1)],
+             *[chunk({"tool_calls": [{"index": 0, "function": {"arguments": "1"}}]})] * 30,
+             'data: {"choices":\ndata: [{"delta":{"tool_calls":[{"index":1,"function":'
+             '{"arguments":"2"}}]}}]}\n\n',
+             *[chunk({"tool_calls": [{"index": 0, "function": {"arguments": "1"}}]})] * 30,
+             {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": "3"}}]}}]}), {}),
+        ("two fragments of which one says nothing, then a fragment without an index",
+         sse(*[chunk({"tool_calls": [{"index": index, "id": "ab"[index],
+                                      "function": {"name": "f", "arguments": "1"}}]}) for index in (0, 1)],
+             *[chunk({"tool_calls": [{"index": 0, "function": {"arguments": "2"}},
+                                     {"index": 1, "function": {"arguments": ""}}]})] * 3,
+             {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": "3"}}]}}]}), {}),
+        ("a name after arguments that came without one",
+         sse(chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f"}}]}),
+             *(chunk({"tool_calls": [{"index": 0, "function": inside}]})
+               for inside in ({"arguments": "1"}, {"name": "g"}))), {}),
+        ("the type of a custom tool, and nothing else of it",
+         sse(chunk({"tool_calls": [{"index": 0, "id": "a", "type": "custom"}]})), {}),
+        ("null and then another unknown field of a fragment",
+         sse(chunk({"tool_calls": [{"index": 0, "id": "a", "x": None, "y": 1}]})), {}),
+        ("a run in which one text has the character that others are joined by",
+         sse(*(chunk({"content": text}) for text in ["a"] * 20 + ["\x7f"] + ["b"] * 20)), {}),
+        ("a text that is no part of the message beside it",
+         sse(chunk({"content": ""}),
+             *(chunk({}, choices=[{"message": {"content": content_}, "text": text}])
+               for content_, text in (("", "a"), ("a", "a"), ("a", "b"), ("a", "c")))), {}),
+        ("chunks after the end, one like the other", sse(*[chunk({"content": "a"})] * 2, END)
+         + sse(*[chunk({"content": "a"})] * 3), {}),
+        ("usage of which a number changes and a list does not",
+         sse({"usage": {"a": 1, "b": [1]}}, {"usage": {"a": 2, "b": [1]}}), {}),
+        ("a ping with something else, on two lines", b'data: {"type":"ping",\ndata: "x":1}\n\n', {}),
+        ("a long string instead of an object", sse('data: "' + "x" * 300 + '"\n\n'), {}),
+        ("a whole response on two lines, of which the first says something",
+         b'{"id":"i","object":"chat.completion",\n"choices":[{"message":{"content":"a"}}]}\n', {}),
+        ("chunks after the limit, each of them wrong",
+         sse(*[{"choices": 5, "y": 1}] * 3, {"x": 1}), {"max_errors": 1}),
         ("a line that was the first of an unfinished document, again",
          b'{\ndata: {"choices":[{"text":"a"}]}\n\n{\n', {}),
         ("half a character in the name of a field", sse({"choices": [], "\ud83d": 1}), {}),
@@ -471,6 +516,12 @@ ROWS = [
      [START, content("a"), content_done("a"), choice_done(None), DONE], "done", {}),
     ("the stray error line is text with U+FFFD for what is no UTF-8",
      [b"error: \xffM\n", END], [server("\ufffdM", None, "\ufffdM", 0), DONE], "done", {}),
+    ("an error whose message is empty, and one beside it",
+     [{"error": {"message": ""}, "message": "M"}, END],
+     [server("M", None, {"message": ""}, 0), DONE], "done", {}),
+    ("an error with a type that is none",
+     [{"error": {"type": 5}}, END],
+     [server("the server reported an error without a message", None, {"type": 5}, 0), DONE], "done", {}),
 ]  # fmt: skip
 
 
@@ -482,9 +533,14 @@ class Rows(unittest.TestCase):
             check(self, row)
 
 
+class OnlyItems:
+    def items(self):
+        return [("a", 1)]
+
+
 class Misuse(unittest.TestCase):
     def test_what_is_neither_json_nor_a_mapping_inside_a_chunk(self):
-        for value in (object(), {1}, b"a", 1j):
+        for value in (object(), {1}, b"a", 1j, OnlyItems()):
             for chunk_ in ({"x": value}, {"choices": [{"delta": {"content": value}}]}):
                 with self.subTest(value), self.assertRaises(TypeError):
                     sseparse.ChatAssembler().add(chunk_)
