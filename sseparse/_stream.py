@@ -146,14 +146,15 @@ class ChatStream(EventStreamParser):
                         expected.emit(text, events)
                     if expected.then != expected.number:
                         self._last = expected
-                        self._expected = self._templates[expected.then]
+                        self._aim()
                     return events
             blank = self._blank
             if data.startswith(b"data: ") and data.endswith(blank):
                 line = data[: -len(blank)]
                 if _LF not in line and _CR not in line:
                     self._assembler.events = events
-                    self._read_line(line)
+                    if self._last is None or not self._take_short_road(line):
+                        self._read_in_full(line)
                     if self._stopped:
                         self._fresh = False
                     elif self._last is not None:

@@ -642,11 +642,20 @@ def mutated(draw, body):
     return body
 
 
-# A cut is the size of every piece, or a list of places (taken modulo the length).
-cuts = st.sampled_from([1, 2, 3, 7, 64, 1000, 65536]) | st.lists(st.integers(0, 1 << 16), max_size=8)
+# A cut is the size of every piece, FRAMES, or a list of places (taken modulo the length).
+FRAMES = 0  # one frame per piece, as servers send them
+cuts = st.one_of(
+    st.just(FRAMES),
+    st.sampled_from([1, 2, 3, 7, 64, 1000, 65536]),
+    st.lists(st.integers(0, 1 << 16), max_size=8),
+)
 
 
 def pieces_of(body, cut):
+    if cut == FRAMES:
+        blank = next((blank for blank in (b"\r\n\r\n", b"\r\r") if blank in body), b"\n\n")
+        *frames, rest = body.split(blank)
+        return [*(frame + blank for frame in frames), rest]
     if isinstance(cut, int):
         return [body[at : at + cut] for at in range(0, len(body), cut)]
     places = sorted(place % (len(body) + 1) for place in cut)

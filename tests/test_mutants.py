@@ -12,6 +12,7 @@ import unittest
 from unittest import mock
 
 from tests import reference, test_rules
+from tests.streams import FRAMES, pieces_of
 from tests.wire import (
     DONE,
     END,
@@ -374,7 +375,7 @@ class Interruptions(unittest.TestCase):
 
 
 class Wires(unittest.TestCase):
-    """Compared with the reference, whole and byte by byte."""
+    """Compared with the reference, whole, frame by frame and byte by byte."""
 
     WIRES = (
         ("a CR inside JSON ends the line",
@@ -423,6 +424,17 @@ class Wires(unittest.TestCase):
              '{"arguments":"2"}}]}}]}\n\n',
              *[chunk({"tool_calls": [{"index": 0, "function": {"arguments": "1"}}]})] * 30,
              {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": "3"}}]}}]}), {}),
+        ("fragments without an index in turn with those of one call, and another call between",
+         sse(*[chunk({"tool_calls": [{"index": index, "id": "ab"[index],
+                                      "function": {"name": "f", "arguments": "1"}}]}) for index in (0, 1)],
+             *[chunk({"tool_calls": [{"index": 0, "function": {"arguments": "2"}}]}),
+               chunk({"tool_calls": [{"function": {"arguments": "3"}}]})] * 6,
+             chunk({"tool_calls": [{"index": 0, "function": {"arguments": "4"}}]}),
+             'data: {"choices":\ndata: [{"delta":{"tool_calls":[{"index":1,"function":'
+             '{"arguments":"5"}}]}}]}\n\n',
+             chunk({"tool_calls": [{"function": {"arguments": "6"}}]}),
+             chunk({"tool_calls": [{"index": 0, "function": {"arguments": "7"}}]}),
+             *[chunk({"tool_calls": [{"function": {"arguments": "8"}}]})] * 2), {}),
         ("two fragments of which one says nothing, then a fragment without an index",
          sse(*[chunk({"tool_calls": [{"index": index, "id": "ab"[index],
                                       "function": {"name": "f", "arguments": "1"}}]}) for index in (0, 1)],
@@ -487,9 +499,9 @@ class Wires(unittest.TestCase):
         for name, wire, options in self.WIRES:
             expected = reference.run(wire, **options)
             for fast_path in (True, False):
-                for size in (len(wire), 1):
-                    with self.subTest(name, fast_path=fast_path, size=size):
-                        stream, events = deliver(slices(wire, size), fast_path=fast_path, **options)
+                for cut in (len(wire), FRAMES, 1):
+                    with self.subTest(name, fast_path=fast_path, cut=cut):
+                        stream, events = deliver(pieces_of(wire, cut), fast_path=fast_path, **options)
                         self.assertEqual(
                             [reference.comparable(event.as_dict()) for event in events],
                             [reference.comparable(event) for event in expected.events],
