@@ -292,7 +292,8 @@ class ChatStream(EventStreamParser):
             if self._stopped:
                 return
         if len(lines) == 1 and event != "error" and self._parsed is _ABSENT:
-            self._read_line(lines[0])
+            if self._last is None or not self._take_short_road(lines[0]):
+                self._read_in_full(lines[0])
         else:
             self._framed = True
             value = self._parsed
@@ -513,12 +514,16 @@ class ChatStream(EventStreamParser):
                         return
                     continue
                 line = data[pos:end]
-                if _CR not in line and end - pos <= self._max_event_bytes:
-                    pos = end + len(blank)
-                    self._read_line(line)
-                    if self._stopped:
-                        return
-                    continue
+                if end - pos <= self._max_event_bytes:
+                    if template is not None and self._take_short_road(line):
+                        pos = end + len(blank)
+                        continue
+                    if _CR not in line:
+                        pos = end + len(blank)
+                        self._read_in_full(line)
+                        if self._stopped:
+                            return
+                        continue
             end = data.find(blank, pos)
             if end < 0:
                 break
@@ -566,12 +571,10 @@ class ChatStream(EventStreamParser):
             template.bulk = min(template.bulk * 2, _LARGEST_BULK)
         return pos
 
-    def _read_line(self, line: bytes) -> None:
-        """Read the frame of one data line, on the short road or else in full, and learn from that."""
+    def _read_in_full(self, line: bytes) -> None:
+        """Read the frame of one data line in full, and learn from that."""
         if not self._framed:
             self._begin(line)
-        if self._templates and self._take_short_road(line):
-            return
         data = line[6:] if line[5:6] == b" " else line[5:]
         try:
             text = data.decode()  # less work than with an error handler
