@@ -502,6 +502,10 @@ RUNS = [
     chat({"role": "assistant", "content": MARK}),
     chat({"tool_calls": [{"index": 0, "function": {"arguments": MARK}}]}),
     chat({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": MARK}}]}),
+    chat({"tool_calls": [{"index": 1, "id": "b", "function": {"name": "g", "arguments": MARK}}]}),
+    chat({"tool_calls": [{"index": 1, "function": {"arguments": MARK}}]}),
+    chat({"tool_calls": [{"function": {"arguments": MARK}}]}),
+    chat({"tool_calls": [{"id": "b", "function": {"arguments": MARK}}]}),
     chat({"tool_calls": [{"index": 0, "custom": {"input": MARK}}]}),
     chat({"function_call": {"arguments": MARK}}),
     chat({"content": MARK, "v": "x"}),
@@ -566,8 +570,9 @@ RUN_FRAMINGS = ["data: {}\n\n"] * 4 + [
 
 @st.composite
 def runs(draw, sound=False):
-    """A body of many frames from one or two patterns, with others between them."""
-    patterns = draw(st.lists(st.sampled_from(RUNS), min_size=1, max_size=2))
+    """A body of many frames from a few patterns, in turn and not, with others between them."""
+    patterns = draw(st.lists(st.sampled_from(RUNS), min_size=1, max_size=4))
+    order = draw(st.one_of(st.just([0, 1]), st.lists(st.integers(0, 3), min_size=1, max_size=12)))
     comma, colon = draw(st.sampled_from([(", ", ": "), (",", ":")]))
     patterns = [dumps(pattern, False, comma, colon) for pattern in patterns]
     strings = st.sampled_from(JSON_STRINGS) | words.map(json.dumps)
@@ -577,7 +582,7 @@ def runs(draw, sound=False):
     step = draw(st.integers(1, 7))
     rows = []
     for number in range(count):
-        pattern = patterns[number // step % len(patterns)]
+        pattern = patterns[order[number // step % len(order)] % len(patterns)]
         text = pattern.replace(json.dumps(MARK), texts[number * (number + 1) // 2 % len(texts)])
         rows.append(encode(framing.replace("{}", text)))
     # What comes between: another frame, noise, the same with a broken string or broken UTF-8, a change.
