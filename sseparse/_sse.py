@@ -159,7 +159,7 @@ class EventStreamParser:
     def _interpret(self, lines: list[bytes]) -> None:
         """Interpret complete lines (section 9.2.6)."""
         if self._opening is None:
-            self._opening = next((line[:OPENING_BYTES] for line in lines if line), None)
+            self._opening = next((line[:OPENING_BYTES] for line in lines if line.strip()), None)
         pending = self._data
         for line in lines:
             if not line:  # about every second line
@@ -227,7 +227,7 @@ class EventStreamParser:
             line = bytes(self._line)
             self._line.clear()
             self._interpret([line])
-        if self._data:
+        if self._data and not self._stopped:
             self._end_event()
 
     def _feedable(self, data: BytesLike) -> bytes:

@@ -230,7 +230,8 @@ class ChatStream(EventStreamParser):
 
     def _sniff(self, data: bytes) -> None:
         """Look at the first bytes for what is often fed by mistake."""
-        head = self._head = (self._head or b"") + data[:7]
+        # No more of it than is read, or what comes of it would hang on the cuts.
+        head = self._head = ((self._head or b"") + data[:7])[: self._max_event_bytes + 1]
         if head.startswith(b"\x1f\x8b"):
             what = "the body is gzip: decode Content-Encoding before feeding, or ask for identity"
         elif head.startswith(b"HTTP/1."):
@@ -351,7 +352,6 @@ class ChatStream(EventStreamParser):
         if line == b"data" or line.startswith(b"data:"):
             self._deliver_if_whole()
             return
-        self._strays += 1
         if line.startswith(b"error:"):
             self._deliver_if_whole()
             if self._stopped:
@@ -395,8 +395,11 @@ class ChatStream(EventStreamParser):
         if document is not None and (document.failed or not document.complete):
             self._document = document = None
             self._foreign = True
-        opens = self._strays == 1 and line[:OPENING_BYTES] == self._opening
         stripped = text.strip(BLANK)
+        if not stripped:
+            return
+        self._strays += 1
+        opens = self._strays == 1 and line[:OPENING_BYTES] == self._opening
         value: Any = None
         if stripped[:1] == "{":
             try:
@@ -424,7 +427,7 @@ class ChatStream(EventStreamParser):
                 if not self._document.failed:
                     return
                 self._document = None
-            self._foreign = line.partition(b":")[0] not in _FIELD_NAMES
+            self._foreign = True
 
     def _bare_frame(self, text: str, value: dict[str, Any]) -> None:
         self._completed = self._completed or is_completion(value)

@@ -488,12 +488,12 @@ class Framing:
         self.cut_frame = None  # ordinal and text of a last frame that is cut
 
     def read(self):
-        if self.body.startswith((b"HTTP/1.", b"\x1f\x8b")):
+        if self.body[: self.max_event_bytes + 1].startswith((b"HTTP/1.", b"\x1f\x8b")):
             self.report_not_sse(None)  # rule 13: at once, and the rest is still read
         raws, rest = split_lines(self.body)
         raws.append(rest)
         lines = [raw.decode("utf-8", "replace") for raw in raws]
-        first = next((number for number, line in enumerate(lines) if line), len(lines))
+        first = next((number for number, line in enumerate(lines) if line.strip(JSON_SPACE)), len(lines))
         size = 0  # of the pending data lines, whole
         for number, (raw, line) in enumerate(zip(raws, lines)):
             is_last = number == len(lines) - 1  # no line end follows it
@@ -803,17 +803,12 @@ def count_values(value):
 
 
 def join_base64(fragments):
-    """Rule 11: fragments that each end in padding are strings of their own."""
-    runs = [""]
-    for fragment in fragments:
-        runs[-1] += fragment
-        if fragment.endswith("="):
-            runs.append("")
+    """Rule 11: what ends in padding is a string of its own, wherever it was cut."""
+    runs = [re.sub(r"\s", "", run) for run in re.split("=+", "".join(fragments))]
     runs = [run for run in runs if run]
     if len(runs) < 2:
         return "".join(fragments)
     try:
-        runs = [run.rstrip("=") for run in runs]
         octets = b"".join(base64.b64decode(run + "=" * (-len(run) % 4), validate=True) for run in runs)
     except (binascii.Error, ValueError):
         return "".join(fragments)

@@ -472,6 +472,14 @@ class Wires(unittest.TestCase):
          sse(*({"choices": [{"delta": {"content": [{"type": "thinking", "thinking": one}]}}]}
                for one in ("a", [{"type": "text", "text": "b"}], "c"))), {}),
         # The last error allowed comes in every place from which reading might go on.
+        ("the end of the input after the limit",
+         b'data: {"choices":[{"index":0,\ndata: "delta":{"content":"X"}}]}\nerror: M', {"max_errors": 0}),
+        ("the end of the input after the limit, which would be another",
+         b'data: "x"\nerror: M', {"max_errors": 0}),
+        *((f"an HTTP head and lines of {size} bytes", b"HTTP/1.1 200 OK\n\n", {"max_event_bytes": size})
+          for size in range(5, 8)),
+        ("gzip and lines of no bytes", b"\x1f\x8b", {"max_event_bytes": 0}),
+        ("a line that is the name of no field of the standard", b"error\n", {}),
         ("a frame after the limit", b"data: x\n\ndata: y\n\ndata: {\"x\":1}\n\n", {"max_errors": 1}),
         ("a frame after the limit, with CR",
          b"data: x\r\rdata: y\r\rdata: {\"x\":1}\r\r", {"max_errors": 1}),
