@@ -30,7 +30,6 @@ so that halves which meet are one character.
 from __future__ import annotations
 
 import json
-from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 
 from ._errors import StreamError
@@ -53,7 +52,7 @@ from ._events import (
     ToolCallStart,
     Usage,
 )
-from ._json import BLANK, MAX_DEPTH, SHORT, TOO_DEEP, PartialJSON, is_too_deep, status_of
+from ._json import BLANK, MAX_DEPTH, SHORT, TOO_DEEP, PartialJSON, is_too_deep, is_whole, status_of
 from ._text import Text, has_halves, well_formed
 
 TYPE_CHECKING = False
@@ -204,28 +203,33 @@ class Call:
         for block in arguments.blocks[self.scanned :]:
             self.scanner.feed(block)
         self.scanned = len(arguments.blocks)
-        return self.scanner.complete and self.scanner.error is None
+        return is_whole(self.scanner)
 
 
 class _Audio:
-    """Audio of a message. ``data`` is in runs: where a fragment ends in padding, a new run begins."""
+    """Audio of a message."""
 
     __slots__ = ("data", "fields", "transcript")
 
     def __init__(self) -> None:
         self.fields: dict[str, Any] = {}
-        self.data: list[Text] | None = None
+        self.data: Text | None = None
         self.transcript: Text | None = None
 
     def joined_data(self) -> str:
-        """Return the data as one base64 string. (litellm joins such fragments; no report of others)"""
-        runs = [run.join() for run in self.data or ()]
+        """Return the data as one base64 string, where there is padding inside, too. (litellm joins such
+        fragments; no report of others)"""
+        data = self.data.join() if self.data is not None else ""
+        runs = ["".join(run.split()) for run in data.split("=")]
+        runs = [run for run in runs if run]
         if len(runs) > 1:
             try:
-                return b2a_base64(b"".join([a2b_base64(run) for run in runs]), newline=False).decode("ascii")
-            except (Base64Error, ValueError):
-                pass  # it never was base64: as it came, then
-        return "".join(runs)
+                octets = [a2b_base64(run + "=" * (-len(run) % 4)) for run in runs]
+            except ValueError:
+                return data  # it never was base64: as it came, then
+            if all(len(some) == len(run) * 3 // 4 for some, run in zip(octets, runs)):
+                return b2a_base64(b"".join(octets), newline=False).decode("ascii")
+        return data
 
 
 class Choice:
@@ -442,7 +446,8 @@ class ChatAssembler:
             except _Unreadable as reason:
                 self.report("malformed", f"{reason}; the chunk was not read")
             else:
-                self.read(plain, None, True)
+                if plain.keys() != {"type"}:  # a ping
+                    self.read(plain, None, True)
             self.frame = (self.frame or 0) + 1
         return self.take()
 
@@ -864,7 +869,12 @@ class ChatAssembler:
             if kept:
                 have.add(name)
         extras = choice.message_extras
-        self._delta(choice, {k: value for k, value in message.items() if k not in have and k not in extras})
+        fields = {
+            key: value
+            for key, value in message.items()
+            if key not in have and (key in REASONING_FIELDS or key not in extras)
+        }
+        self._delta(choice, fields, bool(choice.thoughts))
 
     def _logprobs(self, choice: Choice, logprobs: Any) -> None:
         """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions)"""
@@ -923,7 +933,8 @@ class ChatAssembler:
 
     # -- reading a delta ------------------------------------------------------------------------------
 
-    def _delta(self, choice: Choice, delta: dict[str, Any]) -> None:
+    def _delta(self, choice: Choice, delta: dict[str, Any], thought: bool = False) -> None:
+        """Read a delta; ``thought``: the events have said its reasoning already."""
         content: Any = None
         rest: dict[str, Any] | None = None
         for key, value in delta.items():
@@ -944,9 +955,9 @@ class ChatAssembler:
         if rest is None and content.__class__ is str:
             self._content(choice, content)
         elif rest is not None or content is not None:
-            self._delta_in_order(choice, content, rest or {})
+            self._delta_in_order(choice, content, rest or {}, thought)
 
-    def _delta_in_order(self, choice: Choice, content: Any, rest: dict[str, Any]) -> None:
+    def _delta_in_order(self, choice: Choice, content: Any, rest: dict[str, Any], thought: bool) -> None:
         """Read the fields of a delta in the order in which their events are promised."""
         fed = False
         for name in REASONING_FIELDS:
@@ -955,7 +966,7 @@ class ChatAssembler:
         if content.__class__ is str:
             self._content(choice, content)
         elif content.__class__ is list and not all(map(_is_absent, content)):
-            self._content_parts(choice, content)
+            self._content_parts(choice, content, thought)
         elif content and content.__class__ is not list:
             self._malformed("content is neither string nor list; it was ignored", choice.index)
         if "refusal" in rest:
@@ -994,7 +1005,7 @@ class ChatAssembler:
             if piece:
                 self.events.append(ContentDelta(choice.index, piece))
 
-    def _content_parts(self, choice: Choice, parts: list[Any]) -> None:
+    def _content_parts(self, choice: Choice, parts: list[Any], thought: bool) -> None:
         """Read content that is a list of parts: text is text, thinking is reasoning. (Mistral)"""
         self.version += 1
         if choice.content is None:
@@ -1011,10 +1022,10 @@ class ChatAssembler:
                 piece = self._utter(choice.content, part["text"]) if part["text"] else ""
                 if piece:
                     self.events.append(ContentDelta(choice.index, piece))
-            elif part.get("type") == "thinking":
-                thought = "".join(_thoughts_of(part))
-                if thought:
-                    self._think(choice, thought)
+            elif part.get("type") == "thinking" and not thought:
+                piece = "".join(_thoughts_of(part))
+                if piece:
+                    self._think(choice, piece)
 
     def _reasoning(self, choice: Choice, name: str, piece: str, fed: bool) -> bool:
         """Append reasoning under its wire name; return whether this delta has fed the events by now."""
@@ -1079,10 +1090,8 @@ class ChatAssembler:
         for key, value in audio.items():
             if key == "data" and value.__class__ is str:
                 if kept.data is None:
-                    kept.data = [Text()]
-                kept.data[-1].append(value, self._halves)
-                if value.endswith("="):
-                    kept.data.append(Text())
+                    kept.data = Text()
+                kept.data.append(value, self._halves)
                 data = self._text(value) or None
             elif key == "transcript" and value.__class__ is str:
                 if kept.transcript is None:

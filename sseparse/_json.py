@@ -146,7 +146,7 @@ class PartialJSON:
         self._max_depth = max_depth
         self._state = _VALUE
         self._seen = 0  # how many characters were fed
-        self._held = ""
+        self._held: str = ""
         # The string or number that is being read: pieces, and before them blocks of joined pieces, because
         # a str of 4 characters takes 60 bytes. There are no blocks without pieces.
         self._pieces: list[str] = []
@@ -209,7 +209,7 @@ class PartialJSON:
         Returns the event of such a number, else ``[]``. Closing again does nothing.
         """
         events: list[JSONTextDelta | JSONValue] = []
-        if self._state == _VALUE and not self._stack and self._held[-1:].isdigit():  # a number, and whole
+        if self._ends_in_number():
             events = self._read(" ")
             self._seen -= 1
         elif self.end is None and self.error is None:
@@ -217,6 +217,10 @@ class PartialJSON:
             self.error = JSONProblem("the text ends before its value does", self._seen)
         self._state = _CLOSED
         return events
+
+    def _ends_in_number(self) -> bool:
+        """Whether all that was read is a number, which only the end of the text can tell."""
+        return self._state == _VALUE and not self._stack and self._held[-1:].isdigit()
 
     def __repr__(self) -> str:
         return (
@@ -541,6 +545,12 @@ def _refuse_constant(name: str) -> Any:
 
 
 _loads: Callable[[str], Any] = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+
+def is_whole(scanner: PartialJSON) -> bool:
+    """Whether the text so far is one complete JSON value."""
+    ends = scanner.complete or scanner._ends_in_number()  # pyright: ignore[reportPrivateUsage]
+    return ends and scanner.error is None
 
 
 def status_of(arguments: str) -> str:

@@ -560,6 +560,12 @@ class Assembler(unittest.TestCase):
             kept.append(event)
         return kept
 
+    def test_pings_are_silent(self):
+        for chunk in ({"type": "ping"}, {}):
+            assembler = sseparse.ChatAssembler()
+            self.assertEqual(assembler.add(chunk), [])
+            self.assertNotIn("type", assembler.snapshot())
+
     def rows(self):
         for table in TABLES.values():
             for name, frames, events, _, final in table:
