@@ -123,7 +123,7 @@ class _Items:
 
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
-        self.by_key: dict[tuple[str | None, int], dict[str, Any]] = {}
+        self.by_key: dict[tuple[str | None, int | str], dict[str, Any]] = {}
         self.by_type: dict[str | None, dict[str, Any]] = {}
 
     def add(self, entry: dict[str, Any], halves: bool) -> None:
@@ -131,8 +131,10 @@ class _Items:
         if kind.__class__ is not str:
             kind = None
         index: Any = entry.get("index")
+        if index is not None and index.__class__ is not int:
+            index = json.dumps(index, sort_keys=True)  # true is not 1, and {} is no key
         kept: dict[str, Any] | None
-        if index.__class__ is int:
+        if index is not None:
             kept = self.by_key.get((kind, index))
         else:
             kept = self.by_type.get(kind) if kind in JOINED_TYPES else None
@@ -142,7 +144,7 @@ class _Items:
             kept = {}
             self.entries.append(kept)
             self.by_type[kind] = kept
-            if index.__class__ is int:
+            if index is not None:
                 self.by_key[kind, index] = kept
         for key, value in entry.items():
             _grow(kept, key, value, halves)
@@ -1098,7 +1100,7 @@ class ChatAssembler:
                     kept.transcript = Text()
                 transcript = self._utter(kept.transcript, value) if value else None
             elif key not in NOISE_FIELDS:
-                _overlay(kept.fields, _render({key: value}, self._halves))
+                _grow(kept.fields, key, value, self._halves)
         if data or transcript:
             self.events.append(AudioDelta(choice.index, data, transcript or None))
 
@@ -1490,7 +1492,7 @@ class ChatAssembler:
         return final
 
     def _final_audio(self, audio: _Audio) -> dict[str, Any]:
-        final: dict[str, Any] = _render(audio.fields, False)
+        final: dict[str, Any] = _render(audio.fields, True)
         if audio.data is not None:
             final["data"] = audio.joined_data()
         if audio.transcript is not None:

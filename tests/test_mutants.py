@@ -457,6 +457,13 @@ class Wires(unittest.TestCase):
                for content_, text in (("", "a"), ("a", "a"), ("a", "b"), ("a", "c")))), {}),
         ("chunks after the end, one like the other", sse(*[chunk({"content": "a"})] * 2, END)
          + sse(*[chunk({"content": "a"})] * 3), {}),
+        ("entries whose indexes are no numbers",
+         sse(*[chunk({"annotations": [{"type": "text", "text": "a"},
+                                      *({"type": "text", "text": "b", "index": index}
+                                        for index in (True, 1, "1", 1.0, {}, [], {"x": 1}, None))]})] * 2), {}),
+        ("unknown fields of audio",
+         sse(*[chunk({"audio": {"id": "i", "expires_at": at, "x": {"text": "a", "y": "b"}, "\ud83d": "\ude00",
+                                "z": [{"type": "text", "text": "\ud83d"}]}}) for at in (1, 2)]), {}),
         ("usage of which a number changes and a list does not",
          sse({"usage": {"a": 1, "b": [1]}}, {"usage": {"a": 2, "b": [1]}}), {}),
         ("a ping with something else, on two lines", b'data: {"type":"ping",\ndata: "x":1}\n\n', {}),
