@@ -470,6 +470,7 @@ class HugeLines(unittest.TestCase):
             ("padding around the end", sse("data: [DONE]" + " " * 300_000 + "\n\n") + small, {}, "done"),
             ("an error too many", huge.replace(b"}", b"") + huge, {"max_errors": 0}, "limit"),
             ("cut", huge[:-9], {}, "truncated"),
+            ("an error and nothing else", sse({"error": text}), {}, "server truncated"),
             ("as long as may be", huge + small, {"max_event_bytes": len(huge) - 2}, "start delta delta ..."),
             ("longer", huge + small, {"max_event_bytes": len(huge) - 3}, "limit"),
             (
@@ -501,6 +502,11 @@ class HugeLines(unittest.TestCase):
                 found = " ".join(event.get("kind", event["type"]) for event in expected[0])
                 found = found.replace("content.delta", "delta")
                 self.assertEqual(found.replace(" content.done choice.done truncated", " ..."), told)
+
+
+    def test_they_are_counted_once(self):
+        _, events = deliver([sse(say("x" * 300_000), BAD)])
+        self.assertEqual(events[2], bad(1))
 
 
 class AfterALimit(unittest.TestCase):

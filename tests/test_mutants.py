@@ -103,7 +103,7 @@ ROADS = [
      run_of('{"id":"i","choices":[{"index":0,"delta":{"content":"a","content":"\x1a"}}]}', WORDS), 2),
     ("a key that comes twice, with the text that is put in its place to try",
      run_of('{"id":"i","choices":[{"index":0,"delta":{"content":"\x1b","content":"\x1a"}}]}',
-            ["x"] * 3 + WORDS, ["x"] * 3 + OTHERS), 42),
+            ["x"] * 5 + WORDS, ["x"] * 3 + ["q", "r", *OTHERS]), 44),
     ("two texts in one delta",
      run_of(chunk({"content": MARK, "reasoning": MARK}), WORDS), 40),
     ("the same unknown field each time", run_of(chunk({"content": MARK}, x="z"), WORDS), 2),
@@ -119,6 +119,10 @@ ROADS = [
     ("padding with escapes",
      run_of(PADDED, WORDS, ["a", "b", "\\n", "-", "\\u00e9", "", "a b", "\u00fc"] * 5),
      2),
+    *((f"padding that ends {how}",
+       [*run_of(PADDED, WORDS, OTHERS)[:30], run_of(PADDED, ["a"], ["b"])[0].replace('"b"', end),
+        *run_of(PADDED, WORDS, OTHERS)[:10]], 4)
+      for how, end in (("as it begins", '"'), ("in a wrong escape", '"\\x"'), ("early", '"a"b"'))),
     ("an id that changes", run_of(chunk({"content": MARK}, id=OTHER), WORDS, NUMBERS), 2),
     ("an id that changes, behind the text",
      run_of({**delta({"content": MARK}), "created": 5, "id": OTHER}, WORDS, NUMBERS), 2),
@@ -423,7 +427,7 @@ class Wires(unittest.TestCase):
              'data: {"choices":\ndata: [{"delta":{"tool_calls":[{"index":1,"function":'
              '{"arguments":"2"}}]}}]}\n\n',
              *[chunk({"tool_calls": [{"index": 0, "function": {"arguments": "1"}}]})] * 30,
-             {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": "3"}}]}}]}), {}),
+             {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": "3" * 1500}}]}}]}), {}),
         ("fragments without an index in turn with those of one call, and another call between",
          sse(*[chunk({"tool_calls": [{"index": index, "id": "ab"[index],
                                       "function": {"name": "f", "arguments": "1"}}]}) for index in (0, 1)],
@@ -445,6 +449,23 @@ class Wires(unittest.TestCase):
          sse(chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f"}}]}),
              *(chunk({"tool_calls": [{"index": 0, "function": inside}]})
                for inside in ({"arguments": "1"}, {"name": "g"}))), {}),
+        ("a call without an index that is whole and gets a name",
+         sse(*(chunk({"tool_calls": [{"function": inside}]})
+               for inside in ({"arguments": "{}"}, {"name": "f", "arguments": "{}"}))), {}),
+        ("a custom tool of which nothing is known",
+         sse(chunk({"tool_calls": [{"index": 0, "custom": {}}]})), {}),
+        ("null for a field that nobody knows, and for one that never comes",
+         sse(chunk({"content": "a", "x": None, "reasoning": None})), {}),
+        ("an id of the choice that changes, where that of the chunk does not",
+         sse(*({"choices": [{"id": of_choice, "index": 0, "delta": {"content": "a"}}], "created": 5, "id": id}
+               for id, of_choice in (*[("i", "x")] * 2, *[("j", "x")] * 2, ("j", "y"), ("j", "z")))), {}),
+        ("an error in two data lines", b'data: {"error":\ndata: "M"}\n\n', {}),
+        ("a bare completion, then a bare chunk",
+         b'{"object":"chat.completion","choices":[{"message":{"content":"a"}}]}\n'
+         b'{"x":1,"choices":[]}\n', {}),
+        ("a bare completion that does not say so", b'{"choices":[{"message":{"content":"a"}}]}\n', {}),
+        ("a bare error that says so in another way", b'{"object":"error","message":"M"}\n', {}),
+        ("a document that says so", b'{\n"object":"error","message":"M"\n}\n', {}),
         ("the type of a custom tool, and nothing else of it",
          sse(chunk({"tool_calls": [{"index": 0, "id": "a", "type": "custom"}]})), {}),
         ("null and then another unknown field of a fragment",
@@ -460,7 +481,8 @@ class Wires(unittest.TestCase):
         ("entries whose indexes are no numbers",
          sse(*[chunk({"annotations": [{"type": "text", "text": "a"},
                                       *({"type": "text", "text": "b", "index": index}
-                                        for index in (True, 1, "1", 1.0, {}, [], {"x": 1}, None))]})] * 2), {}),
+                                        for index in (True, 1, "1", 1.0, {}, [], {"x": 1}, None))]})] * 2),
+         {}),
         ("unknown fields of audio",
          sse(*[chunk({"audio": {"id": "i", "expires_at": at, "x": {"text": "a", "y": "b"}, "\ud83d": "\ude00",
                                 "z": [{"type": "text", "text": "\ud83d"}]}}) for at in (1, 2)]), {}),
