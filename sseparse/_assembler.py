@@ -123,16 +123,12 @@ class _Items:
 
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
-        self.by_key: dict[tuple[str | None, int | str], dict[str, Any]] = {}
-        self.by_type: dict[str | None, dict[str, Any]] = {}
+        self.by_key: dict[tuple[Any, Any], dict[str, Any]] = {}
+        self.by_type: dict[Any, dict[str, Any]] = {}
 
     def add(self, entry: dict[str, Any], halves: bool) -> None:
-        kind: Any = entry.get("type")
-        if kind.__class__ is not str:
-            kind = None
-        index: Any = entry.get("index")
-        if index is not None and index.__class__ is not int:
-            index = json.dumps(index, sort_keys=True)  # true is not 1, and {} is no key
+        kind = _as_key(entry.get("type"))
+        index = _as_key(entry.get("index"))
         kept: dict[str, Any] | None
         if index is not None:
             kept = self.by_key.get((kind, index))
@@ -148,6 +144,11 @@ class _Items:
                 self.by_key[kind, index] = kept
         for key, value in entry.items():
             _grow(kept, key, value, halves)
+
+
+def _as_key(value: Any) -> Any:
+    """Return a key for a JSON value: true is not 1, and lists are hashed as their text."""
+    return value if value.__class__ in (str, int, None.__class__) else (json.dumps(value, sort_keys=True),)
 
 
 class Call:

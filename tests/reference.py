@@ -774,7 +774,7 @@ def merge_entries(old, new):
 
 def find_entry(entries, entry):
     kind, index = entry.get("type"), entry.get("index")
-    places = [place for place, one in enumerate(entries) if one.get("type") == kind]
+    places = [place for place, one in enumerate(entries) if is_json_equal(one.get("type"), kind)]
     if index is not None:
         places = [place for place in places if is_json_equal(entries[place].get("index"), index)]
         return places[0] if places else None

@@ -481,8 +481,9 @@ class Wires(unittest.TestCase):
         ("entries whose indexes are no numbers",
          sse(*[chunk({"annotations": [{"type": "text", "text": "a"},
                                       *({"type": "text", "text": "b", "index": index}
-                                        for index in (True, 1, "1", 1.0, {}, [], {"x": 1}, None))]})] * 2),
-         {}),
+                                        for index in (True, 1, "1", 1.0, {}, [], {"x": 1}, None)),
+                                      *({"type": kind, "text": "c", "index": 0}
+                                        for kind in (True, 1, "1", {}, "text", None))]})] * 2), {}),
         ("unknown fields of audio",
          sse(*[chunk({"audio": {"id": "i", "expires_at": at, "x": {"text": "a", "y": "b"}, "\ud83d": "\ude00",
                                 "z": [{"type": "text", "text": "\ud83d"}]}}) for at in (1, 2)]), {}),
