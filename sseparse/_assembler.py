@@ -694,6 +694,7 @@ class ChatAssembler:
             self._malformed(f"usage has more than {MAX_USAGE_VALUES} values; it was ignored")
             return
         changed = CHANGED if self._usage is None else 0
+        before = _render(self._usage, False) if len(usages) > 1 else None
         if self._usage is None:
             self._usage = {}
         for usage in usages:
@@ -702,7 +703,8 @@ class ChatAssembler:
             self.version += 1
             if changed & GROWN:
                 self._usage_values = _count(self._usage)
-            self.events.append(Usage(_render(self._usage, False)))
+            if self._usage != before:  # one choice may undo what another did
+                self.events.append(Usage(_render(self._usage, False)))
 
     def _is_text(self, entry: Any) -> bool:
         """Read an entry that is nothing but more of a text, with or without logprobs; return whether it was.

@@ -487,6 +487,9 @@ class Wires(unittest.TestCase):
         ("unknown fields of audio",
          sse(*[chunk({"audio": {"id": "i", "expires_at": at, "x": {"text": "a", "y": "b"}, "\ud83d": "\ude00",
                                 "z": [{"type": "text", "text": "\ud83d"}]}}) for at in (1, 2)]), {}),
+        ("usage of one choice that takes back what another said",
+         sse(*({"choices": [{"index": index, "delta": {}, "usage": {"n": n}} for index, n in enumerate(pair)]}
+               for pair in ((1, 2), (1, 2), (2, 1), (1, 1)))), {}),
         ("usage of which a number changes and a list does not",
          sse({"usage": {"a": 1, "b": [1]}}, {"usage": {"a": 2, "b": [1]}}), {}),
         ("a ping with something else, on two lines", b'data: {"type":"ping",\ndata: "x":1}\n\n', {}),
