@@ -466,6 +466,20 @@ class Wires(unittest.TestCase):
         ("a bare completion that does not say so", b'{"choices":[{"message":{"content":"a"}}]}\n', {}),
         ("a bare error that says so in another way", b'{"object":"error","message":"M"}\n', {}),
         ("a document that says so", b'{\n"object":"error","message":"M"\n}\n', {}),
+        ("a function_call, and a whole message that has it, too",
+         sse(chunk({"function_call": {"name": "f", "arguments": "{}"}}),
+             chunk({}, choices=[{"message": {"function_call": {"name": "f", "arguments": "{}"}}}])), {}),
+        ("two thoughts in one part",
+         sse(chunk({"content": [{"type": "thinking",
+                                 "thinking": [{"type": "text", "text": text} for text in "ab"]}]})), {}),
+        ("a name on each fragment and no id, until the arguments are whole",
+         sse(*(chunk({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": arguments}}]})
+               for arguments in ("{", " ", "}", "{}", "{}"))), {}),
+        ("a second call without identity behind what is no JSON",
+         sse(*[chunk({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}x"}}]})] * 2),
+         {}),
+        ("a last line that is an object and more", b'data: {"x":1}\n\n{"x":1} y', {}),
+        ("a BOM between two frames", sse(CONTENT) + b"\xef\xbb\xbf" + sse(CONTENT), {}),
         ("the type of a custom tool, and nothing else of it",
          sse(chunk({"tool_calls": [{"index": 0, "id": "a", "type": "custom"}]})), {}),
         ("null and then another unknown field of a fragment",
@@ -591,9 +605,14 @@ class OnlyItems:
         return [("a", 1)]
 
 
+class OnlyKeys:
+    def keys(self):
+        return ["a"]
+
+
 class Misuse(unittest.TestCase):
     def test_what_is_neither_json_nor_a_mapping_inside_a_chunk(self):
-        for value in (object(), {1}, b"a", 1j, OnlyItems()):
+        for value in (object(), {1}, b"a", 1j, OnlyItems(), OnlyKeys()):
             for chunk_ in ({"x": value}, {"choices": [{"delta": {"content": value}}]}):
                 with self.subTest(value), self.assertRaises(TypeError):
                     sseparse.ChatAssembler().add(chunk_)
