@@ -317,7 +317,7 @@ class _Answer:
             elif self._field == part.path:
                 self._output.end_line()
                 self._field = None
-            elif not part.value or not isinstance(part.value, (dict, list)):
+            elif not part.value or not isinstance(part.value, (dict, list, str)):
                 self._output.head(_dotted(part.path) + " =", end=f" {json.dumps(part.value)}\n")
 
     def _turn_to(self, choice: int, section: str) -> None:

@@ -79,7 +79,7 @@ def iter_events(source: Source, stream: ChatStream | None = None) -> Generator[E
         raise _refusal(source, _EXPECTED)
     elif hasattr(source, "__aiter__") and not hasattr(source, "__iter__"):
         raise TypeError(f"{type(source).__name__} is an asynchronous source: use aiter_events()")
-    elif hasattr(source, "newlines"):
+    elif hasattr(source, "encoding"):
         raise TypeError(f"{type(source).__name__} is a text file: open it with 'rb', or pass its .buffer")
     else:
         name = next((name for name in ("read1", "recv", "read") if hasattr(source, name)), None)
@@ -139,6 +139,9 @@ class _Reads:
                 data.close()  # or Python warns that it was never awaited
             raise TypeError("the source's read is asynchronous: use aiter_events()")
         if not data:
+            response: Any = getattr(self._read, "__self__", None)
+            if hasattr(response, "isclosed") and getattr(response, "length", None) == 0:
+                response.read()  # or http.client before 3.11.8 does not let go of its connection
             raise StopIteration
         return data
 
@@ -150,6 +153,8 @@ class _Reads:
         if not hasattr(reading, "__await__"):
             raise TypeError("the source's read is not awaitable: use iter_events()")
         data = await reading
+        if data is None:
+            raise TypeError("the source is non-blocking, its read returned None: feed a ChatStream instead")
         if not data:
             raise StopAsyncIteration
         return data

@@ -305,6 +305,11 @@ last: end
             body, "[tool call 0: f]\na: b\n\n[content]\n!\n\n[tool call 0: f]\na: c\n", "--fields"
         )
 
+    def test_interrupted_before_the_quote(self) -> None:
+        body = call('{"a": "b', name="f") + text("!") + call('", "c": "", "d": 1}') + stop()
+        shown = '[tool call 0: f]\na: b\n\n[content]\n!\n\n[tool call 0: f]\nc = ""\nd = 1\n'
+        self.check(body, shown, "--fields")
+
     def test_the_same_key_twice(self) -> None:
         body = call('{"a": "b", "a": "c"}', name="f") + stop()
         self.check(body, "[tool call 0: f]\na: b\na: c\n", "--fields")

@@ -25,6 +25,7 @@ import threading
 import unittest
 import urllib.request
 import warnings
+import zipfile
 from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -205,6 +206,10 @@ class OverHTTP(Hanging):
             for piece in (*CHUNKS, LATER, b""):
                 self.server.put(piece)
             self.assertEqual(list(iter_events(self.get("/chunked"))), EVENTS + LATER_EVENTS)
+        for _ in range(2):
+            for piece in (*CHUNKS, b""):
+                self.server.put(piece)
+            self.assertEqual(list(iter_events(self.get("/length"))), EVENTS)
         self.assertEqual(len(self.server.connections), 1)
 
     def test_a_connection_that_drops_is_the_clients_error(self) -> None:
@@ -280,6 +285,10 @@ class FromDescriptors(Hanging):
                 self.assertEqual(list(iter_events(mapped)), EVENTS)
             with urllib.request.urlopen(path.as_uri()) as response:
                 self.assertEqual(list(iter_events(response)), EVENTS)
+            with zipfile.ZipFile(pathlib.Path(folder, "zip"), "w") as archive:
+                archive.writestr("body", BODY)
+                with archive.open("body") as member:
+                    self.assertEqual(list(iter_events(member)), EVENTS)
             with path.open("r", encoding="utf-8") as file:
                 with self.assertRaisesRegex(TypeError, "TextIOWrapper is a text file: open it with"):
                     iter_events(file)
@@ -795,6 +804,16 @@ class Misuse(Hanging):
 
         with self.assertRaisesRegex(TypeError, r"read is not awaitable: use iter_events\(\)$"):
             asyncio.run(main())
+
+        async def nothing_yet(size: int) -> None:
+            return None
+
+        async def read() -> None:
+            async for _ in aiter_events(type("Reader", (), {"read": staticmethod(nothing_yet)})()):
+                self.fail("an event")
+
+        with self.assertRaisesRegex(TypeError, "^the source is non-blocking, its read returned None"):
+            asyncio.run(read())
 
     def test_text_files(self) -> None:
         with self.assertRaisesRegex(TypeError, "^StringIO is a text file: open it with 'rb'"):
