@@ -631,10 +631,10 @@ class ChatAssembler:
             for name in PASSING_FIELDS:
                 self._core.pop(name, None)
         pop = chunk.pop
-        passing = (pop("id", ...), pop("created", ...), pop("obfuscation", ...), pop("p", ...))
-        if chunk == self._core:
+        passing = (pop("id", None), pop("created", None), pop("obfuscation", None), pop("p", None))
+        if chunk == self._core and SCALARS.issuperset(map(type, passing)):  # others may be nested too deep
             return True
-        chunk.update({name: value for name, value in zip(PASSING_FIELDS, passing) if value is not ...})
+        chunk.update({name: value for name, value in zip(PASSING_FIELDS, passing) if value is not None})
         return False
 
     def _header_fields(self, chunk: dict[str, Any], choices: list[Any], usage: Any) -> Any:
@@ -728,7 +728,7 @@ class ChatAssembler:
                 if value is None:
                     if key == "refusal" and not choice.refusal_seen:
                         break
-                elif key == "role" and choice.role is not None:
+                elif key == "role" and choice.role is not None and value.__class__ is str:
                     pass
                 elif name is None:
                     name, piece = key, value

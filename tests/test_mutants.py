@@ -71,6 +71,8 @@ ARGUMENTS = call(function={"name": "f", "arguments": "a"})
 TIMED = '{"id":"i","created":\x1b,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}'
 LATE_TIMED = '{"id":"i","choices":[{"delta":{"content":"\x1a"}}],"created":\x1b}'
 
+DEEP = json.loads("[" * 130 + "]" * 130)
+
 TEXT_FIELDS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
 
 # (name, frames, how many of them are read in full). What is first of its kind is read in full, and
@@ -480,6 +482,11 @@ class Wires(unittest.TestCase):
          {}),
         ("a last line that is an object and more", b'data: {"x":1}\n\n{"x":1} y', {}),
         ("a BOM between two frames", sse(CONTENT) + b"\xef\xbb\xbf" + sse(CONTENT), {}),
+        *((f"what means nothing is nested too deep: {name}",
+           sse(*[chunk({"content": "a"}), {"id": "i", **delta({"role": "r", "content": "b"}, 1)}] * 12,
+               chunk({"content": "a"}), {"id": "i", **delta({"content": "c", **inside}, 1), **deep}), {})
+          for name, inside, deep in (
+              ("p", {}, {"p": DEEP}), ("id", {}, {"id": DEEP}), ("role", {"role": DEEP}, {}))),
         ("the type of a custom tool, and nothing else of it",
          sse(chunk({"tool_calls": [{"index": 0, "id": "a", "type": "custom"}]})), {}),
         ("null and then another unknown field of a fragment",
