@@ -489,13 +489,13 @@ def is_too_deep(text: str) -> bool:
             return False
     between: list[str] = []  # the strings
     end = 0
-    while end < len(text):
+    while True:
         start = text.find('"', end) + 1 or len(text)
         between.append(text[end:start])
         try:
             end = scanstring(text, start, True)[1]
         except ValueError:
-            break  # so far it is read, and no further
+            break  # the text has ended; or so far it is read, and no further
     bare = "".join(between)
     if bare.count("[") + bare.count("{") <= MAX_DEPTH:
         return False
