@@ -230,7 +230,8 @@ class _Audio:
                 octets = [a2b_base64(run + "=" * (-len(run) % 4)) for run in runs]
             except ValueError:
                 return data  # it never was base64: as it came, then
-            if all(len(some) == len(run) * 3 // 4 for some, run in zip(octets, runs)):
+            # Each four characters are three bytes, or it skipped some that are none of base64.
+            if all(len(some) == len(run) * 3 // 4 and len(run) % 4 != 1 for some, run in zip(octets, runs)):
                 return b2a_base64(b"".join(octets), newline=False).decode("ascii")
         return data
 

@@ -944,7 +944,7 @@ COUNTS = [
        "done",
        message({"audio": {"data": "".join(data), "transcript": ABSENT}}))
       for data in (("YQ==\n",), ("YQ=", "="), ("?=", "\u00e9"), ("YQ==", "Y-_="), ("YQ==", "Y"),
-                   ("Y*Q=", "YQ=="))),
+                   ("Y*Q=", "YQ=="), ("YQ==", "YWJj*"), ("YQ==", "YWJj****"))),
     ("audio that is no object is malformed",
      [delta({"audio": "x"}), END],
      [START, malformed("audio is not an object; it was ignored", 0, delta({"audio": "x"}), 0),
