@@ -128,6 +128,8 @@ ROADS = [
     ("an id that changes", run_of(chunk({"content": MARK}, id=OTHER), WORDS, NUMBERS), 2),
     ("an id that changes, behind the text",
      run_of({**delta({"content": MARK}), "created": 5, "id": OTHER}, WORDS, NUMBERS), 2),
+    ("an id that changes, behind four values that are the name of its key",
+     run_of({**dict.fromkeys("abcd", "id"), **chunk({"content": MARK}, id=OTHER)}, WORDS, NUMBERS), 40),
     ("a time that changes", run_of(TIMED, WORDS, NUMBERS), 2),
     ("a time that changes, behind the text", run_of(LATE_TIMED, WORDS, NUMBERS), 2),
     ("a time of 18 digits", run_of(TIMED, WORDS, ["1" * 15 + number for number in NUMBERS]), 2),
@@ -487,6 +489,8 @@ class Wires(unittest.TestCase):
                chunk({"content": "a"}), {"id": "i", **delta({"content": "c", **inside}, 1), **deep}), {})
           for name, inside, deep in (
               ("p", {}, {"p": DEEP}), ("id", {}, {"id": DEEP}), ("role", {"role": DEEP}, {}))),
+        ("arguments with many brackets, none of them deep",
+         sse(chunk(call(function={"name": "f", "arguments": json.dumps({"a": [[]] * 200})})), END), {}),
         ("the type of a custom tool, and nothing else of it",
          sse(chunk({"tool_calls": [{"index": 0, "id": "a", "type": "custom"}]})), {}),
         ("null and then another unknown field of a fragment",
