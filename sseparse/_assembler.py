@@ -633,7 +633,14 @@ class ChatAssembler:
                 self._core.pop(name, None)
         pop = chunk.pop
         passing = (pop("id", None), pop("created", None), pop("obfuscation", None), pop("p", None))
-        if chunk == self._core and SCALARS.issuperset(map(type, passing)):  # others may be nested too deep
+        id, created, obfuscation, p = passing
+        if (
+            chunk == self._core
+            and id.__class__ in SCALARS  # others may be nested too deep
+            and created.__class__ in SCALARS
+            and obfuscation.__class__ in SCALARS
+            and p.__class__ in SCALARS
+        ):
             return True
         chunk.update({name: value for name, value in zip(PASSING_FIELDS, passing) if value is not None})
         return False

@@ -141,7 +141,7 @@ class _Reads:
         if not data:
             response: Any = getattr(self._read, "__self__", None)
             if hasattr(response, "isclosed") and getattr(response, "length", None) == 0:
-                response.read()  # or http.client before 3.11.8 does not let go of its connection
+                response.read()  # or it does not let go of its connection: python/cpython#113199
             raise StopIteration
         return data
 

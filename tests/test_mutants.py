@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What no other test would notice if it changed: found by changing the code, a token at a time.
+"""What no other test would notice if it changed: found by changing the code, and by reading it.
 
 Most of it is the fast road. Whether a frame takes it shows in no event, so the frames that were read in
 full are counted: ``ROADS`` says which streams need how many.

@@ -1089,7 +1089,7 @@ BARE = [
      [START, content("a"), usage(n=1), content_done("a"), choice_done()],
      "finished",
      message({"content": "a"}, finish_reason="stop")),
-    ("a document behind white space, which OpenRouter sends while it waits",
+    ("a document behind lines of white space",
      ["\n         \n\n \t \n{\n", '"error": {"message": "M",\n   \n"code": 5, "type": "t"}\n}\n'],
      [server("M", 5, UPSTREAM, 0)],
      "",
