@@ -8,8 +8,11 @@ import io
 import socket
 import sys
 import unittest
+from importlib import import_module
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from tests import by_its_own_name, sseparse
+from tests.wire import calls, delta, finish, fragment, say
 
 with by_its_own_name():
     from tests import typed_consumer
@@ -51,6 +54,27 @@ BODY = (
     b'data: {"id":"c-1","created":7,"model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
     b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
     b"data: [DONE]\n\n"
+)
+
+types = import_module(f"{sseparse.__name__}.types")
+ANSWERS = (
+    [
+        say("A", id="c-1", created=7, model="m", service_tier="default", system_fingerprint="fp"),
+        delta({"refusal": "N"}),
+        delta({}, logprobs={"content": []}),
+        calls(fragment(0, "call_1", "look", "{}"), fragment(1, "call_2", custom={"name": "f", "input": "x"})),
+        {**finish("tool_calls"), "usage": {"total_tokens": 3}},
+    ],
+    [
+        delta({"audio": {"id": "audio_1", "data": "AAA=", "transcript": "Hi", "expires_at": 9}}),
+        delta({"function_call": {"name": "look", "arguments": "{}"}}, 1),
+        finish(),
+    ],
+    [delta({"content": [{"type": "text", "text": "A"}]}), delta({"refusal": None}, logprobs=None), finish()],
+    [delta({name: "hm"}) for name in ("reasoning_content", "reasoning", "reasoning_text", "thinking")],
+    [delta({"reasoning_details": [{"type": "reasoning.text", "text": "hm"}]})],
+    [{"id": "cmpl-1", "object": "text_completion", "choices": [{"index": 0, "text": "A"}]}, {"choices": []}],
+    [],
 )
 
 
@@ -97,3 +121,33 @@ class TypedConsumer(unittest.TestCase):
             return await typed_consumer.every_async_source(BODY, reader)
 
         self.assertEqual(asyncio.run(main()), 3 * 5)
+
+    def test_the_final_object_is_what_its_types_say(self) -> None:
+        said = set()
+        for chunks in ANSWERS:
+            assembler = sseparse.ChatAssembler()
+            for chunk in chunks:
+                self.assertNotIn("error", [event.type for event in assembler.add(chunk)])
+            self.check(assembler.snapshot(), types.Completion, said)
+        known = {kind for kind in vars(types).values() if hasattr(kind, "__required_keys__")}
+        fields = {(kind.__name__, field) for kind in known for field in get_type_hints(kind)}
+        bases = {field for field in fields if field[0].endswith("Base")}
+        self.assertEqual(said, fields - bases)
+
+    def check(self, value: Any, hint: Any, said: set[tuple[str, str]]) -> None:
+        """That a value is of a type; add the fields of TypedDicts that it has."""
+        if hasattr(hint, "__required_keys__"):
+            hints = get_type_hints(hint)
+            self.assertLessEqual(hint.__required_keys__, value.keys())
+            self.assertLessEqual(value.keys(), hints.keys())
+            for field in value:
+                said.add((hint.__name__, field))
+                self.check(value[field], hints[field], said)
+        elif get_origin(hint) is list:
+            for item in value:
+                self.check(item, *get_args(hint), said)
+        elif get_origin(hint) is Union:
+            possible = [get_origin(one) or one for one in get_args(hint)]
+            self.assertIn(type(value), possible)
+        elif hint is not Any:
+            self.assertIs(type(value), get_origin(hint) or hint)
