@@ -293,13 +293,15 @@ class Choice:
 
 
 def _by_known_id(choice: Choice, id: str | None, index: int | None, name: str | None) -> Any:
-    """(a) The id is known. (id repeated on each fragment: Fireworks, TGI, SillyTavern/SillyTavern#5948;
-    one id for several calls, told apart by index: no report seen)"""
+    """(a) The id is known; a call's second id says less than a call at this index. (id repeated on each
+    fragment: Fireworks, TGI, SillyTavern/SillyTavern#5948; second id "null": zed-industries/zed#54058)"""
     if id is None or id not in choice.ids:
         return ...
     if index is not None and (id, index) in choice.at_id:
         return choice.at_id[id, index]
     latest = choice.ids[id]
+    if latest.id != id and index in choice.at:
+        return ...
     return None if name is not None and index is not None and latest.begun else latest
 
 

@@ -1238,11 +1238,13 @@ class Answer:
             ]
             if here:
                 return here[-1]
-            if name is not None and index is not None and known[-1].has_text():
-                return None
-            return known[-1]
+            # (a second id says less than the index, where a call is)
+            if call_id == known[-1].ids[0] or all(index is None or at != index for _, at in choice.touches):
+                if name is not None and index is not None and known[-1].has_text():
+                    return None
+                return known[-1]
         if index is not None:
-            # (b) what is there? An id is unknown here, so a call that has one has a different one.
+            # (b) what is there? The id is not its id, so a call that has one has a different one.
             there = [call for call, at in choice.touches if at == index]
             if not there or (name is not None and call_id is not None and there[-1].ids):
                 return None
