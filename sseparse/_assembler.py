@@ -563,24 +563,21 @@ class ChatAssembler:
     def _server_error(self, error: Any, around: dict[str, Any], choice: int | None = None) -> None:
         """Report an error of the server, with message and code found where they are.
 
-        (eight shapes: vllm-project and sglang error frames, OpenRouter with choices, Groq's
-        ``event: error``, llama.cpp ggml-org/llama.cpp#16109, old vLLM aaif-goose/goose#8027)
+        (nine shapes: vllm-project and sglang error frames, OpenRouter with choices, Groq's
+        ``event: error``, llama.cpp ggml-org/llama.cpp#16109, old vLLM aaif-goose/goose#8027, RFC 9457)
         """
-        message: Any = error
-        code = None
+        places = [error, around]
         if error.__class__ is dict:
-            message = error.get("message")
-            code = error.get("code")
-            if message is None:
-                message = error.get("error")
-            if message.__class__ is dict:
-                code = message.get("code") if code is None else code
-                message = message.get("message")
-        if message.__class__ is not str or not message:
-            message = around.get("message")
-        if code is None:
-            code = around.get("code")
-        if message.__class__ is not str or not message:
+            places[1:1] = map(error.get, ("message", "error", "detail"))
+        message = code = None
+        for place in places:
+            found: Any = place
+            if place.__class__ is dict:
+                found = place.get("message")
+                code = place.get("code") if code is None else code
+            if not message and found.__class__ is str:
+                message = found
+        if not message:
             kind = error.get("type") if error.__class__ is dict else None
             message = "the server reported an error without a message"
             if kind.__class__ is str and kind:

@@ -685,7 +685,8 @@ def inner_error(value):
 
 def message_and_code(value, around):
     """Find message and code in the error value, in an error inside it, or beside it. None: not there."""
-    places = [value, value.get("error") if isinstance(value, dict) else None, around]
+    inside = [value.get(key) for key in ("message", "error", "detail")] if isinstance(value, dict) else []
+    places = [value, *inside, around]
     message = code = None
     for place in places:
         if isinstance(place, str) and place and message is None:
@@ -701,6 +702,10 @@ def message_and_code(value, around):
 
 # ---------------------------------------------------------------------------------------------------
 # Merging what is not known (rules 2, 9, 10)
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def is_container(value):
