@@ -755,7 +755,7 @@ class ChatAssembler:
                     text is not None
                     and not text.held
                     and piece.__class__ is str
-                    and (logprobs is None or not self._is_too_deep())
+                    and (logprobs is None or (logprobs.__class__ is dict and not self._is_too_deep()))
                 ):
                     self._chat = True
                     if call is not None:
@@ -853,7 +853,9 @@ class ChatAssembler:
                     self._content(choice, text)
                 elif text:
                     self._malformed("text is not a string; it was ignored", choice.index)
-        logprobs: Any = rest.pop("logprobs") if "logprobs" in rest else None
+        logprobs: Any = None
+        if "logprobs" in rest and not _is_number(rest["logprobs"]):
+            logprobs = rest.pop("logprobs")
         error: Any = rest.pop("error") if "error" in rest else None
         usage: Any = rest.pop("usage") if "usage" in rest else None
         for name in NOISE_FIELDS:
@@ -889,7 +891,8 @@ class ChatAssembler:
         self._delta(choice, fields, bool(choice.thoughts))
 
     def _logprobs(self, choice: Choice, logprobs: Any) -> None:
-        """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions)"""
+        """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions; a number
+        is a field nobody knows: togethercomputer/openapi#27)"""
         if logprobs.__class__ is not dict:
             choice.logprobs_seen = True
             self.version += 1
@@ -1462,7 +1465,7 @@ class ChatAssembler:
                 key: value.copy() if value.__class__ is list else _render(value, True)
                 for key, value in choice.logprobs.items()
             }
-        elif choice.logprobs_seen:
+        elif choice.logprobs_seen and "logprobs" not in choice.extras:
             final["logprobs"] = None
         final["finish_reason"] = choice.finish_reason
         _fill_in(final, choice.extras, False)

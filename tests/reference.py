@@ -1071,9 +1071,9 @@ class Answer:
         if isinstance(entry.get("usage"), dict):
             usages.append(entry["usage"])
         for field, value in entry.items():
-            if field not in known:
+            if field not in known or (field == "logprobs" and is_number(value)):
                 self.keep(index, None, choice.extra, field, value, merge_last)
-        if "logprobs" in entry:
+        if "logprobs" in entry and not is_number(entry["logprobs"]):
             choice.logprobs_seen = True
             if self.is_a(dict, entry["logprobs"], index):
                 choice.logprobs = merge_logprobs(choice.logprobs, entry["logprobs"])
@@ -1417,7 +1417,7 @@ class Answer:
         else:
             result["message"] = self.message_dict(choice)
         result["finish_reason"] = choice.finish_reason
-        if choice.logprobs_seen:
+        if choice.logprobs is not None or (choice.logprobs_seen and "logprobs" not in result):
             result["logprobs"] = choice.logprobs
         return result
 
