@@ -588,10 +588,12 @@ class ChatStream(EventStreamParser):
             self._full += 1
             self._assembler.finish(True)
             return
+        halves = "\\" in text and ("\\ud" in text or "\\uD" in text)
         value: Any
         try:
-            if len(text) > SHORT and is_too_deep(text):
-                raise ValueError  # before the scanner sees it: WebAssembly's stack ends at 3000 levels
+            # Before anything that goes down into it: WebAssembly's stack ends at 3000 levels of the scanner.
+            if (halves or len(text) > SHORT) and is_too_deep(text):
+                raise ValueError
             value, end = scan_json(text, 0)
         except (ValueError, StopIteration, RecursionError):
             value, end = text, -1
@@ -605,7 +607,7 @@ class ChatStream(EventStreamParser):
         assembler.frame = self._frames
         self._frames += 1
         self._full += 1
-        assembler.read(value, text, "\\" in text and ("\\ud" in text or "\\uD" in text))
+        assembler.read(value, text, halves)
         if self._learning and assembler.version == version and len(events) == count + 1:
             self._learn(line, events[-1])  # a text delta: all other events come with a change
         elif assembler.stopped:

@@ -318,6 +318,13 @@ class Depth(unittest.TestCase):
             _, events = deliver([sse(f'data: {{{more}"x":{self.lists(127)}}}\n\n', END)])
             self.assertEqual(events, [*([extra("y", 1)] if more else []), extra("x", value), DONE])
 
+    def test_beside_half_a_surrogate_pair(self):
+        for depth in (129, 600, 900, 5000):
+            data = f'{{"x":{self.lists(depth - 1)},"y":"\\ud83d"}}'
+            for fast_path in (True, False):
+                _, events = deliver([sse(f"data: {data}\n\n", END)], fast_path=fast_path)
+                self.assertEqual(events, [malformed(self.TOO_DEEP, 0, data), DONE])
+
     def test_the_outcome_does_not_hang_on_the_stack(self):
         wire = sse('data: {"y":1,"x":' + self.lists(600) + "}\n\n", END)
         expected = deliver([wire])[1]
