@@ -20,10 +20,11 @@ Why that is sound. Let a line be ``head hole tail`` and let the full road have r
    to the closing one. So no unescaped quote, no control character (hence no line end), no bad escape.
    Where X is printable and has neither quote nor backslash, it is all that and says itself. UTF-8 is
    decoded strictly; what is not UTF-8 takes the full road, and so do halves of surrogate pairs.
-3. *Effect.* The assembler counts in ``version`` all changes of state that are not text appended. A
-   line is learnt only if the full road emitted one text delta and left the version alone: the rest
-   of the line had no effect on this state. As long as the version is the same, it has none again.
-   A fragment of a tool call without an index goes to the call touched last; this is compared too.
+3. *Effect.* The assembler counts in ``version`` all changes of state that are not text appended, but
+   for which call was touched last. A line is learnt only if the full road emitted one text delta and
+   left the version alone: the rest of the line had no effect on this state. As long as the version
+   is the same, it has none again. The call touched last is noted here as there. A fragment without an
+   index goes to it; so this is compared too. No other line that has ``tool_calls`` is learnt.
 4. *A second hole* may hold only what can have no effect: padding that the assembler drops, the id or
    the creation time once they are known. It is proven like the first, its value is read
    by the same scanner, or must be digits.
@@ -367,14 +368,17 @@ def _leaf(chunk: Any, event: Any, name: str, text: str) -> tuple[Any, ...] | Non
         path = ("choices", 0, name)
         if entry.get("delta") is not None or entry.get("message") is not None:
             return None
-    elif event.__class__ is ToolCallDelta:
-        path = ("choices", 0, "delta", "function_call", name)
-        if event.index is not None:
-            delta: Any = entry.get("delta")
-            calls: Any = delta.get("tool_calls") if delta.__class__ is dict else None
+    else:
+        delta: Any = entry.get("delta")
+        calls: Any = delta.get("tool_calls") if delta.__class__ is dict else None
+        if event.__class__ is ToolCallDelta and event.index is not None:
             if calls.__class__ is not list or len(calls) != 1:
                 return None
             path = ("choices", 0, "delta", "tool_calls", 0, "custom" if name == "input" else "function", name)
+        elif calls:
+            return None  # they may change which call was touched last
+        elif event.__class__ is ToolCallDelta:
+            path = ("choices", 0, "delta", "function_call", name)
     found: Any = chunk
     try:
         for step in path:

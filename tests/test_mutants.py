@@ -175,6 +175,15 @@ ROADS = [
     ("two calls without an index in turn",
      [text_of(chunk({"tool_calls": [{"id": "ab"[number % 2], "function": {"name": "f", "arguments": word}}]}))
       for number, word in enumerate(WORDS)], 40),
+    *((f"text beside a fragment without any, which touches another call: {name}",
+       [text_of(chunk({"tool_calls": [{"index": n, "id": id, "function": {"name": "f", "arguments": id}}]}))
+        for n, id in enumerate("ab")]
+       + run_of(chunk({name: MARK, "tool_calls": [fragment]}), WORDS)
+       + [text_of(chunk({"tool_calls": [{"index": 1, "function": {"arguments": "1"}}]})),
+          *run_of(chunk({name: MARK, "tool_calls": [fragment]}), ["a"]),
+          text_of(chunk({"tool_calls": [{"function": {"arguments": "to a"}}]}))], 45)
+      for name in ("content", "reasoning")
+      for fragment in ({"index": 0, "function": {"arguments": ""}}, {"id": "a"})),
     # Not more than 16 are known at once.
     ("16 choices", [text_of(chunk({}, choices=[{"index": number % 16, "delta": {"content": "a"}}]))
                     for number in range(160)], 57),
