@@ -710,7 +710,7 @@ class ChatAssembler:
             self.version += 1
             if changed & GROWN:
                 self._usage_values = _count(self._usage)
-            if self._usage != before:  # one choice may undo what another did
+            if not _is_same(self._usage, before):  # one choice may undo what another did
                 self.events.append(Usage(_render(self._usage, False)))
 
     def _is_text(self, entry: Any) -> bool:
@@ -1557,6 +1557,11 @@ def _is_absent(value: Any) -> bool:
     return value is None or value == []
 
 
+def _is_same(old: Any, new: Any) -> bool:
+    """Whether two JSON values are the same; to Python [1] is [true], too."""
+    return old == new and json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)
+
+
 def _replaces(key: str, old: Any, new: Any) -> bool:
     """Whether a new scalar under this key replaces the old value and is not the same anyway."""
     if old == new and old.__class__ is new.__class__:  # 1 == True
@@ -1580,7 +1585,7 @@ def _overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
         if kind is dict and old.__class__ is dict:
             changed |= _overlay(old, value)
         elif kind is dict or kind is list or old.__class__ is dict or old.__class__ is list:
-            changed |= GROWN if old != value else 0
+            changed |= 0 if _is_same(old, value) else GROWN
             kept[key] = _render(value, False)
         elif _replaces(key, old, value):
             kept[key] = value
