@@ -159,7 +159,7 @@ class EventStreamParser:
     def _interpret(self, lines: list[bytes]) -> None:
         """Interpret complete lines (section 9.2.6)."""
         if self._opening is None:
-            self._opening = next((line[:OPENING_BYTES] for line in lines if line.strip()), None)
+            self._opening = next((line[:OPENING_BYTES] for line in lines if line.strip(b" \t")), None)
         pending = self._data
         for line in lines:
             if not line:  # about every second line

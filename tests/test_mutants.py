@@ -23,6 +23,7 @@ from tests.wire import (
     content_done,
     deliver,
     delta,
+    foreign,
     readings,
     server,
     slices,
@@ -607,6 +608,14 @@ ROWS = [
      [{"error": {"message": ""}, "message": "M"}, END],
      [server("M", None, {"message": ""}, 0), DONE], "done", {}),
     ("an error with a type that is none",
+    ("an error that is a chunk like those before it: as it came, with its nulls",
+     [say("a", id="i"), say("b", id="i"), {**say("c"), "object": "error", "id": None, "p": None}, END],
+     [sseparse.Start("i", None, None), content("a"), content("b"),
+      server("the server reported an error without a message", None,
+             {**say("c"), "object": "error", "id": None, "p": None}, 2),
+      content("c"), content_done("abc"), choice_done(None), DONE], "done", {}),
+    *((f"a body of white space that is none of JSON's: {body!r}", [body], [foreign(body.strip("\n"))], "", {})
+      for body in ("\x0b", "\x0c\n", "\n\x0b")),
      [{"error": {"type": 5}}, END],
      [server("the server reported an error without a message", None, {"type": 5}, 0), DONE], "done", {}),
 ]  # fmt: skip
