@@ -631,7 +631,7 @@ class ChatAssembler:
             for name in PASSING_FIELDS:
                 self._core.pop(name, None)
         pop = chunk.pop
-        passing = (pop("id", None), pop("created", None), pop("obfuscation", None), pop("p", None))
+        passing = (pop("id", ...), pop("created", ...), pop("obfuscation", ...), pop("p", ...))
         id, created, obfuscation, p = passing
         if (
             chunk == self._core
@@ -641,7 +641,7 @@ class ChatAssembler:
             and p.__class__ in SCALARS
         ):
             return True
-        chunk.update({name: value for name, value in zip(PASSING_FIELDS, passing) if value is not None})
+        chunk.update({name: value for name, value in zip(PASSING_FIELDS, passing) if value is not ...})
         return False
 
     def _header_fields(self, chunk: dict[str, Any], choices: list[Any], usage: Any) -> Any:
@@ -1675,7 +1675,7 @@ def _thoughts_of(part: dict[str, Any]) -> list[str]:
     ]
 
 
-SCALARS = frozenset((str, int, float, bool, None.__class__))
+SCALARS = frozenset((str, int, float, bool, type(None), type(...)))  # ... is what is not there
 
 
 def _render(value: Any, halves: bool) -> Any:

@@ -25,6 +25,7 @@ from tests.wire import (
     delta,
     foreign,
     readings,
+    say,
     server,
     slices,
     sse,
