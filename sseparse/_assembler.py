@@ -300,8 +300,12 @@ def _by_known_id(choice: Choice, id: str | None, index: int | None, name: str | 
     if index is not None and (id, index) in choice.at_id:
         return choice.at_id[id, index]
     latest = choice.ids[id]
-    if latest.id != id and index in choice.at:
-        return ...
+    if index in choice.at:
+        here = choice.at[index]
+        if here is latest or here.id == id:
+            return here
+        if latest.id != id:
+            return ...
     return None if name is not None and index is not None and latest.begun else latest
 
 
@@ -1165,7 +1169,7 @@ class ChatAssembler:
                 name = None
             call = self._find_call(choice, id, index, name)
             if call is None:
-                call = self._new_call(choice)
+                call = self._new_call(choice, index)
                 if call is None:
                     return
             if name is not None and call.id is None:
@@ -1197,8 +1201,11 @@ class ChatAssembler:
             call = _by_recency(choice, id, index, name)
         return call  # type: ignore[no-any-return]
 
-    def _new_call(self, choice: Choice) -> Call | None:
+    def _new_call(self, choice: Choice, index: int | None) -> Call | None:
         if len(choice.calls) >= self._max_tool_calls:
+            choice.last = None  # or what comes next would go to a call that it is not of
+            if index is not None:
+                choice.at.pop(index, None)
             what = f"more than max_tool_calls ({self._max_tool_calls}) calls; the fragment was ignored"
             self._malformed(what, choice.index)
             return None

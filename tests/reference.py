@@ -899,6 +899,8 @@ class Choice:
         self.refusal_seen = False
         self.calls = []
         self.touches = []  # (call, index or None) of the fragments so far, in the order of the last of each
+        self.last = None  # the call touched last
+        self.seen = {}  # by id and index: the call that got a fragment with both last
         self.function_call = None
         self.audio = None
         self.audio_data = []
@@ -1202,20 +1204,25 @@ class Answer:
         name = clean(inner["name"]) if is_text(inner.get("name")) else None
 
         if call_id is None and index is None and not has_inner:
-            if not choice.touches:  # rule 4, for a fragment with other fields only
+            if choice.last is None:  # rule 4, for a fragment with other fields only
                 if any(value is not None for value in fragment.values()):
                     self.emit("extra", choice.index, None, "tool_calls", clean(fragment))
                 return
-            call = choice.touches[-1][0]
+            call = choice.last
         else:
             call = self.find_call(choice, call_id, index, name)
             if call is None:
                 if len(choice.calls) >= self.max_tool_calls:
+                    # It is as if none had been there: what comes next is not of a call that was.
+                    choice.touches = [(call, at) for call, at in choice.touches if at != index]
+                    choice.last = None
                     self.malformed(choice.index)
                     return
                 call = Call(len(choice.calls))
                 choice.calls.append(call)
             choice.touches = [touch for touch in choice.touches if touch != (call, index)] + [(call, index)]
+            choice.last = call
+            choice.seen[call_id, index] = call
             if call_id is not None and call_id not in call.ids:
                 call.ids.append(call_id)  # its id, or an alias
 
@@ -1237,28 +1244,27 @@ class Answer:
         """Rule 4: the call that a fragment belongs to, or None for a new one."""
         # (a) the id is known
         known = [call for call in choice.calls if call_id is not None and call_id in call.ids]
+        there = [call for call, at in choice.touches if index is not None and at == index]
         if known:
-            here = [
-                call for call, at in choice.touches if index is not None and at == index and call in known
-            ]
-            if here:
-                return here[-1]
+            if index is not None and (call_id, index) in choice.seen:
+                return choice.seen[call_id, index]
+            if there and (there[-1] is known[-1] or there[-1].ids[:1] == [call_id]):
+                return there[-1]
             # (a second id says less than the index, where a call is)
-            if call_id == known[-1].ids[0] or all(index is None or at != index for _, at in choice.touches):
+            if call_id == known[-1].ids[0] or not there:
                 if name is not None and index is not None and known[-1].has_text():
                     return None
                 return known[-1]
         if index is not None:
             # (b) what is there? The id is not its id, so a call that has one has a different one.
-            there = [call for call, at in choice.touches if at == index]
             if not there or (name is not None and call_id is not None and there[-1].ids):
                 return None
             call = there[-1]
         else:
             # (c) the call touched last
-            if not choice.touches:
+            if choice.last is None:
                 return None
-            call = choice.touches[-1][0]
+            call = choice.last
             if (call_id is not None and call.ids) or (name is not None and call.name is not None):
                 return None
         # (d) two calls without identity

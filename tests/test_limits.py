@@ -268,6 +268,26 @@ class Counts(unittest.TestCase):
             events += [call_done(0, "i", "f", "{}", choice=choice), choice_done(None, choice)]
         check(self, ("", [*frames, END], [*events, DONE], "done", {}), max_tool_calls=1)
 
+    def test_what_goes_on_with_a_call_too_many_goes_to_no_other(self):
+        says = "more than max_tool_calls (1) calls; the fragment was ignored"
+        first = calls(fragment(0, "i", "f", "{}"))
+        for name, refused, *more in (
+            ("no index", fragment(id="j", name="g"), fragment(arguments="1"), fragment(arguments="2")),
+            ("the index of the other", fragment(0, "j", "g"), fragment(0, arguments="1")),
+            ("another index, then none", fragment(1, "j", "g"), fragment(arguments="1")),
+        ):
+            frames = [first, *(calls(one) for one in (refused, *more)), calls({"x": 1}), END]
+            events = [START, call_start(0, "i", "f"), call_delta(0, "{}")]
+            events += [malformed(says, frame + 1, frames[frame + 1], 0) for frame in range(len(more) + 1)]
+            events += [extra("tool_calls", {"x": 1}, 0), call_done(0, "i", "f", "{}"), choice_done(None)]
+            events += [DONE]
+            check(self, (name, frames, events, "done", {}), max_tool_calls=1)
+        # What names the other call goes to it.
+        frames = [first, calls(fragment(0, "j", "g")), calls(fragment(0, "i", arguments=" ")), END]
+        events = [START, call_start(0, "i", "f"), call_delta(0, "{}"), malformed(says, 1, frames[1], 0)]
+        events += [call_delta(0, " "), call_done(0, "i", "f", "{} "), choice_done(None), DONE]
+        check(self, ("by its id", frames, events, "done", {}), max_tool_calls=1)
+
     def test_the_defaults_are_128(self):
         many = [fragment(index, f"i{index}", "f") for index in range(129)]
         stream, _ = deliver([sse(say("a", 127), say("b", 128), calls(*many))])

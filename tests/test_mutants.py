@@ -608,7 +608,6 @@ ROWS = [
     ("an error whose message is empty, and one beside it",
      [{"error": {"message": ""}, "message": "M"}, END],
      [server("M", None, {"message": ""}, 0), DONE], "done", {}),
-    ("an error with a type that is none",
     ("an error that is a chunk like those before it: as it came, with its nulls",
      [say("a", id="i"), say("b", id="i"), {**say("c"), "object": "error", "id": None, "p": None}, END],
      [sseparse.Start("i", None, None), content("a"), content("b"),
@@ -617,6 +616,7 @@ ROWS = [
       content("c"), content_done("abc"), choice_done(None), DONE], "done", {}),
     *((f"a body of white space that is none of JSON's: {body!r}", [body], [foreign(body.strip("\n"))], "", {})
       for body in ("\x0b", "\x0c\n", "\n\x0b")),
+    ("an error with a type that is none",
      [{"error": {"type": 5}}, END],
      [server("the server reported an error without a message", None, {"type": 5}, 0), DONE], "done", {}),
 ]  # fmt: skip
