@@ -1501,7 +1501,9 @@ class ChatAssembler:
         return message  # type: ignore[return-value]
 
     def _tool_call(self, choice: Choice, call: Call) -> ToolCall:
-        final: dict[str, Any] = {"id": self._call_id(choice, call), "type": call.type or call.kind}
+        # A type that we know is what it was taken for, whatever the first said.
+        kind = call.kind if call.type in (None, "function", "custom") else call.type
+        final: dict[str, Any] = {"id": self._call_id(choice, call), "type": kind}
         final[call.kind] = self._function(call, "input" if call.kind == "custom" else "arguments")
         _fill_in(final, call.extras, False)
         return final  # type: ignore[return-value]

@@ -1455,7 +1455,7 @@ class Answer:
         inside = {**call.inside, "name": call.name or ""}
         inside["input" if call.is_custom else "arguments"] = call.arguments.value or ""
         place = "custom" if call.is_custom else "function"
-        call_type = call.type or place
+        call_type = place if call.type in (None, "function", "custom") else call.type
         return {**call.extra, "id": self.call_id(choice, call), "type": call_type, place: inside}
 
 
