@@ -1149,10 +1149,11 @@ class ChatAssembler:
         id = self._text(id) if id.__class__ is str and id else None
         kind = "function"
         body: Any = fragment.get(kind)
-        if not body and body.__class__ is not dict:
-            body = fragment.get("custom")
-            if body or body.__class__ is dict:
+        if "custom" in fragment and _says_nothing(body):
+            custom: Any = fragment["custom"]
+            if custom or (custom.__class__ is dict and body.__class__ is not dict):
                 kind = "custom"
+                body = custom
         if body.__class__ is not dict:
             if body:
                 self._malformed(f"{kind} is not an object; it was ignored", choice.index)
@@ -1304,8 +1305,8 @@ class ChatAssembler:
             return
         call = choice.function_call
         if call is None:
-            if not any(value or value == {} for value in body.values()):
-                return  # all null or "": no call
+            if _says_nothing(body):
+                return
             call = choice.function_call = Call(None, "function_call")
             self.version += 1
         self._grow_call(choice, call, body, "arguments")
@@ -1564,6 +1565,11 @@ def _is_number(value: Any) -> bool:
 def _is_absent(value: Any) -> bool:
     """Whether a value stands for an object that is not there: null, or PHP's []."""
     return value is None or value == []
+
+
+def _says_nothing(body: Any) -> bool:
+    """Whether a ``function`` is none: absent, empty, or all null or ``""``."""
+    return not body or (body.__class__ is dict and not any(value or value == {} for value in body.values()))
 
 
 def _is_same(old: Any, new: Any) -> bool:

@@ -1194,10 +1194,12 @@ class Answer:
                 return
         # Where name and text are, and what the text is called there.
         is_custom, inner, text_name = False, None, "arguments"
-        if self.is_given(dict, fragment.get("function"), choice.index):
-            inner = fragment["function"]
-        elif self.is_given(dict, fragment.get("custom"), choice.index):
-            is_custom, inner, text_name = True, fragment["custom"], "input"
+        function, custom = fragment.get("function"), fragment.get("custom")
+        if is_nothing(function) and (custom or (custom == {} and not isinstance(function, dict))):
+            self.is_given(dict, custom, choice.index)
+            is_custom, inner, text_name = True, custom, "input"
+        elif self.is_given(dict, function, choice.index):
+            inner = function
         has_inner = inner is not None
         inner = inner if isinstance(inner, dict) else {}
         call_id = clean(fragment["id"]) if is_text(fragment.get("id")) else None
@@ -1305,7 +1307,7 @@ class Answer:
     def legacy_call(self, choice, function_call):
         """Rule 6: kept always, but silent beside tool calls, unless it began before them."""
         if choice.function_call is None:
-            if not any(function_call.values()) and function_call.get("arguments") != {}:
+            if is_nothing(function_call):
                 return
             choice.function_call = Call(None)
         call = choice.function_call
@@ -1462,6 +1464,11 @@ class Answer:
 def is_absent(value):
     """Rule 1: null, or PHP's empty object."""
     return value is None or value == []
+
+
+def is_nothing(body):
+    """Is it no function (or function_call): absent, or all its values are null or empty strings?"""
+    return not body or (isinstance(body, dict) and all(value != {} and not value for value in body.values()))
 
 
 def is_text(value):
