@@ -448,7 +448,7 @@ class ChatAssembler:
                 f"add() takes a decoded chunk (a mapping), not {type(chunk).__name__}:"
                 " pass json.loads(data) or chunk.model_dump(), or feed bytes to ChatStream"
             )
-        if self.closed and not self.done:
+        if self.closed:
             raise RuntimeError("add() after close(): make a new ChatAssembler for the next answer")
         if not self.stopped:
             try:

@@ -640,12 +640,12 @@ class Assembler(unittest.TestCase):
         assembler.close(done=True)
         events = [extra("y", 1), sseparse.Usage({"n": 1})]
         self.assertEqual(assembler.add({**say("a"), "usage": {"n": 1}, "y": 1}), events)
-        assembler = sseparse.ChatAssembler()
-        assembler.close()
-        with self.assertRaises(RuntimeError) as caught:
-            assembler.add(say("a"))
-        says = "add() after close(): make a new ChatAssembler for the next answer"
-        self.assertEqual(str(caught.exception), says)
+        for assembler in (assembler, sseparse.ChatAssembler()):
+            assembler.close()
+            with self.assertRaises(RuntimeError) as caught:
+                assembler.add(say("a"))
+            says = "add() after close(): make a new ChatAssembler for the next answer"
+            self.assertEqual(str(caught.exception), says)
 
     def test_no_number_is_null(self):
         assembler = sseparse.ChatAssembler()
