@@ -178,15 +178,14 @@ class ChatStream(EventStreamParser):
                 self._at_start = False
             else:
                 self._sniff(data)
-        if assembler.stopped:
-            self._stop()
-        else:
+        if not assembler.stopped:
             self._read(data)
         if self._stopped and not assembler.stopped:
             over = self._over_event_bytes()
         if over is not None and not assembler.stopped:
-            self._stop()
             assembler.limit(over)
+        if assembler.stopped:
+            self._stop()
         self._fresh = (
             self._is_between_frames() and not self._line and self._head is None and self._budget is None
         )

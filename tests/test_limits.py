@@ -537,6 +537,19 @@ class HugeLines(unittest.TestCase):
 
 
 class AfterALimit(unittest.TestCase):
+    def test_nothing_is_pending(self):
+        for name, pieces in (
+            ("in one piece", [b"data: x\n\n" + b"data: y" * 100_000]),
+            ("in a long frame", [b"data: " + b"x" * 300_000 + b"\n\n" + b"data: y" * 100_000]),
+            ("in two pieces", [b"data: " + b"x" * 300_000, b"\n\n" + b"data: y" * 100_000]),
+            ("in small pieces", [b"data: x", b"\n\ndata: y", b"data: y"]),
+        ):
+            stream = sseparse.ChatStream(max_errors=0)
+            for piece in pieces:
+                stream.feed(piece)
+            with self.subTest(name):
+                self.assertIn(" stopped, 1 frames, 0 bytes pending", repr(stream))
+
     def test_nothing_is_read(self):
         for limits, over in (
             ({"max_event_bytes": 100}, b"x" * 101),
