@@ -554,7 +554,7 @@ class Framing:
         elif name == "error":  # rule 12: llama.cpp's field of its own
             self.stream_seen = True
             self.deliver_whole_line()
-            self.frame(value, "error")
+            self.frame(value, "error", is_last)
 
     def stray(self, line, number, is_last):
         """Rule 12: a line without ``data:`` may be a part of a document, or an object of its own."""
@@ -621,7 +621,7 @@ class Framing:
         try:
             value = parse(data)
         except ValueError:
-            if event_type == "error":
+            if event_type == "error" and not (is_last and data.strip(JSON_SPACE)[0] in '{["'):
                 answer.server_error(data, data)  # rule 12: data that is no JSON is its message
             elif is_last:
                 self.cut_frame = (answer.frame, data)

@@ -1111,6 +1111,13 @@ ERRORS = [
       content("a"), content_done("a"), choice_done(None), DONE],
      "done",
      {"id": "x", "usage": {"n": 1}, "y": 1}),
+    *((f"an error that is cut inside its JSON is a cut frame: {text}", [STOP, wire],
+       [START, *STOPPED[:-1], cut(1, text)], "finished truncated", {})
+      for text in ('{"message":"x', '{"error": {"mess', '["a', '"half', '\t{')
+      for wire in (f"event: error\ndata:{text}", f"event: error\ndata:{text}\n", f"error:{text}")),
+    ("a cut error that is a text is its message",
+     [STOP, "event: error\ndata: half of"],
+     [START, server("half of", None, "half of", 1), *STOPPED[:-1]], "finished", {}),
     ("an error frame is not an end: the stream is cut",
      [{"error": UPSTREAM}],
      [server("M", 5, UPSTREAM, 0), cut()],
