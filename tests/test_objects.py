@@ -640,10 +640,10 @@ class Assembler(unittest.TestCase):
         assembler.close(done=True)
         events = [extra("y", 1), sseparse.Usage({"n": 1})]
         self.assertEqual(assembler.add({**say("a"), "usage": {"n": 1}, "y": 1}), events)
-        for assembler in (assembler, sseparse.ChatAssembler()):
-            assembler.close()
+        for one in (assembler, sseparse.ChatAssembler()):
+            one.close()
             with self.assertRaises(RuntimeError) as caught:
-                assembler.add(say("a"))
+                one.add(say("a"))
             says = "add() after close(): make a new ChatAssembler for the next answer"
             self.assertEqual(str(caught.exception), says)
 
