@@ -419,7 +419,10 @@ class ChatStream(EventStreamParser):
                 return
             self._settle()
             if not self._stopped:
-                self._bare_frame(text, value)
+                event = ""
+                if not self._data:
+                    event, self._event = self._event, ""
+                self._bare_frame(text, value, event)
         elif opens:
             if stripped[:1] in ("{", "["):
                 self._document = _Document(text, len(line))
@@ -428,9 +431,9 @@ class ChatStream(EventStreamParser):
                 self._document = None
             self._foreign = True
 
-    def _bare_frame(self, text: str, value: dict[str, Any]) -> None:
+    def _bare_frame(self, text: str, value: dict[str, Any], event: str = "") -> None:
         self._completed = self._completed or is_completion(value)
-        self._frame("", text, value)
+        self._frame(event, text, value)
 
     def _settle(self) -> None:
         """A frame follows a document: a whole one was a frame itself, an unfinished one was nothing."""

@@ -574,7 +574,10 @@ class Framing:
             if is_first and not (has_error(value) or isinstance(value.get("choices"), list)):
                 self.put_aside(line)
             else:
-                self.bare_frame(line, value)
+                event_type = ""
+                if not self.data:
+                    event_type, self.type_before, self.type_after = self.event_type(), "", None
+                self.bare_frame(line, value, event_type)
         elif is_last and is_cut_object(line):
             self.deliver_whole_line()
             self.count(line)
@@ -604,10 +607,10 @@ class Framing:
                 self.bare_frame(aside, value)
         self.answer.next_frame(text)
 
-    def bare_frame(self, text, value):
+    def bare_frame(self, text, value, event_type=""):
         self.count(text)
         self.whole_seen = self.whole_seen or is_whole_completion(value)
-        self.answer.chunk(value)
+        self.answer.chunk(value, event_type == "error")
 
     def frame(self, data, event_type, is_last=False):
         """Rule 13: one dispatched event. ``is_last``: the body ended before its blank line."""

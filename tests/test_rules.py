@@ -1111,6 +1111,13 @@ ERRORS = [
       content("a"), content_done("a"), choice_done(None), DONE],
      "done",
      {"id": "x", "usage": {"n": 1}, "y": 1}),
+    ("event: error before a bare line: it is an error, and only the next frame is",
+     [STOP, 'event: error\n{"message":"M","code":5}\n', 'data: {"y":1}\n\n',
+      'data: {"y":2}\nevent: error\n{"message":"N"}\n\n',
+      'event: error\ndata: {"message":\n{"y":3}\ndata: "O"}\n\n', END],
+     [START, server("M", 5, {"message": "M", "code": 5}, 1), extra("y", 1), extra("y", 2),
+      server("N", None, {"message": "N"}, 4), extra("y", 3), server("O", None, {"message": "O"}, 6),
+      *STOPPED], "done finished", {"y": 3}),
     *((f"an error that is cut inside its JSON is a cut frame: {text}", [STOP, wire],
        [START, *STOPPED[:-1], cut(1, text)], "finished truncated", {})
       for text in ('{"message":"x', '{"error": {"mess', '["a', '"half', '\t{')
