@@ -844,8 +844,9 @@ class ChatAssembler:
     def _rest_of_entry(self, choice: Choice, rest: dict[str, Any], delta: Any) -> Any:
         """Read what few entries have: a message, a text, logprobs, an error, unknown fields."""
         message: Any = rest.pop("message") if "message" in rest else None
+        is_whole = delta.__class__ is not dict and message.__class__ is dict
         if delta.__class__ is not dict:
-            if message.__class__ is dict:
+            if is_whole:
                 self._chat = True
                 self._message_as_delta(choice, message)
             else:
@@ -866,7 +867,8 @@ class ChatAssembler:
             rest.pop(name, None)
         if rest:
             self._keep_extras(choice.extras, rest, choice.index, None)
-        if logprobs is not None:
+        said_before = is_whole and choice.logprobs is not None and any(choice.logprobs.values())
+        if logprobs is not None and not said_before:
             self._logprobs(choice, logprobs)
         if error:
             self._server_error(error, {}, choice.index)

@@ -1078,7 +1078,10 @@ class Answer:
         for field, value in entry.items():
             if field not in known or (field == "logprobs" and is_number(value)):
                 self.keep(index, None, choice.extra, field, value, merge_last)
-        if "logprobs" in entry and not is_number(entry["logprobs"]):
+        is_whole = not has_delta and isinstance(entry.get("message"), dict)
+        if is_whole and any((choice.logprobs or {}).values()):
+            pass  # rule 14: a whole message only fills gaps
+        elif "logprobs" in entry and not is_number(entry["logprobs"]):
             choice.logprobs_seen = True
             if self.is_a(dict, entry["logprobs"], index):
                 choice.logprobs = merge_logprobs(choice.logprobs, entry["logprobs"])
