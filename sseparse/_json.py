@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     _Matcher = Callable[[str, int], re.Match[str]]
 
-    def scanstring(text: str, start: int, strict: bool, /) -> tuple[str, int]: ...
+    def scanstring(text: str, start: int, strict: bool = True, /) -> tuple[str, int]: ...
 
 else:
     from json.decoder import scanstring
@@ -415,7 +415,7 @@ class PartialJSON:
         return events
 
 
-def _scan_strictly(text: str, start: int, strict: bool, /) -> tuple[str, int]:
+def _scan_strictly(text: str, start: int, strict: bool = True, /) -> tuple[str, int]:
     """Stand in for the string scanner where the standard library's takes ``\\u+12a`` and the like."""
     piece, end = _scan_laxly(text, start, strict)
     if _first_bad(text, start) < end - 1:
@@ -424,11 +424,12 @@ def _scan_strictly(text: str, start: int, strict: bool, /) -> tuple[str, int]:
 
 
 _scan_laxly = scanstring
+_is_lax = True
 try:  # the one written in Python, up to 3.12 and in PyPy, reads the digits with int()
     scanstring('\\u+000"', 0, True)
 except ValueError:
-    pass
-else:
+    _is_lax = False
+if _is_lax:
     scanstring = _scan_strictly
 
 
@@ -469,6 +470,22 @@ def _finite(digits: str) -> float | None:
 
 def _null(constant: str) -> None:
     """Read NaN, Infinity and -Infinity, which Python's own json module likes to write, as null."""
+
+
+def _strictly(read: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a decoder that takes bad escapes: ``read(text)``, or ``read(text, pos)`` with where it ended."""
+
+    def read_strictly(text: str, *pos: int) -> Any:
+        try:
+            result = read(text, *pos)
+        except RecursionError:  # so deep behind a bad escape, where is_too_deep() does not look
+            raise ValueError from None
+        start, end = (pos[0], result[1]) if pos else (0, len(text))
+        if "u" in re.compile(r"\\(u[0-9a-fA-F]{4}|.)").findall(text, start, end):
+            raise ValueError
+        return result
+
+    return read_strictly
 
 
 # Called directly: the decoder's public methods cost half as much again.
@@ -545,6 +562,9 @@ def _refuse_constant(name: str) -> Any:
 
 
 _loads: Callable[[str], Any] = json.JSONDecoder(parse_constant=_refuse_constant).decode
+if _is_lax:
+    scan_json = _strictly(scan_json)
+    _loads = _strictly(_loads)
 
 
 def is_whole(scanner: PartialJSON) -> bool:

@@ -42,6 +42,7 @@ from itertools import repeat
 
 from ._assembler import NOISE_FIELDS, REASONING_FIELDS
 from ._events import ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
+from ._json import scanstring
 from ._text import has_halves
 
 TYPE_CHECKING = False
@@ -55,11 +56,6 @@ if TYPE_CHECKING:
 
     Scanner = Callable[[str, int], tuple[Any, int]]
     Hole = tuple[int, int, Any, str]  # where it begins and ends, another value for it, its key
-
-    def scanstring(text: str, start: int, strict: bool = True, /) -> tuple[str, int]: ...
-
-else:
-    from json.decoder import scanstring
 
 MAX_TEMPLATES = 16
 # An attempt to learn costs as much as reading three or four frames in full. So beyond the first few

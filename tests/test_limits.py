@@ -345,6 +345,13 @@ class Depth(unittest.TestCase):
                 _, events = deliver([sse(f"data: {data}\n\n", END)], fast_path=fast_path)
                 self.assertEqual(events, [malformed(self.TOO_DEEP, 0, data), DONE])
 
+    def test_behind_a_bad_escape(self):
+        for depth in (129, 900, 5000):
+            data = f'{{"y":"\\u+12a","x":{self.lists(depth - 1)}}}'
+            for fast_path in (True, False):
+                _, events = deliver([sse(f"data: {data}\n\n", END)], fast_path=fast_path)
+                self.assertEqual(events, [malformed("data is no JSON; the frame was ignored", 0, data), DONE])
+
     def test_the_outcome_does_not_hang_on_the_stack(self):
         wire = sse('data: {"y":1,"x":' + self.lists(600) + "}\n\n", END)
         expected = deliver([wire])[1]

@@ -201,6 +201,8 @@ ROADS = [
     ("one that ends the run, and the run goes on",
      run_of(CONTENT, WORDS[:20]) + [text_of(chunk({"content": "a"}, x=1))]
      + run_of(CONTENT, WORDS[20:]), 4),
+    ("an escape that is none, although int() takes it",
+     run_of(CONTENT, WORDS[:20] + ["\\u+12a"] + WORDS[20:]), 4),
     ("half a character", run_of(CONTENT, ["\\ud83d", "\\ude00"] * 20), 40),
     ("a whole one of two escapes", run_of(CONTENT, ["\\ud83d\\ude00"] * 40), 2),
     ("frames of 16 KiB", run_of(CONTENT, ["x" * 16000] * 40), 2),

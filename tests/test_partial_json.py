@@ -903,7 +903,8 @@ class OtherInterpreters(unittest.TestCase):
         """The module as it is where the standard library has this scanner."""
         name = _json.__name__
         scanners = mock.patch.object(decoder, "scanstring", scanner)
-        with scanners, mock.patch.dict(sys.modules), mock.patch.object(sseparse, "_json"):
+        pure = mock.patch.object(json.scanner, "make_scanner", json.scanner.py_make_scanner)
+        with scanners, pure, mock.patch.dict(sys.modules), mock.patch.object(sseparse, "_json"):
             del sys.modules[name]
             return importlib.import_module(name)
 
@@ -917,7 +918,9 @@ class OtherInterpreters(unittest.TestCase):
 
     def test_with_a_lax_scanner(self):
         def lax(source, start, strict=True):
-            return strict_scanner(re.sub(r"(?<=\\u)[+_ 0-9a-fA-F]{4}", "0041", source), start, strict)
+            escape = re.compile(r"(\\\\)|\\u[+_ 0-9a-fA-F]{4}")
+            source = escape.sub(lambda match: match[1] or "\\u0041", source)
+            return strict_scanner(source, start, strict)
 
         strict_scanner = decoder.scanstring
         again = self.again(lax)
@@ -932,6 +935,16 @@ class OtherInterpreters(unittest.TestCase):
         reader = again.PartialJSON()
         reader.feed('{"\\u0041":"b\\u0041", "c": "\\\\u+041"}')
         self.assertEqual(list(reader.value), ["A", "c"])
+        # Whole texts, likewise.
+        for value in ("\\u+041", "\\u 041", "\\u00_1", "a\\\\\\u+041"):
+            self.assertEqual(again.status_of(f'{{"a":"{value}"}}'), "invalid")
+            with self.assertRaises(ValueError):
+                again.scan_json(f'{{"a":"{value}"}}', 0)
+        for value, said in (("\\u0041", "A"), ("\\\\u+041", "\\u+041"), ("\\n\\\\", "\n\\")):
+            self.assertEqual(again.status_of(f'{{"a":"{value}"}}'), "complete")
+            self.assertEqual(again.scan_json(f'x{{"a":"{value}"}} \\u', 1), ({"a": said}, len(value) + 9))
+        with self.assertRaises(ValueError):
+            again.scan_json('["\\u+041",' + "[" * 5000, 0)
 
 
 if __name__ == "__main__":
