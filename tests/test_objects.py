@@ -305,6 +305,16 @@ class Readers(unittest.TestCase):
         self.assertEqual(self.read(stream), (*known, True, False, True))
         self.assertEqual((stream.comments, stream.truncated, stream.errors), (2, False, []))
 
+    def test_of_chunks_they_are_the_same(self):
+        assembler = sseparse.ChatAssembler()
+        for line in self.WIRE.splitlines():
+            if line.startswith(b"data: {"):
+                assembler.add(json.loads(line[6:]))
+        assembler.close(done=True)
+        stream, _ = deliver([self.WIRE])
+        self.assertEqual(self.read(assembler)[:-1], self.read(stream)[:-1])
+        self.assertEqual(assembler.message(), stream.message())
+
     def test_the_message_can_be_appended(self):
         stream, _ = deliver([self.WIRE])
         message = stream.message()
