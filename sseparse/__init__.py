@@ -19,6 +19,7 @@ Where things live:
     _events.py     what comes out
     _text.py       text that grows, and stays valid Unicode
     _errors.py     the one exception
+    __main__.py    the command line
     types.py       TypedDicts of the final object, imported only when asked for
 """
 

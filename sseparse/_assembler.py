@@ -16,11 +16,11 @@ A *call* is unnamed, started or done. It is made by the first fragment that the 
 name starts it (``ToolCallStart``, then what was kept as one delta, then deltas as they come). It is
 done with its choice, never before: arguments that parse as JSON may still go on.
 
-Who may touch them: ``_entry`` makes choices, ``_fragment`` makes and feeds calls, ``_finish`` ends
-both. All else only reads. ``version`` counts each change of state that is not text appended to a
-text which was there already. A chunk that leaves it alone and emits one delta would do the same
-again with another text: that is what the fast road (``_template.py``) stands on, so whatever
-changes state here must count ``version`` up.
+Who may touch them: ``_choice`` makes choices, ``_fragment`` and ``_function_call`` make and feed
+calls, ``_finish`` ends both. ``version`` counts each change of state but two: text appended to a text
+which was there already, and which call was touched last. A chunk that leaves it alone and emits one
+delta would do the same again with another text: that is what the fast road (``_template.py``) stands
+on, so whatever else changes state here must count ``version`` up.
 
 Text that grows is kept in pieces (``Text``), never in a string. Strings may hold halves of
 surrogate pairs (``"\\ud83d"`` alone in one chunk); text is stored as it came and mended when read,
@@ -109,7 +109,7 @@ FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE
 
 
 class _LimitReached(Exception):
-    """Unwinds to add(): the error after the last allowed one became a limit error."""
+    """Unwinds to read() or report(): the error after the last allowed one became a limit error."""
 
 
 class _Unreadable(Exception):

@@ -2,7 +2,7 @@
 """The one exception that input can cause, and the only place it is defined.
 
 It knows neither bytes nor chunks: whoever raises it says what happened in the message and attaches
-what arrived. Misuse by the caller is a plain ``TypeError``, ``ValueError`` or ``RuntimeError``.
+what arrived. Misuse by the caller is a plain ``TypeError``, ``IndexError`` or ``RuntimeError``.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class EventStreamParser:
     ``_line`` is the unfinished line, ``_data`` the data lines of the unfinished event as they stood,
     ``_data_bytes`` their size. ``_event`` is the event type buffer as it was when the first of them
     came, ``_later_event`` what an ``event`` line after that made of it (None if there was none).
-    ``_id`` is the last event ID buffer where it differs from ``last_event_id`` (None if not).
+    ``_id`` is the last event ID buffer if an ``id`` line came since the last blank line (else None).
     ``_opening`` is the first line that is not blank. ``_stopped``: a limit was passed, nothing is read.
     """
 

@@ -107,7 +107,7 @@ class ChatStream(EventStreamParser):
         self._at_end = False
         self._cut: tuple[int, str] | None = None  # the last frame, where it was cut: ordinal, data
         self.truncated = False
-        # The fast road; see _template.py. _expected is set only where a frame may begin.
+        # The fast road; see _template.py. _expected is tried where a frame may begin (_fresh).
         self._learning = fast_path
         self._templates: list[Template] = []
         self._expected: Template | None = None
@@ -482,7 +482,7 @@ class ChatStream(EventStreamParser):
             self._parse(data)
             return
         if not self._templates:
-            # To search for one character takes a fiftieth of the time that two take.
+            # To search for one character takes less than a fiftieth of the time that two take.
             self._blank = b"\r\n\r\n" if _CR in data and b"\r\n" in data else b"\n\n"
         blank = self._blank
         width = len(blank) // 2

@@ -130,7 +130,7 @@ class Template:
         stop = len(frame) - len(tail)  # less than start where head and tail overlap
         try:
             if self.seam is not None:
-                seam = frame.find(b'"', start)  # five times faster than to search for all of it
+                seam = frame.find(b'"', start)  # in half the time of a search for all of it
                 if not frame.startswith(self.seam, seam):
                     seam = frame.find(self.seam, start)
                     if seam < 0:
@@ -180,7 +180,7 @@ class Template:
             return nothing
         start = len(head)
         end = -len(tail)
-        # Cut at each LF, not at blank lines: to search for one character is seven times faster.
+        # Cut at each LF, not at blank lines: to search for one character takes half the time.
         holes: Sequence[str] = [line[start:end] for line in run.split("\n")[:-1:2]]
         if f"{head}{joint.join(holes)}{joint[: -start]}" != run:
             return nothing
