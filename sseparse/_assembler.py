@@ -369,7 +369,8 @@ class ChatAssembler:
     has a finish_reason), ``closed`` (bool), ``errors`` (list of the Error events so far), ``id``, ``model``
     (str or None until known), ``usage`` (dict or None).
 
-    It neither changes nor keeps the chunks it is given. It pickles and deep-copies at any point.
+    It neither changes nor keeps the chunks it is given. It pickles and deep-copies at any point. Its
+    other attributes, and ``take``, ``read``, ``report``, ``limit`` and ``finish``, are for ``ChatStream``.
     """
 
     __slots__ = (
@@ -1450,7 +1451,8 @@ class ChatAssembler:
         Args:
             ignore: kinds of errors to tolerate, e.g. ``("malformed",)``.
 
-        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any error.
+        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any error, TypeError if
+        ``ignore`` is one string.
         """
         if isinstance(ignore, str):
             raise TypeError(f"ignore takes a collection of error kinds: pass ({ignore!r},)")

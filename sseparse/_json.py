@@ -37,6 +37,7 @@ else:
 BLANK: Final = " \t\n\r"  # JSON's white space
 MAX_DEPTH: Final = 128  # fixed, or the outcome would hang on how deep the caller's stack is
 TOO_DEEP: Final = f"JSON nested deeper than {MAX_DEPTH} levels"
+TEXT_AFTER: Final = "text after the JSON value"
 
 # What may come next. White space may come everywhere but in strings.
 _VALUE: Final = 0  # a value
@@ -545,7 +546,7 @@ def parse_json(text: str) -> Any:
     except StopIteration:
         raise ValueError from None
     if end != len(text) and text[end:].strip(BLANK):
-        raise ValueError("text after the JSON value")
+        raise ValueError(TEXT_AFTER)
     return value
 
 

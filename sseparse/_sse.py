@@ -29,7 +29,7 @@ MAX_EVENT_BYTES = 64 * 1024 * 1024
 OPENING_BYTES = 800  # kept of the first line: 200 characters, whatever they are
 
 _BOM = b"\xef\xbb\xbf"
-_LF, _CR = 10, 13
+LF, CR = 10, 13
 _MAX_RETRY_DIGITS = 18  # some 31 million years; int() of an unbounded number is quadratic
 
 
@@ -125,11 +125,11 @@ class EventStreamParser:
                 data = data[3:]
         elif self._after_cr and data:
             self._after_cr = False
-            if data[0] == _LF:
+            if data[0] == LF:
                 data = data[1:]
         if not data:
             return
-        if _LF not in data and _CR not in data:
+        if LF not in data and CR not in data:
             unfinished += data
             self._check_unfinished()
             return
@@ -138,9 +138,9 @@ class EventStreamParser:
             data = bytes(unfinished)
             unfinished.clear()
         lines = data.splitlines()  # of bytes, so the line ends are just those of the standard
-        if data[-1] == _CR:
+        if data[-1] == CR:
             self._after_cr = True
-        elif data[-1] != _LF:
+        elif data[-1] != LF:
             unfinished += lines.pop()
         self._interpret(lines)
         self._check_unfinished()

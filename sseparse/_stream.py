@@ -11,8 +11,18 @@ from __future__ import annotations
 
 from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChatAssembler
 from ._events import ToolCallDelta
-from ._json import BLANK, MAX_DEPTH, SHORT, PartialJSON, is_too_deep, parse_json, parse_or_none, scan_json
-from ._sse import MAX_EVENT_BYTES, OPENING_BYTES, EventStreamParser, data_of
+from ._json import (
+    BLANK,
+    MAX_DEPTH,
+    SHORT,
+    TEXT_AFTER,
+    PartialJSON,
+    is_too_deep,
+    parse_json,
+    parse_or_none,
+    scan_json,
+)
+from ._sse import CR, LF, MAX_EVENT_BYTES, OPENING_BYTES, EventStreamParser, data_of
 from ._template import MAX_ATTEMPTS, MAX_LINE, MAX_MISSES, MAX_TEMPLATES, Template, learn
 
 TYPE_CHECKING = False
@@ -25,7 +35,6 @@ if TYPE_CHECKING:
     from .types import Completion, Message, ToolCall
 
 _FIELD_NAMES = (b"data", b"event", b"id", b"retry", b"error")
-_LF, _CR = 10, 13
 _HUGE = 1 << 18  # bytes of a line, from which on no copy is made of it
 _SMALL = 4096  # bytes; more than this in one feed is likely more than one frame
 _LARGEST_BULK = 65536
@@ -151,7 +160,7 @@ class ChatStream(EventStreamParser):
             blank = self._blank
             if data.startswith(b"data: ") and data.endswith(blank):
                 line = data[: -len(blank)]
-                if _LF not in line and _CR not in line:
+                if LF not in line and CR not in line:
                     self._assembler.events = events
                     if self._last is None or not self._take_short_road(line):
                         self._read_in_full(line)
@@ -352,17 +361,20 @@ class ChatStream(EventStreamParser):
             self._deliver_if_whole()
             return
         if line.startswith(b"error:"):
-            self._deliver_if_whole()
-            if self._stopped:
-                return
-            self._settle()
-            if self._stopped:
+            if not self._end_pending():
                 return
             self._framed = True
             text = line[7:] if line[6:7] == b" " else line[6:]
             self._frame("error", text.decode("utf-8", "replace"))  # llama.cpp: ggml-org/llama.cpp#16109
         else:
             self._bare(line)
+
+    def _end_pending(self) -> bool:
+        """Deliver what is pending before a frame that needs no blank line; return whether to go on."""
+        self._deliver_if_whole()
+        if not self._stopped:
+            self._settle()
+        return not self._stopped
 
     def _deliver_if_whole(self) -> None:
         """Deliver the one pending data line if it is a frame of its own: servers leave out blank lines."""
@@ -404,21 +416,14 @@ class ChatStream(EventStreamParser):
             try:
                 value = parse_json(stripped)
             except ValueError as reason:
-                if self._at_end and not opens and str(reason) != "text after the JSON value":
-                    self._deliver_if_whole()
-                    self._settle()
-                    if not self._stopped:
-                        self._frame("", text)
+                if self._at_end and not opens and str(reason) != TEXT_AFTER and self._end_pending():
+                    self._frame("", text)
         if value.__class__ is dict:
             first = not (self._framed or self._frames or self._event_seen or self._data or document)
             if first and not is_error(value) and value.get("choices").__class__ is not list:
                 self._document = _Document(text, len(line), whole=True)
                 return
-            self._deliver_if_whole()
-            if self._stopped:
-                return
-            self._settle()
-            if not self._stopped:
+            if self._end_pending():
                 event = ""
                 if not self._data:
                     event, self._event = self._event, ""
@@ -483,13 +488,13 @@ class ChatStream(EventStreamParser):
             return
         if not self._templates:
             # To search for one character takes less than a fiftieth of the time that two take.
-            self._blank = b"\r\n\r\n" if _CR in data and b"\r\n" in data else b"\n\n"
+            self._blank = b"\r\n\r\n" if CR in data and b"\r\n" in data else b"\n\n"
         blank = self._blank
         width = len(blank) // 2
         unfinished = self._line
         if unfinished:
             end = len(unfinished) + data.find(b"\n") + 1 - width
-            if _LF not in data:
+            if LF not in data:
                 self._parse(data)
                 return
             unfinished += data
@@ -523,7 +528,7 @@ class ChatStream(EventStreamParser):
                     if template is not None and self._take_short_road(line):
                         pos = end + len(blank)
                         continue
-                    if _CR not in line:
+                    if CR not in line:
                         pos = end + len(blank)
                         self._read_in_full(line)
                         if self._stopped:
@@ -744,7 +749,8 @@ class ChatStream(EventStreamParser):
         Args:
             ignore: kinds of errors to tolerate, e.g. ``("malformed",)`` or ``("truncated",)``.
 
-        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any error.
+        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any error, TypeError if
+        ``ignore`` is one string.
         """
         return self._assembler.completion(ignore)
 

@@ -226,10 +226,7 @@ class Template:
             events += map(self.event, repeat(index), filter(None, texts))
         text = "".join(texts)
         if text:
-            kept = self.text
-            kept.pieces.append(text)
-            if len(kept.pieces) >= kept.FOLD_AT:
-                kept.fold()
+            self.text.append(text, False)
 
     def bind(self, assembler: ChatAssembler, event: Any) -> None:
         """Note where the assembler put the delta that the full road just emitted."""
