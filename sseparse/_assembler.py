@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 MAX_CHOICES = 128
 MAX_TOOL_CALLS = 128
 MAX_ERRORS = 100
-TOO_LARGE = 10**4300  # CPython neither parses nor prints integers of more digits
+PRINTED = 10**640  # sys.set_int_max_str_digits() takes no lower limit; 4300 digits are the default
 CHANGED, GROWN = 1, 2  # what _overlay says of what it did
 MAX_USAGE_VALUES = 1024  # each Usage event copies them, so their number is bounded; servers send 5 to 40
 
@@ -1740,8 +1740,11 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
-        if not -TOO_LARGE < value < TOO_LARGE:
-            raise _Unreadable("an integer too large for the interpreter to print")
+        if not -PRINTED < value < PRINTED:
+            try:
+                int.__repr__(value)
+            except ValueError:
+                raise _Unreadable("an integer too large for the interpreter to print") from None
         return int(value)
     if isinstance(value, float):
         return float(value) if -1e400 < value < 1e400 else None
@@ -1750,7 +1753,10 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(inner, depth + 1) for inner in value]  # pyright: ignore
     if hasattr(value, "items") and hasattr(value, "keys"):
-        return {str(key): _plain(inner, depth + 1) for key, inner in value.items()}
+        return {
+            key if key.__class__ is str else str(_plain(key, depth)): _plain(inner, depth + 1)
+            for key, inner in value.items()
+        }
     raise TypeError(
         f"a chunk holds JSON values, not {type(value).__name__}: pass json.loads(data) or model_dump()"
     )

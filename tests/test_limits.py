@@ -447,9 +447,22 @@ class Integers(unittest.TestCase):
             self.assertEqual(assembler.add({"x": number}), [extra("x", number)])
             json.dumps(assembler.snapshot())
         for number in (10**4300, -(10**4300), 10**10_000):
-            (event,) = assembler.add({"x": number})
             says = "an integer too large for the interpreter to print; the chunk was not read"
-            self.assertEqual((event.kind, event.message), ("malformed", says))
+            for chunk in ({"x": number}, {number: 1}):
+                (event,) = assembler.add(chunk)
+                self.assertEqual((event.kind, event.message), ("malformed", says))
+
+    def test_in_the_assembler_where_the_limit_was_set_lower(self):
+        limit = sys.get_int_max_str_digits()
+        self.addCleanup(sys.set_int_max_str_digits, limit)
+        sys.set_int_max_str_digits(640)
+        assembler = sseparse.ChatAssembler()
+        said = []
+        for digits in (640, 641):
+            arguments = {"n": 10**digits - 1}
+            said += assembler.add(calls(fragment(0, "i", "f", arguments)))
+        kinds = ["start", "tool_call.start", "tool_call.delta", "error"]
+        self.assertEqual([event.type for event in said], kinds)
 
     def test_arguments(self):
         for digits, status in ((4300, "complete"), (4301, "invalid")):
