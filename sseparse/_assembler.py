@@ -52,7 +52,7 @@ from ._events import (
     ToolCallStart,
     Usage,
 )
-from ._json import BLANK, MAX_DEPTH, SHORT, TOO_DEEP, PartialJSON, is_too_deep, is_whole, status_of
+from ._json import BLANK, MAX_DEPTH, TOO_DEEP, PartialJSON, is_whole, status_of
 from ._text import Text, has_halves, well_formed
 
 TYPE_CHECKING = False
@@ -495,9 +495,7 @@ class ChatAssembler:
             is_one = usage is None and choices.__class__ is list and len(choices) == 1
             if repeats and is_one and self._is_text(choices[0]):
                 return  # nearly all that come here
-            if self._is_too_deep():
-                self._malformed(f"data is no JSON ({TOO_DEEP}); the frame was ignored")
-            elif repeats and choices.__class__ is list and (usage is None or usage.__class__ is dict):
+            if repeats and choices.__class__ is list and (usage is None or usage.__class__ is dict):
                 self._entries(choices, usage, not is_one)
             else:
                 self._chunk(chunk, choices, usage, error)
@@ -505,11 +503,6 @@ class ChatAssembler:
             pass
         finally:
             self._source = None
-
-    def _is_too_deep(self) -> bool:
-        """Whether the text of the chunk is nested too deep. Of a long one its parser has seen that."""
-        source = self._source
-        return source is not None and len(source) <= SHORT and is_too_deep(source)
 
     def report(self, kind: str, message: str, data: Any = None) -> None:
         """Emit an Error that whoever sees the framing found."""
@@ -637,14 +630,7 @@ class ChatAssembler:
                 self._core.pop(name, None)
         pop = chunk.pop
         passing = (pop("id", ...), pop("created", ...), pop("obfuscation", ...), pop("p", ...))
-        id, created, obfuscation, p = passing
-        if (
-            chunk == self._core
-            and id.__class__ in SCALARS  # others may be nested too deep
-            and created.__class__ in SCALARS
-            and obfuscation.__class__ in SCALARS
-            and p.__class__ in SCALARS
-        ):
+        if chunk == self._core:
             return True
         chunk.update({name: value for name, value in zip(PASSING_FIELDS, passing) if value is not ...})
         return False
@@ -721,8 +707,7 @@ class ChatAssembler:
     def _is_text(self, entry: Any) -> bool:
         """Read an entry that is nothing but more of a text, with or without logprobs; return whether it was.
 
-        Beside these it has what the last one of this choice had, which had no effect, and nulls. What
-        is read here cannot be nested too deep.
+        Beside these it has what the last one of this choice had, which had no effect, and nulls.
         """
         if self._halves or entry.__class__ is not dict:
             return False
@@ -760,7 +745,7 @@ class ChatAssembler:
                     text is not None
                     and not text.held
                     and piece.__class__ is str
-                    and (logprobs is None or (logprobs.__class__ is dict and not self._is_too_deep()))
+                    and (logprobs is None or logprobs.__class__ is dict)
                 ):
                     self._chat = True
                     if call is not None:
@@ -1694,7 +1679,7 @@ def _thoughts_of(part: dict[str, Any]) -> list[str]:
     ]
 
 
-SCALARS = frozenset((str, int, float, bool, type(None), type(...)))  # ... is what is not there
+SCALARS = frozenset((str, int, float, bool, None.__class__))
 
 
 def _render(value: Any, halves: bool) -> Any:

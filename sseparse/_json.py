@@ -492,7 +492,6 @@ def _strictly(read: Callable[..., Any]) -> Callable[..., Any]:
 # Called directly: the decoder's public methods cost half as much again.
 _decoder: Any = json.JSONDecoder(parse_float=_finite, parse_constant=_null)
 scan_json: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once
-SHORT: Final = 2048  # characters; of no more a scanner may try any depth: it can read that, or raises
 _LONG = 16384  # characters; from here on one string is likely nearly all of it
 
 

@@ -14,7 +14,6 @@ from ._events import ToolCallDelta
 from ._json import (
     BLANK,
     MAX_DEPTH,
-    SHORT,
     TEXT_AFTER,
     PartialJSON,
     is_too_deep,
@@ -598,8 +597,8 @@ class ChatStream(EventStreamParser):
         halves = "\\" in text and ("\\ud" in text or "\\uD" in text)
         value: Any
         try:
-            # Before anything that goes down into it: WebAssembly's stack ends at 3000 levels of the scanner.
-            if (halves or len(text) > SHORT) and is_too_deep(text):
+            # Before anything goes down into it: WebAssembly's stack ends at 3000 levels of the scanner.
+            if len(text) > 2 * MAX_DEPTH and is_too_deep(text):
                 raise ValueError
             value, end = scan_json(text, 0)
         except (ValueError, StopIteration, RecursionError):

@@ -345,6 +345,27 @@ class Depth(unittest.TestCase):
                 _, events = deliver([sse(f"data: {data}\n\n", END)], fast_path=fast_path)
                 self.assertEqual(events, [malformed(self.TOO_DEEP, 0, data), DONE])
 
+    def test_where_a_later_key_hides_it(self):
+        """Wherever it is, in frames of all lengths and after frames that differ in nothing else."""
+        lists = self.lists(200)
+        head = '{"id":"x","created":1,"object":"o","model":"m","choices":[{"index":0,"delta":{'
+        for name, opening in (
+            ("chunk", head.replace('"id":', f'"id":{lists},"id":')),
+            ("entry", head.replace('"index":', f'"index":{lists},"index":')),
+            ("delta", head + f'"content":{lists},'),
+        ):
+            for text in ("d", "e" * 3000, "\\ud83d\\ude00", "\\ud83d"):
+                deep = f'{opening}"content":"{text}"}}}}]}}'
+                frames = [f'data: {head}"content":"{letter}"}}}}]}}\n\n' for letter in "abc"]
+                expected = [malformed(self.TOO_DEEP, frame, deep) for frame in (3, 4)]
+                for end in (END, ""):
+                    wire = sse(*frames, *[f"data: {deep}\n\n"] * 2, *frames, end)
+                    for fast_path in (True, False):
+                        for pieces in ([wire], slices(wire, 100)):
+                            stream, _ = deliver(pieces, fast_path=fast_path)
+                            with self.subTest(name, text=text[:7], fast_path=fast_path, pieces=len(pieces)):
+                                self.assertEqual((stream.errors[:2], stream.text()), (expected, "abcabc"))
+
     def test_behind_a_bad_escape(self):
         for depth in (129, 900, 5000):
             data = f'{{"y":"\\u+12a","x":{self.lists(depth - 1)}}}'
