@@ -857,7 +857,7 @@ class ChatAssembler:
         if logprobs is not None and not said_before:
             self._logprobs(choice, logprobs)
         if error:
-            self._server_error(error, {}, choice.index)
+            self._server_error(error, {**rest, "message": message}, choice.index)
             self._finish_reason(choice, "error")
         return usage if usage.__class__ is dict else None
 
