@@ -344,7 +344,7 @@ class ChatStream(EventStreamParser):
             assembler.finish(True)
         elif not stripped or text[0] == ":":
             pass  # a heartbeat
-        elif event == "error" and not (self._at_end and stripped[0] in '{["'):
+        elif event == "error" and not (self._at_end and stripped[0] in '{"'):
             assembler.read({}, None, False, text)
         elif self._at_end:
             self._cut = (self._frames - 1, text[:200])

@@ -624,7 +624,7 @@ class Framing:
         try:
             value = parse(data)
         except ValueError:
-            if event_type == "error" and not (is_last and data.strip(JSON_SPACE)[0] in '{["'):
+            if event_type == "error" and not (is_last and data.strip(JSON_SPACE)[0] in '{"'):
                 answer.server_error(data, data)  # rule 12: data that is no JSON is its message
             elif is_last:
                 self.cut_frame = (answer.frame, data)

@@ -1126,11 +1126,11 @@ ERRORS = [
       *STOPPED], "done finished", {"y": 3}),
     *((f"an error that is cut inside its JSON is a cut frame: {text}", [STOP, wire],
        [START, *STOPPED[:-1], cut(1, text)], "finished truncated", {})
-      for text in ('{"message":"x', '{"error": {"mess', '["a', '"half', '\t{')
+      for text in ('{"message":"x', '{"error": {"mess', '"half', '\t{')
       for wire in (f"event: error\ndata:{text}", f"event: error\ndata:{text}\n", f"error:{text}")),
     ("a cut error that is a text is its message",
-     [STOP, "event: error\ndata: half of"],
-     [START, server("half of", None, "half of", 1), *STOPPED[:-1]], "finished", {}),
+     [STOP, "event: error\ndata: [ERROR] half of"],
+     [START, server("[ERROR] half of", None, "[ERROR] half of", 1), *STOPPED[:-1]], "finished", {}),
     ("an error frame is not an end: the stream is cut",
      [{"error": UPSTREAM}],
      [server("M", 5, UPSTREAM, 0), cut()],
