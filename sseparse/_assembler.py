@@ -1739,7 +1739,7 @@ def _plain(value: Any, depth: int) -> Any:
         return [_plain(inner, depth + 1) for inner in value]  # pyright: ignore
     if hasattr(value, "items") and hasattr(value, "keys"):
         return {
-            key if key.__class__ is str else str(_plain(key, depth)): _plain(inner, depth + 1)
+            str(_plain(key, depth) if isinstance(key, int) else key): _plain(inner, depth + 1)
             for key, inner in value.items()
         }
     raise TypeError(
