@@ -853,8 +853,10 @@ class ChatAssembler:
             rest.pop(name, None)
         if rest:
             self._keep_extras(choice.extras, rest, choice.index, None)
-        said_before = is_whole and choice.logprobs is not None and any(choice.logprobs.values())
-        if logprobs is not None and not said_before:
+        if is_whole and logprobs.__class__ is dict and choice.logprobs is not None:
+            kept = choice.logprobs
+            logprobs = {key: value for key, value in logprobs.items() if not kept.get(key)} or None
+        if logprobs is not None:
             self._logprobs(choice, logprobs)
         if error:
             self._server_error(error, {**rest, "message": message}, choice.index)
@@ -1562,8 +1564,14 @@ def _says_nothing(body: Any) -> bool:
 
 
 def _is_same(old: Any, new: Any) -> bool:
-    """Whether two JSON values are the same; to Python [1] is [true], too."""
-    return old == new and json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)
+    """Whether two JSON values are the same; to Python 1 is true, too."""
+    if old is new or old.__class__ is not new.__class__:
+        return old is new
+    if old.__class__ is dict:
+        return old.keys() == new.keys() and all(_is_same(value, new[key]) for key, value in old.items())
+    if old.__class__ is list:
+        return len(old) == len(new) and all(map(_is_same, old, new))
+    return bool(old == new)
 
 
 def _replaces(key: str, old: Any, new: Any) -> bool:

@@ -719,11 +719,11 @@ def is_json_equal(old, new):
     """Python takes 1, 1.0 and true for equal; JSON does not."""
     if type(old) is not type(new):
         return False
-    return (
-        json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)
-        if is_container(old)
-        else old == new
-    )
+    if isinstance(old, dict):
+        return set(old) == set(new) and all(is_json_equal(old[key], new[key]) for key in old)
+    if isinstance(old, list):
+        return len(old) == len(new) and all(map(is_json_equal, old, new))
+    return old == new
 
 
 def same(old, new):
@@ -1079,13 +1079,15 @@ class Answer:
             if field not in known or (field == "logprobs" and is_number(value)):
                 self.keep(index, None, choice.extra, field, value, merge_last)
         is_whole = not has_delta and isinstance(entry.get("message"), dict)
-        if is_whole and any((choice.logprobs or {}).values()):
-            pass  # rule 14: a whole message only fills gaps
-        elif "logprobs" in entry and not is_number(entry["logprobs"]):
+        if "logprobs" in entry and not is_number(entry["logprobs"]):
             choice.logprobs_seen = True
             if self.is_a(dict, entry["logprobs"], index):
-                choice.logprobs = merge_logprobs(choice.logprobs, entry["logprobs"])
-                self.emit("logprobs.delta", index, clean(entry["logprobs"]))
+                logprobs = entry["logprobs"]
+                if is_whole and choice.logprobs is not None:  # rule 14: a whole message only fills gaps
+                    logprobs = {key: value for key, value in logprobs.items() if not choice.logprobs.get(key)}
+                if logprobs or choice.logprobs is None or not is_whole:
+                    choice.logprobs = merge_logprobs(choice.logprobs, logprobs)
+                    self.emit("logprobs.delta", index, clean(logprobs))
         if entry.get("error"):
             self.server_error(entry["error"], entry, index)
             choice.finish_reason = "error"  # rule 12

@@ -799,6 +799,13 @@ SHAPES = {
             numbered(lambda number: {"usage": {"n": number, "h": "\ud83d"}}),
         ),
     ),
+    "usage with a long text, and two choices that undo each other": (
+        400,
+        after(
+            lambda count: [sse({"usage": {"s": "\u00e9" * 1000 * count}})],
+            repeated({"choices": [{"index": 0, "usage": {"n": 1}}, {"index": 1, "usage": {"n": 0}}]}),
+        ),
+    ),
     "a long id, and calls that have none": (
         30,
         after(
@@ -845,6 +852,13 @@ SHAPES = {
     "whole messages after unknown fields": (
         1500,
         after(numbered(lambda number: delta({f"k{number}": 1})), repeated({"choices": [{"message": {}}]})),
+    ),
+    "whole messages after many logprobs": (
+        500,
+        after(
+            lambda count: [sse(delta({}, logprobs={f"k{number}": None for number in range(20 * count)}))],
+            repeated({"choices": [{"message": {}, "logprobs": {}}]}),
+        ),
     ),
     "errors with choices": (300, repeated({"error": {"message": "E", "code": 5}, **say("x")})),
     "bad frames": (750, repeated("data: {\n\n")),
