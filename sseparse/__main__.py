@@ -2,7 +2,8 @@
 """The command line: ``curl -N ... | python -m sseparse`` shows an answer while it is being written.
 
 It knows files and terminals, and nothing of the wire. What the server or the model wrote reaches the
-terminal only through ``_ESCAPES`` or as ASCII JSON, so it can neither move the cursor nor reorder text.
+terminal only through ``_ONE_LINE`` and ``_ESCAPES`` or as ASCII JSON, so it can neither move the cursor
+nor reorder text.
 """
 
 from __future__ import annotations

@@ -16,11 +16,11 @@ A *call* is unnamed, started or done. It is made by the first fragment that the 
 name starts it (``ToolCallStart``, then what was kept as one delta, then deltas as they come). It is
 done with its choice, never before: arguments that parse as JSON may still go on.
 
-Who may touch them: ``_choice`` makes choices, ``_fragment`` and ``_function_call`` make and feed
-calls, ``_finish`` ends both. ``version`` counts each change of state but two: text appended to a text
-which was there already, and which call was touched last. A chunk that leaves it alone and emits one
-delta would do the same again with another text: that is what the fast road (``_template.py``) stands
-on, so whatever else changes state here must count ``version`` up.
+Who may touch them: ``_choice`` makes choices, ``_fragment`` and ``_function_call`` make calls,
+``_finish`` ends both. ``version`` counts each change of state that a later chunk could meet, but two:
+text appended to a text which was there already, and which call was touched last. A chunk that leaves
+it alone and emits one delta would do the same again with another text: that is what the fast road
+(``_template.py``) stands on, so whatever else changes such state here must count ``version`` up.
 
 Text that grows is kept in pieces (``Text``), never in a string. Strings may hold halves of
 surrogate pairs (``"\\ud83d"`` alone in one chunk); text is stored as it came and mended when read,
@@ -316,7 +316,7 @@ def _by_index(choice: Choice, id: str | None, index: int | None, name: str | Non
         return ...
     call = choice.at.get(index)
     if call is None or (name is not None and id is not None and call.id is not None):
-        return None  # an id that is not known is another one
+        return None  # it is not this call's id
     return None if _begins_anew(call, id, name) else call
 
 

@@ -5,8 +5,8 @@ One class per row of the table of events in the README. They know nothing of eac
 or of chunks. All are made alike: positional construction, slots, equality by value, a repr without
 surprises, ``as_dict()``, and a literal ``type`` tag, so that code which compares tags instead of
 classes works across two vendored copies of this package. They are not hashable, because some carry
-dicts. Fields may be assigned: of what was handed out only errors are looked at again (``errors``,
-``completion()``).
+dicts. Fields may be assigned; but Error events and the entries of ``logprobs`` lists are the very ones
+that ``errors`` and ``completion()`` show.
 """
 
 from __future__ import annotations
