@@ -107,6 +107,8 @@ MIXED = [
         text("d")),
     row("CR LF is one end, LF CR are two", b"data: a\r\ndata: b\n\rdata: c\r\n\n", text("a\nb"), text("c")),
     row("CR CR LF are two", b"data: a\r\r\ndata: b\r\r\n", text("a"), text("b")),
+    row("after a CR any other character begins the line, be it a tab or NUL",
+        b"data: a\r\tdata: b\r\0data: c\r\r", text("a")),
     row("an LF after a CR at the very start", b"\r\ndata: a\r\n\r\n", text("a")),
     row("a BOM before a line end", BOM + b"\r\ndata: a\r\r", text("a")),
 ]

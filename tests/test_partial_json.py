@@ -935,6 +935,9 @@ class OtherInterpreters(unittest.TestCase):
         reader = again.PartialJSON()
         reader.feed('{"\\u0041":"b\\u0041", "c": "\\\\u+041"}')
         self.assertEqual(list(reader.value), ["A", "c"])
+        reader = again.PartialJSON()
+        reader.feed(f'["{"x" * 500}\\u0041"]')
+        self.assertEqual(reader.value, ["x" * 500 + "A"])
         # Whole texts, likewise.
         for value in ("\\u+041", "\\u 041", "\\u00_1", "a\\\\\\u+041"):
             self.assertEqual(again.status_of(f'{{"a":"{value}"}}'), "invalid")
