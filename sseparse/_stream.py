@@ -424,7 +424,7 @@ class ChatStream(EventStreamParser):
                 return
             if self._end_pending():
                 event = ""
-                if not self._data:
+                if not self._data:  # or the type is that of the unfinished event
                     event, self._event = self._event, ""
                 self._bare_frame(text, value, event)
         elif opens:
@@ -599,7 +599,7 @@ class ChatStream(EventStreamParser):
         try:
             # Before anything goes down into it: WebAssembly's stack ends at 3000 levels of the scanner.
             # (A level takes two characters if it is an array, else five. All arrays begin between the first
-            # and the last: to look for these takes half the time of counting, 3 % of the row "hostile".)
+            # and the last: to look for these takes half the time of counting.)
             arrays = text.rfind("[") - text.find("[") + 1
             if len(text) > 5 * MAX_DEPTH - 3 * arrays and is_too_deep(text):
                 raise ValueError

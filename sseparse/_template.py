@@ -23,8 +23,9 @@ Why that is sound. Let a line be ``head hole tail`` and let the full road have r
 3. *Effect.* The assembler counts in ``version`` all changes of state that are not text appended, but
    for which call was touched last. A line is learnt only if the full road emitted one text delta and
    left the version alone: the rest of the line had no effect on this state. As long as the version
-   is the same, it has none again. The call touched last is noted here as there. A fragment without an
-   index goes to it; so this is compared too. No other line with entries there is learnt.
+   is the same, it has none again. The call touched last is noted here as there; a fragment of
+   ``tool_calls`` without an index goes to it, so this is compared too. No line that has entries there
+   beside its text is learnt.
 4. *A second hole* may hold only what can have no effect: padding that the assembler drops, the id or
    the creation time once they are known. It is proven like the first, its value is read
    by the same scanner, or must be digits.
