@@ -725,7 +725,7 @@ class ChatAssembler:
                 if value is None:
                     if key == "refusal" and not choice.refusal_seen:
                         break
-                elif key == "role" and choice.role is not None and value.__class__ is str:
+                elif key == "role" and choice.role is not None:
                     pass
                 elif name is None:
                     name, piece = key, value
