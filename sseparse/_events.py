@@ -50,8 +50,7 @@ class ServerSentEvent(_Record):
     data lines joined with LF), ``id`` (str, the last event ID in force, ``""`` if none).
     """
 
-    __slots__ = ("data", "event", "id")
-    __match_args__ = ("event", "data", "id")
+    __slots__ = __match_args__ = ("event", "data", "id")
     type: Literal["sse"] = "sse"
 
     def __init__(self, event: str, data: str, id: str = "") -> None:
@@ -68,8 +67,7 @@ class Start(_Record):
     Unix epoch, or None).
     """
 
-    __slots__ = ("created", "id", "model")
-    __match_args__ = ("id", "model", "created")
+    __slots__ = __match_args__ = ("id", "model", "created")
     type: Literal["start"] = "start"
 
     def __init__(self, id: str | None, model: str | None, created: int | None) -> None:
@@ -78,82 +76,62 @@ class Start(_Record):
         self.created = created
 
 
+class _Text(_Record):
+    """What the six events of a growing text share."""
+
+    __slots__ = __match_args__ = ("choice", "text")
+
+    def __init__(self, choice: int, text: str) -> None:
+        self.choice = choice
+        self.text = text
+
+
 @final
-class ContentDelta(_Record):
+class ContentDelta(_Text):
     """Text of the answer. Fields: ``choice`` (int, the choice's index), ``text`` (str, never empty)."""
 
-    __slots__ = ("choice", "text")
-    __match_args__ = ("choice", "text")
+    __slots__ = ()
     type: Literal["content.delta"] = "content.delta"
 
-    def __init__(self, choice: int, text: str) -> None:
-        self.choice = choice
-        self.text = text
-
 
 @final
-class ContentDone(_Record):
+class ContentDone(_Text):
     """The answer of one choice is final. Fields: ``choice`` (int), ``text`` (str, all deltas joined)."""
 
-    __slots__ = ("choice", "text")
-    __match_args__ = ("choice", "text")
+    __slots__ = ()
     type: Literal["content.done"] = "content.done"
 
-    def __init__(self, choice: int, text: str) -> None:
-        self.choice = choice
-        self.text = text
-
 
 @final
-class ReasoningDelta(_Record):
+class ReasoningDelta(_Text):
     """Reasoning, under whichever name the wire had. Fields: ``choice`` (int), ``text`` (str, never empty)."""
 
-    __slots__ = ("choice", "text")
-    __match_args__ = ("choice", "text")
+    __slots__ = ()
     type: Literal["reasoning.delta"] = "reasoning.delta"
 
-    def __init__(self, choice: int, text: str) -> None:
-        self.choice = choice
-        self.text = text
-
 
 @final
-class ReasoningDone(_Record):
+class ReasoningDone(_Text):
     """The reasoning of one choice is final. Fields: ``choice`` (int), ``text`` (str, all deltas joined)."""
 
-    __slots__ = ("choice", "text")
-    __match_args__ = ("choice", "text")
+    __slots__ = ()
     type: Literal["reasoning.done"] = "reasoning.done"
 
-    def __init__(self, choice: int, text: str) -> None:
-        self.choice = choice
-        self.text = text
-
 
 @final
-class RefusalDelta(_Record):
+class RefusalDelta(_Text):
     """Text of a refusal. Fields: ``choice`` (int), ``text`` (str, never empty)."""
 
-    __slots__ = ("choice", "text")
-    __match_args__ = ("choice", "text")
+    __slots__ = ()
     type: Literal["refusal.delta"] = "refusal.delta"
-
-    def __init__(self, choice: int, text: str) -> None:
-        self.choice = choice
-        self.text = text
 
 
 @final
-class RefusalDone(_Record):
+class RefusalDone(_Text):
     """The refusal of one choice is final. Fields: ``choice`` (int), ``text`` (str, all deltas joined)."""
 
-    __slots__ = ("choice", "text")
-    __match_args__ = ("choice", "text")
+    __slots__ = ()
     type: Literal["refusal.done"] = "refusal.done"
-
-    def __init__(self, choice: int, text: str) -> None:
-        self.choice = choice
-        self.text = text
 
 
 @final
@@ -166,8 +144,7 @@ class ToolCallStart(_Record):
     ``"custom"`` or ``"function_call"``).
     """
 
-    __slots__ = ("choice", "id", "index", "kind", "name")
-    __match_args__ = ("choice", "index", "id", "name", "kind")
+    __slots__ = __match_args__ = ("choice", "index", "id", "name", "kind")
     type: Literal["tool_call.start"] = "tool_call.start"
 
     def __init__(self, choice: int, index: int | None, id: str | None, name: str | None, kind: str) -> None:
@@ -186,8 +163,7 @@ class ToolCallDelta(_Record):
     ``function_call``), ``arguments`` (str, never empty; seldom valid JSON by itself).
     """
 
-    __slots__ = ("arguments", "choice", "index")
-    __match_args__ = ("choice", "index", "arguments")
+    __slots__ = __match_args__ = ("choice", "index", "arguments")
     type: Literal["tool_call.delta"] = "tool_call.delta"
 
     def __init__(self, choice: int, index: int | None, arguments: str) -> None:
@@ -207,8 +183,7 @@ class ToolCallDone(_Record):
     ``"invalid"`` anything else; for custom tools ``"complete"`` or ``"incomplete"``.
     """
 
-    __slots__ = ("arguments", "choice", "id", "index", "kind", "name", "status")
-    __match_args__ = ("choice", "index", "id", "name", "arguments", "kind", "status")
+    __slots__ = __match_args__ = ("choice", "index", "id", "name", "arguments", "kind", "status")
     type: Literal["tool_call.done"] = "tool_call.done"
 
     def __init__(
@@ -237,8 +212,7 @@ class AudioDelta(_Record):
     Fields: ``choice`` (int), ``data`` (str, base64, or None), ``transcript`` (str or None).
     """
 
-    __slots__ = ("choice", "data", "transcript")
-    __match_args__ = ("choice", "data", "transcript")
+    __slots__ = __match_args__ = ("choice", "data", "transcript")
     type: Literal["audio.delta"] = "audio.delta"
 
     def __init__(self, choice: int, data: str | None, transcript: str | None) -> None:
@@ -254,8 +228,7 @@ class LogprobsDelta(_Record):
     Fields: ``choice`` (int), ``logprobs`` (dict, as on the wire).
     """
 
-    __slots__ = ("choice", "logprobs")
-    __match_args__ = ("choice", "logprobs")
+    __slots__ = __match_args__ = ("choice", "logprobs")
     type: Literal["logprobs.delta"] = "logprobs.delta"
 
     def __init__(self, choice: int, logprobs: dict[str, Any]) -> None:
@@ -270,8 +243,7 @@ class ChoiceDone(_Record):
     Fields: ``choice`` (int), ``finish_reason`` (str, or None if the server gave none).
     """
 
-    __slots__ = ("choice", "finish_reason")
-    __match_args__ = ("choice", "finish_reason")
+    __slots__ = __match_args__ = ("choice", "finish_reason")
     type: Literal["choice.done"] = "choice.done"
 
     def __init__(self, choice: int, finish_reason: str | None) -> None:
@@ -283,8 +255,7 @@ class ChoiceDone(_Record):
 class Usage(_Record):
     """Token counts, when they change. Field: ``usage`` (dict, all that is known so far)."""
 
-    __slots__ = ("usage",)
-    __match_args__ = ("usage",)
+    __slots__ = __match_args__ = ("usage",)
     type: Literal["usage"] = "usage"
 
     def __init__(self, usage: dict[str, Any]) -> None:
@@ -299,8 +270,7 @@ class Extra(_Record):
     or None), ``field`` (str, its name), ``value`` (JSON, as this chunk carried it).
     """
 
-    __slots__ = ("choice", "field", "index", "value")
-    __match_args__ = ("choice", "index", "field", "value")
+    __slots__ = __match_args__ = ("choice", "index", "field", "value")
     type: Literal["extra"] = "extra"
 
     def __init__(self, choice: int | None, index: int | None, field: str, value: Any) -> None:
@@ -322,8 +292,7 @@ class Error(_Record):
     ``frame`` (int, ordinal of the frame from 0, or None).
     """
 
-    __slots__ = ("choice", "code", "data", "frame", "kind", "message")
-    __match_args__ = ("kind", "message", "choice", "code", "data", "frame")
+    __slots__ = __match_args__ = ("kind", "message", "choice", "code", "data", "frame")
     type: Literal["error"] = "error"
 
     def __init__(
@@ -347,8 +316,7 @@ class Error(_Record):
 class Done(_Record):
     """The server said ``[DONE]``. No fields; the last of the Done events."""
 
-    __slots__ = ()
-    __match_args__ = ()
+    __slots__ = __match_args__ = ()
     type: Literal["done"] = "done"
 
 
@@ -360,8 +328,7 @@ class JSONTextDelta(_Record):
     never empty).
     """
 
-    __slots__ = ("path", "text")
-    __match_args__ = ("path", "text")
+    __slots__ = __match_args__ = ("path", "text")
     type: Literal["json.text"] = "json.text"
 
     def __init__(self, path: tuple[str | int, ...], text: str) -> None:
@@ -377,8 +344,7 @@ class JSONValue(_Record):
     ``value`` (JSON; a container is the live one, copy it to keep it).
     """
 
-    __slots__ = ("path", "value")
-    __match_args__ = ("path", "value")
+    __slots__ = __match_args__ = ("path", "value")
     type: Literal["json.value"] = "json.value"
 
     def __init__(self, path: tuple[str | int, ...], value: Any) -> None:
@@ -386,45 +352,18 @@ class JSONValue(_Record):
         self.value = value
 
 
-# The union of all that ChatStream.feed() can return: for type checkers a Union, at runtime a tuple,
-# which isinstance() takes as well.
+# All that ChatStream.feed() can return: a Union for type checkers, at runtime a tuple, which isinstance()
+# takes as well.
+# fmt: off
 if TYPE_CHECKING:
     Event = Union[
-        Start,
-        ContentDelta,
-        ContentDone,
-        ReasoningDelta,
-        ReasoningDone,
-        RefusalDelta,
-        RefusalDone,
-        ToolCallStart,
-        ToolCallDelta,
-        ToolCallDone,
-        AudioDelta,
-        LogprobsDelta,
-        ChoiceDone,
-        Usage,
-        Extra,
-        Error,
-        Done,
+        Start, ContentDelta, ContentDone, ReasoningDelta, ReasoningDone, RefusalDelta, RefusalDone,
+        ToolCallStart, ToolCallDelta, ToolCallDone, AudioDelta, LogprobsDelta, ChoiceDone, Usage, Extra,
+        Error, Done,
     ]
 else:
     Event = (
-        Start,
-        ContentDelta,
-        ContentDone,
-        ReasoningDelta,
-        ReasoningDone,
-        RefusalDelta,
-        RefusalDone,
-        ToolCallStart,
-        ToolCallDelta,
-        ToolCallDone,
-        AudioDelta,
-        LogprobsDelta,
-        ChoiceDone,
-        Usage,
-        Extra,
-        Error,
-        Done,
+        Start, ContentDelta, ContentDone, ReasoningDelta, ReasoningDone, RefusalDelta, RefusalDone,
+        ToolCallStart, ToolCallDelta, ToolCallDone, AudioDelta, LogprobsDelta, ChoiceDone, Usage, Extra,
+        Error, Done,
     )
