@@ -248,7 +248,6 @@ class Choice:
         "extras",
         "finish_reason",
         "function_call",
-        "header",
         "ids",
         "index",
         "last",
@@ -265,7 +264,6 @@ class Choice:
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.header: dict[str, Any] | None = None  # an entry without its delta, if it had no effect
         self.role: str | None = None
         self.finish_reason: str | None = None
         self.content: Text | None = None
@@ -287,65 +285,35 @@ class Choice:
         self.extras: dict[str, Any] = {}
 
 
-# How a fragment of tool_calls finds its call: the first of the three rules that knows answers with
-# the call, or with None for a new one; ``...`` means that the next is asked. Each is given the
-# choice and what the fragment brings: id, index and name, None where it does not.
-
-
-def _by_known_id(choice: Choice, id: str | None, index: int | None, name: str | None) -> Any:
-    """(a) The id is known; a call's second id says less than a call at this index. (id repeated on each
-    fragment: Fireworks, TGI, SillyTavern/SillyTavern#5948; second id "null": zed-industries/zed#54058)"""
-    if id is None or id not in choice.ids:
-        return ...
-    if index is not None and (id, index) in choice.at_id:
-        return choice.at_id[id, index]
-    latest = choice.ids[id]
-    if index in choice.at:
-        here = choice.at[index]
-        if here is latest or here.id == id:
+def _find_call(choice: Choice, id: str | None, index: int | None, name: str | None) -> Call | None:
+    """Return the call that a fragment of tool_calls belongs to (rule 4), None if it begins a new one."""
+    here = None if index is None else choice.at.get(index)
+    if here is not None and id is None and name is None:
+        return here  # most fragments
+    # (a) The id is known. (repeated on each fragment: Fireworks, TGI, SillyTavern/SillyTavern#5948)
+    if id is not None and id in choice.ids:
+        if index is not None and (id, index) in choice.at_id:
+            return choice.at_id[id, index]
+        latest = choice.ids[id]
+        if here is not None and (here is latest or here.id == id):
             return here
-        if latest.id != id:
-            return ...
-    return None if name is not None and index is not None and latest.begun else latest
-
-
-def _by_index(choice: Choice, id: str | None, index: int | None, name: str | None) -> Any:
-    """(b) A call is at this index. (all calls at index 0: Ollama, ollama/ollama#15457; an id that changes
-    without a name: Poolside, poolsideai/pool#9; indexes from 1: router-for-me/CLIProxyAPI#5229)"""
-    if index is None:
-        return ...
-    call = choice.at.get(index)
-    if call is None or (name is not None and id is not None and call.id is not None):
-        return None  # it is not this call's id
-    return None if _begins_anew(call, id, name) else call
-
-
-def _by_recency(choice: Choice, id: str | None, index: int | None, name: str | None) -> Any:
-    """(c) No index: the call touched last. (Mistral, Gemini: openai/openai-python#2806; continuations
-    with nothing at all: OCI, oracle/langchain-oracle#253)"""
-    call = choice.last
-    if call is None or (id is not None and call.id is not None):
+        if here is None or latest.id == id:
+            return None if name is not None and index is not None and latest.begun else latest
+        # A call's second id says less than a call at this index. (id "null": zed-industries/zed#54058)
+    if index is not None:
+        # (b) A call is at this index. (all calls at index 0: ollama/ollama#15457; an id that changes
+        # without a name: poolsideai/pool#9; indexes from 1: router-for-me/CLIProxyAPI#5229)
+        if here is None or (name is not None and id is not None and here.id is not None):
+            return None
+        return None if _begins_anew(here, id, name) else here
+    # (c) No index: the call touched last. (Mistral, Gemini: openai/openai-python#2806; continuations
+    # with nothing at all: OCI, oracle/langchain-oracle#253)
+    last = choice.last
+    if last is None or (id is not None and last.id is not None):
         return None
-    if name is not None and call.name is not None:
+    if name is not None and last.name is not None:
         return None
-    return None if _begins_anew(call, id, name) else call
-
-
-def _continuation(choice: Choice, fragments: Any) -> tuple[Call | None, Any]:
-    """Return the call that goes on and the piece of its arguments, if there is nothing else in these.
-
-    It is the case of rule (b) that needs no looking: an index where a call is, no id and no name.
-    """
-    if fragments.__class__ is list and len(fragments) == 1:
-        fragment: Any = fragments[0]
-        if fragment.__class__ is dict and len(fragment) == 2:
-            index: Any = fragment.get("index")
-            body: Any = fragment.get("function")
-            if index.__class__ is int and body.__class__ is dict and len(body) == 1:
-                call = choice.at.get(index)
-                if call is not None and call.started and call.begun:
-                    return call, body.get("arguments")
-    return None, None
+    return None if _begins_anew(last, id, name) else last
 
 
 def _begins_anew(call: Call, id: str | None, name: str | None) -> bool:
@@ -489,16 +457,15 @@ class ChatAssembler:
         if usage is not None:
             del chunk["usage"]
         try:
-            repeats = error is None and (
-                chunk == self._header or (self._header is not None and self._repeats(chunk))
-            )
-            is_one = usage is None and choices.__class__ is list and len(choices) == 1
-            if repeats and is_one and self._is_text(choices[0]):
-                return  # nearly all that come here
-            if repeats and choices.__class__ is list and (usage is None or usage.__class__ is dict):
-                self._entries(choices, usage, not is_one)
-            else:
+            is_usual = choices.__class__ is list and (usage is None or usage.__class__ is dict)
+            if not is_usual or error is not None or not self._repeats(chunk):
                 self._chunk(chunk, choices, usage, error)
+            elif usage is None and len(choices) == 1 and choices[0].__class__ is dict:
+                usage = self._entry(choices[0], 0)  # nearly all that come here
+                if usage is not None:
+                    self._overlay_usage([usage])
+            else:
+                self._entries(choices, usage)
         except _LimitReached:
             pass
         finally:
@@ -606,14 +573,12 @@ class ChatAssembler:
             choices = []
         self._entries(choices, self._header_fields(chunk, choices, usage))  # pyright: ignore
 
-    def _entries(self, choices: Iterable[Any], usage: Any, may_be_text: bool = True) -> None:
+    def _entries(self, choices: Iterable[Any], usage: Any) -> None:
         """Read the entries of ``choices``, then usage: the chunk's, else that of the entries."""
         usages: list[Any] = [] if usage is None else [usage]
         for position, entry in enumerate(choices):
             if entry.__class__ is dict:
-                of_choice = None
-                if not (may_be_text and self._is_text(entry)):
-                    of_choice = self._entry(entry, position)
+                of_choice = self._entry(entry, position)
                 if of_choice is not None and usage is None:
                     usages.append(of_choice)
             elif not _is_absent(entry):
@@ -622,10 +587,14 @@ class ChatAssembler:
             self._overlay_usage(usages)
 
     def _repeats(self, chunk: dict[str, Any]) -> bool:
-        """Whether these fields differ from those of the last chunk, which had no effect, only in what
-        means nothing, or nothing any more."""
+        """Whether these fields are those of the last chunk, which had no effect, save for what means
+        nothing, or nothing any more."""
+        if chunk == self._header:
+            return True
+        if self._header is None:
+            return False
         if self._core is None:
-            self._core = self._header.copy()  # type: ignore[union-attr]
+            self._core = self._header.copy()
             for name in PASSING_FIELDS:
                 self._core.pop(name, None)
         pop = chunk.pop
@@ -704,70 +673,6 @@ class ChatAssembler:
             if not _is_same(self._usage, before):  # one choice may undo what another did
                 self.events.append(Usage(_render(self._usage, False)))
 
-    def _is_text(self, entry: Any) -> bool:
-        """Read an entry that is nothing but more of a text, with or without logprobs; return whether it was.
-
-        Beside these it has what the last one of this choice had, which had no effect, and nulls.
-        """
-        if self._halves or entry.__class__ is not dict:
-            return False
-        index: Any = entry.get("index")
-        choice = self.choices.get(index) if index.__class__ is int else None
-        if choice is None or choice.header is None:
-            return False
-        delta: Any = entry.pop("delta", None)
-        logprobs: Any = entry.get("logprobs")
-        if logprobs is not None:
-            entry["logprobs"] = None
-        if entry == choice.header and delta.__class__ is dict:
-            name = piece = None
-            for key, value in delta.items():
-                if value is None:
-                    if key == "refusal" and not choice.refusal_seen:
-                        break
-                elif key == "role" and choice.role is not None:
-                    pass
-                elif name is None:
-                    name, piece = key, value
-                else:
-                    break
-            else:
-                call = None
-                text = None
-                if name == "content":
-                    text = choice.content if choice.parts is None else None
-                elif name == "tool_calls":
-                    call, piece = _continuation(choice, piece)
-                    text = None if call is None else call.arguments
-                elif name in REASONING_FIELDS and choice.reasoning.get(name) is choice.thoughts:
-                    text = choice.thoughts
-                if (
-                    text is not None
-                    and not text.held
-                    and piece.__class__ is str
-                    and (logprobs is None or logprobs.__class__ is dict)
-                ):
-                    self._chat = True
-                    if call is not None:
-                        choice.last = call
-                    if piece:
-                        text.pieces.append(piece)
-                        if len(text.pieces) >= Text.FOLD_AT:
-                            text.fold()
-                        if call is not None:
-                            self.events.append(ToolCallDelta(choice.index, call.index, piece))
-                        elif name == "content":
-                            self.events.append(ContentDelta(choice.index, piece))
-                        else:
-                            self.events.append(ReasoningDelta(choice.index, piece))
-                    if logprobs is not None:
-                        self._logprobs(choice, logprobs)
-                    return True
-        entry["delta"] = delta
-        if logprobs is not None:
-            entry["logprobs"] = logprobs
-        return False
-
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read one entry of ``choices``; return the usage it carries, if any."""
         index: Any = entry.get("index")
@@ -779,6 +684,7 @@ class ChatAssembler:
             if choice is None:
                 return None
         delta: Any = entry.pop("delta", None)
+        logprobs: Any = None
         finish_reason: Any = None
         rest: dict[str, Any] | None = None
         for key, value in entry.items():
@@ -788,24 +694,29 @@ class ChatAssembler:
                     self.version += 1
             elif key == "finish_reason":
                 finish_reason = value
+            elif key == "logprobs" and value.__class__ is dict:
+                logprobs = value
             elif key != "index":
                 if rest is None:
                     rest = {}
                 rest[key] = value
         if delta.__class__ is dict:
             self._chat = True
-            self._delta(choice, delta)
+            piece: Any = delta.get("content")
+            if len(delta) == 1 and piece.__class__ is str:
+                self._content(choice, piece)
+            else:
+                self._delta(choice, delta)
         elif delta:  # null and PHP's [] are no delta
             self._malformed("delta is not an object; it was ignored", choice.index)
         if finish_reason is not None:
             if finish_reason.__class__ is str and finish_reason:
                 self._finish_reason(choice, finish_reason)
-        elif entry.get("index").__class__ is int:  # 1 == True
-            if rest is None:
-                choice.header = entry
-            elif len(rest) == 1 and "logprobs" in rest:
-                choice.header = {**entry, "logprobs": None}
-        return None if rest is None else self._rest_of_entry(choice, rest, delta)
+        if rest is not None:
+            return self._rest_of_entry(choice, rest, delta, logprobs)
+        if logprobs is not None:
+            self._logprobs(choice, logprobs)
+        return None
 
     def _choice(self, index: Any) -> Choice | None:
         """Return the choice of this index, new or named in an odd way; None if it cannot be one."""
@@ -827,8 +738,8 @@ class ChatAssembler:
             choice.finish_reason = reason
             self.version += 1
 
-    def _rest_of_entry(self, choice: Choice, rest: dict[str, Any], delta: Any) -> Any:
-        """Read what few entries have: a message, a text, logprobs, an error, unknown fields."""
+    def _rest_of_entry(self, choice: Choice, rest: dict[str, Any], delta: Any, logprobs: Any) -> Any:
+        """Read what few entries have: a message, a text, an error, unknown fields, logprobs beside these."""
         message: Any = rest.pop("message") if "message" in rest else None
         is_whole = delta.__class__ is not dict and message.__class__ is dict
         if delta.__class__ is not dict:
@@ -844,7 +755,6 @@ class ChatAssembler:
                     self._content(choice, text)
                 elif text:
                     self._malformed("text is not a string; it was ignored", choice.index)
-        logprobs: Any = None
         if "logprobs" in rest and not _is_number(rest["logprobs"]):
             logprobs = rest.pop("logprobs")
         error: Any = rest.pop("error") if "error" in rest else None
@@ -1010,7 +920,10 @@ class ChatAssembler:
             if choice.parts is not None:
                 self.version += 1
                 _add_part(choice.parts, {"type": "text", "text": piece}, self._halves)
-            piece = self._utter(content, piece)
+            if self._halves or content.held:
+                piece = self._utter(content, piece)
+            else:
+                content.append(piece, False)
             if piece:
                 self.events.append(ContentDelta(choice.index, piece))
 
@@ -1137,17 +1050,7 @@ class ChatAssembler:
             return
         id: Any = fragment.get("id")
         id = self._text(id) if id.__class__ is str and id else None
-        kind = "function"
-        body: Any = fragment.get(kind)
-        if "custom" in fragment and _says_nothing(body):
-            custom: Any = fragment["custom"]
-            if custom or (custom.__class__ is dict and body.__class__ is not dict):
-                kind = "custom"
-                body = custom
-        if body.__class__ is not dict:
-            if body:
-                self._malformed(f"{kind} is not an object; it was ignored", choice.index)
-            body = {} if body else None
+        kind, body = self._body_of(choice, fragment)
         if id is None and index is None and body is None:
             call = choice.last
             if call is None:
@@ -1158,7 +1061,7 @@ class ChatAssembler:
             name: Any = body.get("name") if body else None
             if name.__class__ is not str or not name:
                 name = None
-            call = self._find_call(choice, id, index, name)
+            call = _find_call(choice, id, index, name)
             if call is None:
                 call = self._new_call(choice, index)
                 if call is None:
@@ -1180,17 +1083,21 @@ class ChatAssembler:
         if len(fragment) > 2 or index is None or body is None:
             self._rest_of_fragment(choice, call, fragment)
 
-    def _find_call(
-        self, choice: Choice, id: str | None, index: int | None, name: str | None
-    ) -> Call | None:
-        if id is None and name is None and index is not None and index in choice.at:
-            return choice.at[index]  # what rule (b) says of most fragments
-        call = _by_known_id(choice, id, index, name)
-        if call is ...:
-            call = _by_index(choice, id, index, name)
-        if call is ...:
-            call = _by_recency(choice, id, index, name)
-        return call  # type: ignore[no-any-return]
+    def _body_of(self, choice: Choice, fragment: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
+        """Return the kind of a fragment and what has its name and text; None if it has neither."""
+        kind = "function"
+        body: Any = fragment.get(kind)
+        if "custom" in fragment and _says_nothing(body):
+            custom: Any = fragment["custom"]
+            if custom or (custom.__class__ is dict and body.__class__ is not dict):
+                kind = "custom"
+                body = custom
+        if body.__class__ is dict:
+            return kind, body
+        if body:
+            self._malformed(f"{kind} is not an object; it was ignored", choice.index)
+            return kind, {}
+        return kind, None
 
     def _new_call(self, choice: Choice, index: int | None) -> Call | None:
         if len(choice.calls) >= self._max_tool_calls:
