@@ -32,7 +32,7 @@ from __future__ import annotations
 import json
 from binascii import a2b_base64, b2a_base64
 
-from ._errors import StreamError
+from ._errors import LimitReached, StreamError
 from ._events import (
     AudioDelta,
     ChoiceDone,
@@ -106,10 +106,6 @@ PASSING_FIELDS = ("id", "created", "obfuscation", "p")
 # Known fields of a fragment of tool_calls. ("extra_content" and the like are kept: Gemini's thought
 # signatures must be sent back, earendil-works/pi#3234)
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE_FIELDS))
-
-
-class _LimitReached(Exception):
-    """Unwinds to read() or report(): the error after the last allowed one became a limit error."""
 
 
 class _Unreadable(Exception):
@@ -421,14 +417,20 @@ class ChatAssembler:
             raise RuntimeError("add() after close(): make a new ChatAssembler for the next answer")
         if not self.stopped:
             try:
-                plain = _plain(chunk, 1)
-            except _Unreadable as reason:
-                self.report("malformed", f"{reason}; the chunk was not read")
-            else:
-                if plain.keys() != {"type"}:  # a ping
-                    self.read(plain, None, True)
+                self._read_mapping(chunk)
+            except LimitReached:
+                pass
             self.frame = (self.frame or 0) + 1
         return self.take()
+
+    def _read_mapping(self, chunk: Mapping[str, Any]) -> None:
+        try:
+            plain = _plain(chunk, 1)
+        except _Unreadable as reason:
+            self.report("malformed", f"{reason}; the chunk was not read")
+        else:
+            if plain.keys() != {"type"}:  # a ping
+                self.read(plain, None, True)
 
     def close(self, done: bool = False) -> list[Event]:
         """End the answer: return the Done events, each exactly once, with ``Done`` last if ``done``.
@@ -466,17 +468,12 @@ class ChatAssembler:
                     self._overlay_usage([usage])
             else:
                 self._entries(choices, usage)
-        except _LimitReached:
-            pass
         finally:
             self._source = None
 
     def report(self, kind: str, message: str, data: Any = None) -> None:
         """Emit an Error that whoever sees the framing found."""
-        try:
-            self._error(kind, message, data=data)
-        except _LimitReached:
-            pass
+        self._error(kind, message, data=data)
 
     def limit(self, message: str) -> None:
         """Emit the limit error: from now on nothing is read."""
@@ -511,7 +508,7 @@ class ChatAssembler:
         self.version += 1
         if len(self.errors) >= self._max_errors:
             self.limit(f"more than {self._max_errors} errors; nothing more is read")
-            raise _LimitReached
+            raise LimitReached
         frame = self.frame
         if self._halves:
             message = well_formed(message)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ._events import Error
 
 
+class LimitReached(Exception):
+    """Unwinds to feed(), add() or close(), which end the reading. It never leaves the library."""
+
+
 class StreamError(ValueError):
     """The answer is not whole: the server reported an error, or the stream was broken or cut.
 

@@ -16,6 +16,7 @@ looked at again only once its end has come.
 
 from __future__ import annotations
 
+from ._errors import LimitReached
 from ._events import ServerSentEvent
 
 TYPE_CHECKING = False
@@ -146,15 +147,19 @@ class EventStreamParser:
         self._check_unfinished()
 
     def _check_unfinished(self) -> None:
-        if len(self._line) + self._data_bytes > self._max_event_bytes or self._stopped:
-            self._stop()
+        if len(self._line) + self._data_bytes > self._max_event_bytes:
+            raise self._over_event_bytes()
+
+    def _over_event_bytes(self) -> LimitReached:
+        limit = self._max_event_bytes
+        what = f"a line, with the lines before it, exceeds max_event_bytes ({limit}); nothing more is read"
+        return LimitReached(what)
 
     def _stop(self) -> None:
         """Read nothing more and let go of what was buffered."""
         self._stopped = True
         self._line.clear()
-        self._data.clear()
-        self._data_bytes = 0
+        self._forget_data()
 
     def _interpret(self, lines: list[bytes]) -> None:
         """Interpret complete lines (section 9.2.6)."""
@@ -168,20 +173,15 @@ class EventStreamParser:
                     self._id = None
                 if pending:
                     self._end_event()
-                    if self._stopped:
-                        return
                 else:
                     self._event = ""
                 continue
             size = self._data_bytes + len(line)
             if size > self._max_event_bytes:
-                self._stop()
-                return
+                raise self._over_event_bytes()
             if line.startswith(b"data:") or line == b"data":  # nearly all others
                 if len(pending) == 1:
                     self._unexpected(line)
-                    if self._stopped:
-                        return
                     size = self._data_bytes + len(line)
                 pending.append(line)
                 self._data_bytes = size
@@ -189,8 +189,6 @@ class EventStreamParser:
                 self.comments += 1
             else:
                 self._field(line)
-                if self._stopped:
-                    return
 
     def _field(self, line: bytes) -> None:
         """Process a field other than ``data``."""
@@ -218,6 +216,9 @@ class EventStreamParser:
         self._event = ""
         self._later_event = None
         self._dispatch(event, self._data)
+        self._forget_data()
+
+    def _forget_data(self) -> None:
         self._data.clear()
         self._data_bytes = 0
 
@@ -227,7 +228,7 @@ class EventStreamParser:
             line = bytes(self._line)
             self._line.clear()
             self._interpret([line])
-        if self._data and not self._stopped:
+        if self._data:
             self._end_event()
 
     def _feedable(self, data: BytesLike) -> bytes:
@@ -278,7 +279,10 @@ class SSEDecoder(EventStreamParser):
         """
         data = self._feedable(data)
         if not self._stopped:
-            self._parse(data)
+            try:
+                self._parse(data)
+            except LimitReached:
+                self._stop()
         return self._take()
 
     def close(self) -> list[ServerSentEvent]:
@@ -287,7 +291,10 @@ class SSEDecoder(EventStreamParser):
         The last event ID is not committed by it. Idempotent.
         """
         if self.flush_at_eof and not self._stopped:
-            self._end_input()
+            try:
+                self._end_input()
+            except LimitReached:
+                self._stop()
         self.closed = True
         return self._take()
 

@@ -10,7 +10,7 @@ instead of sending frames (JSON lines, a JSON document, a web page). How bytes b
 from __future__ import annotations
 
 from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChatAssembler
-from ._events import ToolCallDelta
+from ._errors import LimitReached
 from ._json import (
     BLANK,
     MAX_DEPTH,
@@ -22,7 +22,7 @@ from ._json import (
     scan_json,
 )
 from ._sse import CR, LF, MAX_EVENT_BYTES, OPENING_BYTES, EventStreamParser, data_of
-from ._template import MAX_ATTEMPTS, MAX_LINE, MAX_MISSES, MAX_TEMPLATES, Template, learn
+from ._template import LARGEST_BULK, SMALL, Road
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 _FIELD_NAMES = (b"data", b"event", b"id", b"retry", b"error")
 _HUGE = 1 << 18  # bytes of a line, from which on no copy is made of it
-_SMALL = 4096  # bytes; more than this in one feed is likely more than one frame
-_LARGEST_BULK = 65536
+_OVER_TOTAL = "the stream exceeds max_total_bytes; it was read up to there, and nothing more is"
 
 _ABSENT: Any = ...
 
@@ -64,25 +63,19 @@ class ChatStream(EventStreamParser):
     __slots__ = (
         "_assembler",
         "_at_end",
-        "_attempts",
-        "_blank",
         "_budget",
         "_completed",
         "_cut",
         "_document",
-        "_expected",
         "_foreign",
         "_framed",
-        "_frames",
-        "_fresh",
+        "_begins",
         "_full",
         "_head",
-        "_last",
-        "_learning",
-        "_misses",
+        "_over",
         "_parsed",
+        "_road",
         "_strays",
-        "_templates",
         "_torn",
         "truncated",
     )
@@ -101,9 +94,10 @@ class ChatStream(EventStreamParser):
         self._assembler = ChatAssembler(
             max_choices=max_choices, max_tool_calls=max_tool_calls, max_errors=max_errors
         )
+        self._road = Road(self._assembler, fast_path)
         self._budget = max_total_bytes
-        self._frames = 0
-        self._full = 0  # how many of them took the full road
+        self._over = False  # more came than that
+        self._full = 0  # frames that took the full road
         self._head: bytes | None = b""  # the first bytes of the body, as long as they may be HTTP or gzip
         self._framed = False  # a data, event or error line came
         self._foreign = False  # the body began with a line that is nothing we know
@@ -115,17 +109,9 @@ class ChatStream(EventStreamParser):
         self._at_end = False
         self._cut: tuple[int, str] | None = None  # the last frame, where it was cut: ordinal, data
         self.truncated = False
-        # The fast road; see _template.py. _expected is tried where a frame may begin (_fresh).
-        self._learning = fast_path
-        self._templates: list[Template] = []
-        self._expected: Template | None = None
-        self._last: Template | None = None
-        self._attempts = 0  # to learn
-        self._misses = 0  # frames that a template might have read
-        self._blank = b"\n\n"  # how this stream ends a frame
         # Nothing is pending, so that the next byte may begin a frame; and limits are so wide that only
         # the full road can pass them.
-        self._fresh = max_event_bytes >= 2 * _LARGEST_BULK and max_total_bytes is None
+        self._begins = max_event_bytes >= 2 * LARGEST_BULK and max_total_bytes is None
 
     # -- bytes in -----------------------------------------------------------------------------------
 
@@ -137,48 +123,38 @@ class ChatStream(EventStreamParser):
         RuntimeError after close().
         """
         events: list[Event] = []
-        if self._fresh and isinstance(data, bytes) and len(data) < _SMALL:
-            # A frame may begin here, and this is likely one frame: by far the most common call.
-            expected = self._expected
-            if expected is not None:
-                text = expected.read(data, expected.end)
-                if text is not None:
-                    self._frames += 1
-                    if text and expected.call is None:  # emit() inlined: 4 % of the row "content"
-                        kept = expected.text
-                        kept.pieces.append(text)
-                        if len(kept.pieces) >= kept.FOLD_AT:
-                            kept.fold()
-                        events.append(expected.event(expected.choice.index, text))
-                    else:
-                        expected.emit(text, events)
-                    if expected.then != expected.number:
-                        self._last = expected
-                        self._aim()
-                    return events
-            blank = self._blank
-            if data.startswith(b"data: ") and data.endswith(blank):
-                line = data[: -len(blank)]
-                if LF not in line and CR not in line:
-                    self._assembler.events = events
-                    if self._last is None or not self._take_short_road(line):
-                        self._read_in_full(line)
-                    if self._stopped:
-                        self._fresh = False
-                    elif self._last is not None:
-                        self._aim()
-                    self._assembler.events = []
-                    return events
-        data = self._feedable(data)
-        if self._stopped or not data:
+        road = self._road
+        # Most feeds are one frame, and most of those the one that is due.
+        is_frame = self._begins and isinstance(data, bytes) and len(data) < SMALL
+        if not is_frame:
+            data = self._feedable(data)
+            if self._stopped or not data:
+                return events
+        elif road.due is not None and road.take_frame(road.due, data, events):  # type: ignore[arg-type]
             return events
-        assembler = self._assembler
-        assembler.events = events
-        over = None
+        self._assembler.events = events
+        try:
+            if not (is_frame and self._read_frame(data)):  # type: ignore[arg-type]
+                if self._head is not None or self._budget is not None:
+                    data = self._looked_over(data)  # type: ignore[arg-type]
+                self._read(data)  # type: ignore[arg-type]
+                if self._over:
+                    raise LimitReached(_OVER_TOTAL)
+                self._begins = (
+                    self._is_between_frames() and not self._line and self._head is None and self._budget is None
+                )
+            if road.last is not None:
+                road.aim()
+        except LimitReached as limit:
+            self._end_reading(limit)
+        self._assembler.events = []
+        return events
+
+    def _looked_over(self, data: bytes) -> bytes:
+        """Return what may be read of the data; look at the first bytes of a body."""
         if self._budget is not None:
-            if len(data) > self._budget:
-                over = "the stream exceeds max_total_bytes; it was read up to there, and nothing more is"
-                data = data[: self._budget]
+            self._over = len(data) > self._budget
+            data = data[: self._budget]
             self._budget -= len(data)
         if self._head is not None:
             if not self._head and data[:1] == b"d":  # nearly always: "data"
@@ -186,25 +162,14 @@ class ChatStream(EventStreamParser):
                 self._at_start = False
             else:
                 self._sniff(data)
-        if not assembler.stopped:
-            self._read(data)
-        if self._stopped and not assembler.stopped:
-            over = self._over_event_bytes()
-        if over is not None and not assembler.stopped:
-            assembler.limit(over)
-        if assembler.stopped:
-            self._stop()
-        self._fresh = (
-            self._is_between_frames() and not self._line and self._head is None and self._budget is None
-        )
-        if self._last is not None:
-            self._aim()
-        assembler.events = []
-        return events
+        return data
 
-    def _over_event_bytes(self) -> str:
-        limit = self._max_event_bytes
-        return f"a line, with the lines before it, exceeds max_event_bytes ({limit}); nothing more is read"
+    def _end_reading(self, limit: LimitReached) -> None:
+        """A limit was passed: say so, unless the assembler did, and read nothing more."""
+        if not self._assembler.stopped:
+            self._assembler.limit(limit.args[0])
+        self._begins = False
+        self._stop()
 
     def close(self) -> list[Event]:
         """End the input: return what was still to be fired, and say whether the stream was cut.
@@ -216,20 +181,24 @@ class ChatStream(EventStreamParser):
         events: list[Event] = []
         assembler = self._assembler
         assembler.events = events
-        self._fresh = False
+        self._begins = False
         self._at_end = True
-        if not self._stopped:
-            if self._opening is None and self._is_begun_field(bytes(self._line)):
-                self._line.clear()
-            self._end_input()
-            if self._document is not None and not self._stopped:
-                self._end_document(self._document)
-            if self._stopped and not assembler.stopped:
-                assembler.limit(self._over_event_bytes())
+        try:
+            if not self._stopped:
+                if self._opening is None and self._is_begun_field(bytes(self._line)):
+                    self._line.clear()
+                self._end_input()
+                if self._document is not None:
+                    self._end_document(self._document)
+        except LimitReached as limit:
+            self._end_reading(limit)
         assembler.frame = None
         assembler.finish(False)
-        if not self._stopped:
-            self._judge()
+        try:
+            if not self._stopped:
+                self._judge()
+        except LimitReached:
+            self.truncated = False
         self.closed = True
         self._stop()
         assembler.events = []
@@ -283,8 +252,6 @@ class ChatStream(EventStreamParser):
             self.truncated = True
             what = "the stream ended without a finish_reason and without [DONE]"
             assembler.report("truncated", what if self._frames else "the stream ended before its first frame")
-        if assembler.stopped:
-            self.truncated = False
 
     # -- frames ---------------------------------------------------------------------------------------
 
@@ -297,10 +264,8 @@ class ChatStream(EventStreamParser):
         self._torn = None
         if self._document is not None:
             self._settle()
-            if self._stopped:
-                return
         if len(lines) == 1 and event != "error" and self._parsed is _ABSENT:
-            if self._last is None or not self._take_short_road(lines[0]):
+            if self._road.take_line(lines[0], self._assembler.events) is None:
                 self._read_in_full(lines[0])
         else:
             self._framed = True
@@ -308,20 +273,26 @@ class ChatStream(EventStreamParser):
             self._parsed = _ABSENT
             self._frame(event, data_of(lines), value)
 
+    @property
+    def _frames(self) -> int:
+        """How many frames there were, on either road."""
+        return self._full + self._road.hits
+
+    def _count_frame(self) -> None:
+        """Count a frame that takes the full road; errors in it are said to be in this one."""
+        self._assembler.frame = self._full + self._road.hits
+        self._full += 1
+
     def _frame(self, event: str, text: str, value: Any = _ABSENT) -> None:
         """Read one frame: its event type, its data, and the value of that if it was parsed already."""
         assembler = self._assembler
-        assembler.frame = self._frames
-        self._frames += 1
-        self._full += 1
-        halves = "\\" in text and ("\\ud" in text or "\\uD" in text)
+        self._count_frame()
+        halves = has_escaped_half(text)
         if value is _ABSENT:
             try:
                 value = parse_json(text)
             except ValueError as reason:
                 self._no_json(event, text, reason)
-                if assembler.stopped:
-                    self._stopped = True
                 return
         if event == "error":
             error = value.get("error") if value.__class__ is dict else None
@@ -333,8 +304,6 @@ class ChatStream(EventStreamParser):
         elif value is not None:
             what = "data is JSON but no object; the frame was ignored"
             assembler.report("malformed", what, data=text[:200])
-        if assembler.stopped:
-            self._stopped = True
 
     def _no_json(self, event: str, text: str, reason: ValueError) -> None:
         """Read a frame whose data is no JSON."""
@@ -360,20 +329,17 @@ class ChatStream(EventStreamParser):
             self._deliver_if_whole()
             return
         if line.startswith(b"error:"):
-            if not self._end_pending():
-                return
+            self._end_pending()
             self._framed = True
             text = line[7:] if line[6:7] == b" " else line[6:]
             self._frame("error", text.decode("utf-8", "replace"))  # llama.cpp: ggml-org/llama.cpp#16109
         else:
             self._bare(line)
 
-    def _end_pending(self) -> bool:
-        """Deliver what is pending before a frame that needs no blank line; return whether to go on."""
+    def _end_pending(self) -> None:
+        """Deliver what is pending before a frame that needs no blank line."""
         self._deliver_if_whole()
-        if not self._stopped:
-            self._settle()
-        return not self._stopped
+        self._settle()
 
     def _deliver_if_whole(self) -> None:
         """Deliver the one pending data line if it is a frame of its own: servers leave out blank lines."""
@@ -390,8 +356,7 @@ class ChatStream(EventStreamParser):
         self._event = self._later_event or ""
         self._later_event = None
         self._dispatch(event, self._data)
-        self._data.clear()
-        self._data_bytes = 0
+        self._forget_data()
 
     def _bare(self, line: bytes) -> None:
         """Read a line without a field name: JSON sent bare, part of a document, or nothing."""
@@ -399,8 +364,8 @@ class ChatStream(EventStreamParser):
         document = self._document
         if document is not None and document.goes_on(text):
             document.size += len(line)
-            if document.size > self._max_event_bytes:
-                self._stop()  # its lines are pending, like the data lines of an event
+            if document.size > self._max_event_bytes:  # its lines are pending, like the data lines of an event
+                raise self._over_event_bytes()
             return
         if document is not None and (document.failed or not document.complete):
             self._document = document = None
@@ -415,18 +380,19 @@ class ChatStream(EventStreamParser):
             try:
                 value = parse_json(stripped)
             except ValueError as reason:
-                if self._at_end and not opens and str(reason) != TEXT_AFTER and self._end_pending():
+                if self._at_end and not opens and str(reason) != TEXT_AFTER:
+                    self._end_pending()
                     self._frame("", text)
         if value.__class__ is dict:
             first = not (self._framed or self._frames or self._event_seen or self._data or document)
             if first and not is_error(value) and value.get("choices").__class__ is not list:
                 self._document = _Document(text, len(line), whole=True)
                 return
-            if self._end_pending():
-                event = ""
-                if not self._data:  # or the type is that of the unfinished event
-                    event, self._event = self._event, ""
-                self._bare_frame(text, value, event)
+            self._end_pending()
+            event = ""
+            if not self._data:  # or the type is that of the unfinished event
+                event, self._event = self._event, ""
+            self._bare_frame(text, value, event)
         elif opens:
             if stripped[:1] in ("{", "["):
                 self._document = _Document(text, len(line))
@@ -471,47 +437,42 @@ class ChatStream(EventStreamParser):
             or self._id is not None
             or self._at_start
             or self._document is not None
-            or self._stopped
-            or self._max_event_bytes < 2 * _LARGEST_BULK
+            or self._max_event_bytes < 2 * LARGEST_BULK
         )
 
-    def _aim(self) -> None:
-        """Expect the template that came after the last one."""
-        expected = self._templates[self._last.then]  # type: ignore[union-attr]
-        self._expected = expected if expected.applies(self._assembler) else None
+    def _read_frame(self, data: bytes) -> bool:
+        """Read a feed that is just one data line and its blank line; return whether it is."""
+        blank = self._road.blank
+        if not (data.startswith(b"data: ") and data.endswith(blank)):
+            return False
+        line = data[: -len(blank)]
+        if LF in line or CR in line:
+            return False
+        if self._road.last is None or self._road.take_line(line, self._assembler.events) is None:
+            self._read_in_full(line)
+        return True
 
     def _read(self, data: bytes) -> None:
         """Read a chunk of any size, each frame on the shortest road."""
         if not self._is_between_frames():
             self._parse(data)
             return
-        if not self._templates:
+        road = self._road
+        if not road.templates:
             # To search for one character takes less than a fiftieth of the time that two take.
-            self._blank = b"\r\n\r\n" if CR in data and b"\r\n" in data else b"\n\n"
-        blank = self._blank
+            road.blank = b"\r\n\r\n" if CR in data and b"\r\n" in data else b"\n\n"
+        blank = road.blank
         width = len(blank) // 2
-        unfinished = self._line
-        if unfinished:
-            end = len(unfinished) + data.find(b"\n") + 1 - width
+        if self._line:
             if LF not in data:
                 self._parse(data)
                 return
-            unfinished += data
-            text = self._text_of_huge(unfinished, 0, end, blank)
-            if text is not None:
-                del unfinished[: end + len(blank)]
-                self._frame("", text)
-                if self._stopped:
-                    return
-            data = bytes(unfinished)
-            unfinished.clear()
-        assembler = self._assembler
+            data = self._continued(data, blank)
+        events = self._assembler.events
         pos = 0
-        size = len(data)
         while True:
-            template = self._last
-            if template is not None and template.streak >= 8 and template.applies(assembler):
-                pos = self._read_many(template, data, pos)
+            if road.last is not None and data.startswith(b"data:", pos):
+                pos = road.take(road.last, data, pos, events)
             # The next LF should end a data line and a blank line follow.
             end = data.find(b"\n", pos) + 1 - width
             if end >= pos and data.startswith(b"data: ", pos) and data.startswith(blank, end):
@@ -519,32 +480,35 @@ class ChatStream(EventStreamParser):
                 if text is not None:
                     pos = end + len(blank)
                     self._frame("", text)
-                    if self._stopped:
-                        return
                     continue
                 line = data[pos:end]
-                if end - pos <= self._max_event_bytes:
-                    if template is not None and self._take_short_road(line):
-                        pos = end + len(blank)
-                        continue
-                    if CR not in line:
-                        pos = end + len(blank)
-                        self._read_in_full(line)
-                        if self._stopped:
-                            return
-                        continue
+                if end - pos <= self._max_event_bytes and CR not in line:
+                    pos = end + len(blank)
+                    self._read_in_full(line)
+                    continue
             end = data.find(blank, pos)
             if end < 0:
                 break
             end += len(blank)
             self._parse(data[pos:end])
             pos = end
-            if self._stopped:
-                return
             if not self._is_between_frames():
                 break
-        if pos < size:
+        if pos < len(data):
             self._parse(data[pos:] if pos else data)
+
+    def _continued(self, data: bytes, blank: bytes) -> bytes:
+        """Return the unfinished line with what goes on with it; a huge one is read here, and left out."""
+        unfinished = self._line
+        end = len(unfinished) + data.find(b"\n") + 1 - len(blank) // 2
+        unfinished += data
+        text = self._text_of_huge(unfinished, 0, end, blank)
+        if text is not None:
+            del unfinished[: end + len(blank)]
+            self._frame("", text)
+        data = bytes(unfinished)
+        unfinished.clear()
+        return data
 
     def _text_of_huge(self, data: bytes | bytearray, pos: int, end: int, blank: bytes) -> str | None:
         """Return what the data line from ``pos`` to ``end`` says, if that is so much that copies count."""
@@ -567,19 +531,6 @@ class ChatStream(EventStreamParser):
         if self._opening is None:
             self._opening = line[:OPENING_BYTES]
 
-    def _read_many(self, template: Template, data: bytes, pos: int) -> int:
-        """Read frames of one template until it cannot tell; return where they end."""
-        while len(data) - pos >= 1024:
-            texts, pos = template.read_many(data, pos)
-            if not texts:
-                template.bulk = max(template.bulk // 8, 2048)
-                template.streak = 0
-                break
-            template.emit_many(texts, self._assembler.events)
-            self._frames += len(texts)
-            template.bulk = min(template.bulk * 2, _LARGEST_BULK)
-        return pos
-
     def _read_in_full(self, line: bytes) -> None:
         """Read the frame of one data line in full, and learn from that."""
         if not self._framed:
@@ -590,11 +541,9 @@ class ChatStream(EventStreamParser):
         except UnicodeDecodeError:
             text = data.decode("utf-8", "replace")
         if text == "[DONE]":
-            self._frames += 1
             self._full += 1
             self._assembler.finish(True)
             return
-        halves = "\\" in text and ("\\ud" in text or "\\uD" in text)
         value: Any
         try:
             # Before anything goes down into it: WebAssembly's stack ends at 3000 levels of the scanner.
@@ -613,71 +562,11 @@ class ChatStream(EventStreamParser):
         events = assembler.events
         version = assembler.version
         count = len(events)
-        assembler.frame = self._frames
-        self._frames += 1
+        assembler.frame = self._full + self._road.hits  # _count_frame() inlined: 1 % of "hostile"
         self._full += 1
-        assembler.read(value, text, halves)
-        if self._learning and assembler.version == version and len(events) == count + 1:
-            self._learn(line, events[-1])  # a text delta: all other events come with a change
-        elif assembler.stopped:
-            self._stopped = True
-
-    def _take_short_road(self, line: bytes) -> bool:
-        """Read the frame of one data line by a template, if one fits."""
-        assembler = self._assembler
-        last: Template = self._last  # type: ignore[assignment]
-        expected = self._templates[last.then]
-        text = expected.read(line, expected.tail) if expected.applies(assembler) else None
-        if text is None:
-            for template in self._templates:
-                if not line.startswith(template.head) or template is expected:
-                    continue
-                text = template.read(line, template.tail) if template.applies(assembler) else None
-                if text is not None:
-                    last.then = template.number
-                    expected = template
-                    break
-            else:
-                last.streak = 0
-                return False
-        if expected is last:
-            last.streak += 1
-        else:
-            last.streak = 0
-            self._last = expected
-        expected.emit(text, assembler.events)
-        self._frames += 1
-        return True
-
-    def _learn(self, line: bytes, event: Any) -> None:
-        """Learn a frame that the full road just read, or see again that it has no other effect."""
-        self._misses += 1
-        text = event.arguments if event.__class__ is ToolCallDelta else event.text
-        for template in self._templates:
-            if template.read(line, template.tail) == text:
-                template.bind(self._assembler, event)
-                break
-        else:
-            hits = self._frames - self._full
-            if self._misses > MAX_MISSES + 2 * hits:
-                self._learning = False
-                self._templates.clear()
-                self._last = self._expected = None
-                return
-            attempts = MAX_ATTEMPTS + self._misses // 8 + hits // 4
-            if len(self._templates) >= MAX_TEMPLATES or self._attempts >= attempts or len(line) > MAX_LINE:
-                return
-            self._attempts += 1
-            learnt = learn(line, scan_json, self._assembler, event, self._blank)
-            if learnt is None:
-                return
-            template = learnt
-            template.bind(self._assembler, event)
-            template.number = template.then = len(self._templates)
-            self._templates.append(template)
-        if self._last is not None:
-            self._last.then = template.number
-        self._last = template
+        assembler.read(value, text, "\\" in text and has_escaped_half(text))
+        if self._road.is_open and assembler.version == version and len(events) == count + 1:
+            self._road.learn(line, events[-1])  # a text delta: all other events come with a change
 
     # -- what comes out ---------------------------------------------------------------------------------
 
@@ -803,6 +692,11 @@ class _Document:
 
     def text(self) -> str:
         return "\n".join(self.lines)
+
+
+def has_escaped_half(text: str) -> bool:
+    """Whether a JSON text has an escape that may be half of a surrogate pair."""
+    return "\\" in text and ("\\ud" in text or "\\uD" in text)
 
 
 def is_error(chunk: dict[str, Any]) -> bool:

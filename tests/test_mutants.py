@@ -227,7 +227,7 @@ class Roads(unittest.TestCase):
             for end in ("\n", "\r\n"):
                 wires = [sse(f"data: {f}\n\n" if isinstance(f, str) else f, end=end) for f in frames]
                 slow, expected = deliver(wires, fast_path=False)
-                self.assertEqual((slow._full, slow._templates), (len(frames), []))
+                self.assertEqual((slow._full, slow._road.templates), (len(frames), []))
                 for way, pieces in (("one frame per feed", wires), ("one feed", [b"".join(wires)])):
                     with self.subTest(name, end=end, way=way):
                         stream = sseparse.ChatStream()
