@@ -9,10 +9,13 @@
 
 Where things live:
 
-    _stream.py     ChatStream, parse: frames, [DONE], errors, JSON without frames
+    _stream.py     ChatStream, parse: what a frame says, and when the stream was cut
+    _frames.py     lines to frames, as servers send them
     _sse.py        SSEDecoder: the event stream of the WHATWG standard
-    _assembler.py  ChatAssembler: all state of choices and tool calls
     _template.py   the fast road: frames read without parsing them
+    _assembler.py  ChatAssembler: what a chunk changes, and the events that tell of it
+    _answer.py     the answer so far, and the final object
+    _values.py     JSON values that grow, for fields without a rule of their own
     _json.py       PartialJSON: JSON that is still being written
     _http.py       HTTPBody: the body of one HTTP/1.1 response
     _sources.py    iter_events, aiter_events: whatever can be read

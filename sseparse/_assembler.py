@@ -30,9 +30,9 @@ so that halves which meet are one character.
 from __future__ import annotations
 
 import json
-from binascii import a2b_base64, b2a_base64
 
-from ._errors import LimitReached, StreamError
+from ._answer import Answer, Audio, Call, Choice, Reading
+from ._errors import LimitReached
 from ._events import (
     AudioDelta,
     ChoiceDone,
@@ -52,8 +52,27 @@ from ._events import (
     ToolCallStart,
     Usage,
 )
-from ._json import BLANK, MAX_DEPTH, TOO_DEEP, PartialJSON, is_whole, status_of
+from ._json import BLANK, status_of
 from ._text import Text, has_halves, well_formed
+from ._values import (
+    CHANGED,
+    GROWN,
+    NOISE_FIELDS,
+    Unreadable,
+    add_part,
+    as_index,
+    count_values,
+    grow,
+    is_absent,
+    is_number,
+    is_same,
+    overlay,
+    plain_json,
+    render,
+    replaces,
+    says_nothing,
+    thoughts_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,13 +80,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._events import Event
-    from .types import Completion, Message, ToolCall
 
 MAX_CHOICES = 128
 MAX_TOOL_CALLS = 128
 MAX_ERRORS = 100
-PRINTED = 10**640  # sys.set_int_max_str_digits() takes no lower limit; 4300 digits are the default
-CHANGED, GROWN = 1, 2  # what _overlay says of what it did
 MAX_USAGE_VALUES = 1024  # each Usage event copies them, so their number is bounded; servers send 5 to 40
 
 # Each table names in a comment the server or the report that showed the need for it.
@@ -77,27 +93,12 @@ MAX_USAGE_VALUES = 1024  # each Usage event copies them, so their number is boun
 # Copilot: ericc-ch/copilot-api#152; both at once: OpenRouter, azrtydxb/Fastllm-proxy#23)
 REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 
-# Strings inside unknown structure of a delta that grow by appending, besides all whose name begins
-# with "reasoning". All others are replaced. (OpenRouter: agno-agi/agno#8794; LiteLLM thinking_blocks)
-APPENDED_FIELDS = frozenset(("text", "summary", "data", "thinking", "transcript"))
-
-# Entries of these types without an index join the last entry of their type until it is signed.
-# (LiteLLM thinking_blocks: its own client drops blocks without signature)
-JOINED_TYPES = frozenset(("thinking", "text"))
-
 # A later "stop" does not replace these. (ChatMock and other converters: RayBytes/ChatMock#114)
 LASTING_FINISH_REASONS = frozenset(("tool_calls", "function_call", "length", "content_filter", "error"))
 
 # Neither a custom tool's input nor a call without arguments has a grammar that tells whether it was
 # cut; these ends of the choice do. (no report seen)
 CUTTING_FINISH_REASONS = frozenset(("length", "content_filter", "error"))
-
-# Padding against traffic analysis. (OpenAI; Mistral's "p")
-NOISE_FIELDS = ("obfuscation", "p")
-
-# An empty string never overwrites these, wherever they stand. (Azure: meilisearch/meilisearch#6477; TGI's
-# usage chunk: microsoft/foundry-local#144; Ollama: ollama/ollama#4357)
-IDENTITY_FIELDS = frozenset(("id", "name", "type", "model", "finish_reason"))
 
 # Known fields of a chunk beside ``choices``, and those of them that mean nothing once they are known.
 CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "usage", "error", *NOISE_FIELDS))
@@ -106,179 +107,6 @@ PASSING_FIELDS = ("id", "created", "obfuscation", "p")
 # Known fields of a fragment of tool_calls. ("extra_content" and the like are kept: Gemini's thought
 # signatures must be sent back, earendil-works/pi#3234)
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE_FIELDS))
-
-
-class _Unreadable(Exception):
-    """Unwinds to add(): the caller's chunk is one that no parser would have let through."""
-
-
-class _Items:
-    """A list of objects in a delta that grows by key: entries found by (type, index), never by search."""
-
-    __slots__ = ("by_key", "by_type", "entries")
-
-    def __init__(self) -> None:
-        self.entries: list[dict[str, Any]] = []
-        self.by_key: dict[tuple[Any, Any], dict[str, Any]] = {}
-        self.by_type: dict[Any, dict[str, Any]] = {}
-
-    def add(self, entry: dict[str, Any], halves: bool) -> None:
-        kind = _as_key(entry.get("type"))
-        index = _as_key(entry.get("index"))
-        kept: dict[str, Any] | None
-        if index is not None:
-            kept = self.by_key.get((kind, index))
-        else:
-            kept = self.by_type.get(kind) if kind in JOINED_TYPES else None
-            if kept is not None and kept.get("signature"):
-                kept = None
-        if kept is None:
-            kept = {}
-            self.entries.append(kept)
-            self.by_type[kind] = kept
-            if index is not None:
-                self.by_key[kind, index] = kept
-        for key, value in entry.items():
-            _grow(kept, key, value, halves)
-
-
-def _as_key(value: Any) -> Any:
-    """Return a key for a JSON value: true is not 1, and lists are hashed as their text."""
-    return value if value.__class__ in (str, int, None.__class__) else (json.dumps(value, sort_keys=True),)
-
-
-class Call:
-    """One tool call, or the legacy function_call. ``begun``: it has argument text. ``inner``: unknown
-    fields of ``function`` or ``custom``. ``scanner`` has read the arguments up to ``blocks[scanned]``.
-    """
-
-    __slots__ = (
-        "arguments",
-        "begun",
-        "extras",
-        "id",
-        "index",
-        "inner",
-        "kind",
-        "name",
-        "name_rest",
-        "name_size",
-        "scanned",
-        "scanner",
-        "started",
-        "type",
-    )
-
-    def __init__(self, index: int | None, kind: str) -> None:
-        self.index = index
-        self.kind = kind
-        self.id: str | None = None
-        self.type: str | None = None
-        self.name: str | None = None
-        self.name_rest: list[str] = []
-        self.name_size = 0
-        self.arguments = Text()
-        self.begun = False
-        self.started = False
-        self.inner: dict[str, Any] = {}
-        self.extras: dict[str, Any] = {}
-        self.scanner: PartialJSON | None = None
-        self.scanned = 0
-
-    def full_name(self) -> str | None:
-        """Return the name with all that was appended to it."""
-        if self.name is not None and self.name_rest:
-            self.name = "".join([self.name, *self.name_rest])
-            self.name_rest.clear()
-        return self.name
-
-    def is_whole(self) -> bool:
-        """Whether the arguments so far are one complete JSON value; reads only what is new (rule 4d)."""
-        if self.scanner is None:
-            self.scanner = PartialJSON(max_depth=MAX_DEPTH)
-        arguments = self.arguments
-        if arguments.pieces:
-            arguments.fold()
-        for block in arguments.blocks[self.scanned :]:
-            self.scanner.feed(block)
-        self.scanned = len(arguments.blocks)
-        return is_whole(self.scanner)
-
-
-class _Audio:
-    """Audio of a message."""
-
-    __slots__ = ("data", "fields", "transcript")
-
-    def __init__(self) -> None:
-        self.fields: dict[str, Any] = {}
-        self.data: Text | None = None
-        self.transcript: Text | None = None
-
-    def joined_data(self) -> str:
-        """Return the data as one base64 string, where there is padding inside, too. (litellm joins such
-        fragments; no report of others)"""
-        data = self.data.join() if self.data is not None else ""
-        runs = ["".join(run.split()) for run in data.split("=")]
-        runs = [run for run in runs if run]
-        if len(runs) > 1:
-            try:
-                octets = [a2b_base64(run + "=" * (-len(run) % 4)) for run in runs]
-            except ValueError:
-                return data  # it never was base64: as it came, then
-            # Each four characters are three bytes, or it skipped some that are none of base64.
-            if all(len(some) == len(run) * 3 // 4 and len(run) % 4 != 1 for some, run in zip(octets, runs)):
-                return b2a_base64(b"".join(octets), newline=False).decode("ascii")
-        return data
-
-
-class Choice:
-    """One choice. Its calls are found by wire index (``at``), by id (``ids``) and by both (``at_id``)."""
-
-    __slots__ = (
-        "at",
-        "at_id",
-        "audio",
-        "calls",
-        "content",
-        "extras",
-        "finish_reason",
-        "function_call",
-        "ids",
-        "index",
-        "last",
-        "logprobs",
-        "logprobs_seen",
-        "message_extras",
-        "parts",
-        "reasoning",
-        "refusal",
-        "refusal_seen",
-        "role",
-        "thoughts",
-    )
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.role: str | None = None
-        self.finish_reason: str | None = None
-        self.content: Text | None = None
-        self.parts: list[Any] | None = None
-        self.reasoning: dict[str, Text] = {}
-        self.thoughts: Text | None = None  # what the events said of it
-        self.refusal: Text | None = None
-        self.refusal_seen = False
-        self.calls: list[Call] = []
-        self.at: dict[int, Call] = {}
-        self.ids: dict[str, Call] = {}
-        self.at_id: dict[tuple[str, int], Call] = {}
-        self.last: Call | None = None
-        self.function_call: Call | None = None
-        self.audio: _Audio | None = None
-        self.logprobs: dict[str, Any] | None = None
-        self.logprobs_seen = False
-        self.message_extras: dict[str, Any] = {}
-        self.extras: dict[str, Any] = {}
 
 
 def _find_call(choice: Choice, id: str | None, index: int | None, name: str | None) -> Call | None:
@@ -321,7 +149,7 @@ def _begins_anew(call: Call, id: str | None, name: str | None) -> bool:
     return call.is_whole()
 
 
-class ChatAssembler:
+class ChatAssembler(Reading):
     """Chunks in, events out, and the final message: for those who hold decoded chunks already.
 
     Args:
@@ -338,29 +166,19 @@ class ChatAssembler:
     """
 
     __slots__ = (
-        "_chat",
+        "_answer",
         "_core",
-        "_extras",
         "_halves",
         "_header",
-        "_id",
-        "_id_tail",
-        "_legacy",
         "_max_choices",
         "_max_errors",
         "_max_tool_calls",
-        "_model",
         "_source",
-        "_usage",
+        "_started",
         "_usage_values",
         "choices",
-        "closed",
-        "created",
-        "done",
-        "errors",
         "events",
         "frame",
-        "started",
         "stopped",
         "version",
     )
@@ -375,28 +193,23 @@ class ChatAssembler:
         self._max_choices = max_choices
         self._max_tool_calls = max_tool_calls
         self._max_errors = max_errors
-        self._id: str | None = None
-        self._id_tail: str | None = ""  # what ids that are made up have of it, None until asked for
-        self._model: str | None = None
-        self.created: Any = None
-        self._extras: dict[str, Any] = {}
-        self._usage: dict[str, Any] | None = None
+        self._answer = Answer()
+        self.choices = self._answer.choices
         self._usage_values = 0
-        self.choices: dict[int, Choice] = {}
-        self._chat = False  # an entry had a delta or a message
-        self._legacy = False  # an entry had a text and neither of them
         self._header: dict[str, Any] | None = None
         self._core: dict[str, Any] | None = None
         self._source: str | None = None  # the text of the chunk at hand
         self._halves = False  # the chunk at hand has halves of surrogate pairs
+        self._started = False
         self.events: list[Event] = []
         self.frame: int | None = 0
         self.version = 0
-        self.started = False
         self.stopped = False
-        self.closed = False
-        self.done = False
-        self.errors: list[Error] = []
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close()`` was called."""
+        return self._answer.closed
 
     # -- what goes in ---------------------------------------------------------------------------
 
@@ -425,8 +238,8 @@ class ChatAssembler:
 
     def _read_mapping(self, chunk: Mapping[str, Any]) -> None:
         try:
-            plain = _plain(chunk, 1)
-        except _Unreadable as reason:
+            plain = plain_json(chunk, 1)
+        except Unreadable as reason:
             self.report("malformed", f"{reason}; the chunk was not read")
         else:
             if plain.keys() != {"type"}:  # a ping
@@ -479,18 +292,19 @@ class ChatAssembler:
         """Emit the limit error: from now on nothing is read."""
         error = Error("limit", message)
         self.stopped = True
-        self.errors.append(error)
+        self._answer.errors.append(error)
         self.events.append(error)
 
     def finish(self, done: bool) -> None:
         """Fire the Done events unless they were, and note which end it was."""
-        if not (self.closed or self.done):
+        answer = self._answer
+        if not (answer.closed or answer.done):
             for index in sorted(self.choices):
                 self._finish(self.choices[index], done)
         if not done:
-            self.closed = True
-        elif not (self.done or self.closed):
-            self.done = True
+            answer.closed = True
+        elif not (answer.done or answer.closed):
+            answer.done = True
             self._header = self._core = None
             self.events.append(Done())
         self.version += 1
@@ -506,16 +320,16 @@ class ChatAssembler:
         data: Any = None,
     ) -> None:
         self.version += 1
-        if len(self.errors) >= self._max_errors:
+        if len(self._answer.errors) >= self._max_errors:
             self.limit(f"more than {self._max_errors} errors; nothing more is read")
             raise LimitReached
         frame = self.frame
         if self._halves:
             message = well_formed(message)
-            code = _render(code, True)
-            data = _render(data, True)
+            code = render(code, True)
+            data = render(data, True)
         error = Error(kind, message, choice, code, data, frame)
-        self.errors.append(error)
+        self._answer.errors.append(error)
         self.events.append(error)
 
     def _malformed(self, what: str, choice: int | None = None) -> None:
@@ -561,7 +375,7 @@ class ChatAssembler:
         if choices is ...:
             choices = None
         if error:
-            self._server_error(_render(error, False), chunk)
+            self._server_error(render(error, False), chunk)
             if choices.__class__ is not list:
                 return
         if choices.__class__ is not list or self.done:
@@ -578,7 +392,7 @@ class ChatAssembler:
                 of_choice = self._entry(entry, position)
                 if of_choice is not None and usage is None:
                     usages.append(of_choice)
-            elif not _is_absent(entry):
+            elif not is_absent(entry):
                 self._malformed("entry of choices is not an object; it was ignored")
         if usages:
             self._overlay_usage(usages)
@@ -607,6 +421,7 @@ class ChatAssembler:
         Where reading them again would change nothing they are remembered: ``_header``, and ``_core``
         without those that have no effect any more. (Strings and nulls only, because 1 == True.)
         """
+        answer = self._answer
         id: Any = chunk.get("id")
         created: Any = chunk.get("created")
         model: Any = chunk.get("model")
@@ -621,26 +436,25 @@ class ChatAssembler:
                 if value.__class__ is not str:
                     repeats = False
         if not self.done:
-            if self._id is None and id.__class__ is str and id:
-                self._id = self._text(id)
-                self._id_tail = None
+            if answer.id is None and id.__class__ is str and id:
+                answer.id = self._text(id)
                 self.version += 1
-            if model.__class__ is str and model and model != self._model:
-                self._model = self._text(model)
+            if model.__class__ is str and model and model != answer.model:
+                answer.model = self._text(model)
                 self.version += 1
-            if self.created is None and _is_number(created) and created:
-                self.created = created
+            if answer.created is None and is_number(created) and created:
+                answer.created = created
                 self.version += 1
-        if not self.started and not all(map(_is_absent, choices)):
-            self.started = True
+        if not self._started and not all(map(is_absent, choices)):
+            self._started = True
             self.version += 1
-            self.events.append(Start(self._id, self._model, self.created))
+            self.events.append(Start(answer.id, answer.model, answer.created))
         fallback: Any = None
         if extras is not None:
             fallback = extras.get("x_groq")
             fallback = fallback.get("usage") if fallback.__class__ is dict else None
-            self._keep_extras(self._extras, extras, None, None)
-        if repeats and self.started and self._id and self.created and not (self._halves or self.done):
+            self._keep_extras(answer.extras, extras, None, None)
+        if repeats and self._started and answer.id and answer.created and not (self._halves or self.done):
             self._header = chunk
         else:
             self._header = None
@@ -654,21 +468,22 @@ class ChatAssembler:
     def _overlay_usage(self, usages: list[dict[str, Any]]) -> None:
         """Overlay usage field by field. (cumulative on each chunk: vLLM, SGLang, Perplexity; null again
         later, details dropped later: pydantic/pydantic-ai#5889)"""
+        answer = self._answer
         if self._usage_values > MAX_USAGE_VALUES:
             self._malformed(f"usage has more than {MAX_USAGE_VALUES} values; it was ignored")
             return
-        changed = CHANGED if self._usage is None else 0
-        before = _render(self._usage, False) if len(usages) > 1 else None
-        if self._usage is None:
-            self._usage = {}
+        changed = CHANGED if answer.usage is None else 0
+        before = render(answer.usage, False) if len(usages) > 1 else None
+        if answer.usage is None:
+            answer.usage = {}
         for usage in usages:
-            changed |= _overlay(self._usage, _render(usage, True) if self._halves else usage)
+            changed |= overlay(answer.usage, render(usage, True) if self._halves else usage)
         if changed:
             self.version += 1
             if changed & GROWN:
-                self._usage_values = _count(self._usage)
-            if not _is_same(self._usage, before):  # one choice may undo what another did
-                self.events.append(Usage(_render(self._usage, False)))
+                self._usage_values = count_values(answer.usage)
+            if not is_same(answer.usage, before):  # one choice may undo what another did
+                self.events.append(Usage(render(answer.usage, False)))
 
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read one entry of ``choices``; return the usage it carries, if any."""
@@ -698,7 +513,7 @@ class ChatAssembler:
                     rest = {}
                 rest[key] = value
         if delta.__class__ is dict:
-            self._chat = True
+            choice.is_chat = True
             piece: Any = delta.get("content")
             if len(delta) == 1 and piece.__class__ is str:
                 self._content(choice, piece)
@@ -706,9 +521,8 @@ class ChatAssembler:
                 self._delta(choice, delta)
         elif delta:  # null and PHP's [] are no delta
             self._malformed("delta is not an object; it was ignored", choice.index)
-        if finish_reason is not None:
-            if finish_reason.__class__ is str and finish_reason:
-                self._finish_reason(choice, finish_reason)
+        if finish_reason.__class__ is str and finish_reason:
+            self._finish_reason(choice, finish_reason)
         if rest is not None:
             return self._rest_of_entry(choice, rest, delta, logprobs)
         if logprobs is not None:
@@ -717,7 +531,7 @@ class ChatAssembler:
 
     def _choice(self, index: Any) -> Choice | None:
         """Return the choice of this index, new or named in an odd way; None if it cannot be one."""
-        number = _as_index(index)
+        number = as_index(index)
         if number is None or number >= self._max_choices:
             reason = "is no index" if number is None else f"is not below max_choices ({self._max_choices})"
             self._malformed(f"index of a choice {reason}; the entry was ignored")
@@ -741,18 +555,18 @@ class ChatAssembler:
         is_whole = delta.__class__ is not dict and message.__class__ is dict
         if delta.__class__ is not dict:
             if is_whole:
-                self._chat = True
+                choice.is_chat = True
                 self._message_as_delta(choice, message)
             else:
                 if message:
                     self._malformed("message is not an object; it was ignored", choice.index)
                 text: Any = rest.pop("text", None)
                 if text.__class__ is str:
-                    self._legacy = True
+                    choice.is_text = True
                     self._content(choice, text)
                 elif text:
                     self._malformed("text is not a string; it was ignored", choice.index)
-        if "logprobs" in rest and not _is_number(rest["logprobs"]):
+        if "logprobs" in rest and not is_number(rest["logprobs"]):
             logprobs = rest.pop("logprobs")
         error: Any = rest.pop("error") if "error" in rest else None
         usage: Any = rest.pop("usage") if "usage" in rest else None
@@ -803,7 +617,7 @@ class ChatAssembler:
             return
         self.version += 1
         if self._halves:
-            logprobs = _render(logprobs, True)
+            logprobs = render(logprobs, True)
         kept = choice.logprobs
         if kept is None:
             kept = choice.logprobs = {}
@@ -815,23 +629,23 @@ class ChatAssembler:
                 else:
                     kept[key] = value.copy()
             elif value is not None or key not in kept:
-                kept[key] = _render(value, False)
+                kept[key] = render(value, False)
         self.events.append(LogprobsDelta(choice.index, logprobs))
 
     def _keep_extras(
         self, kept: dict[str, Any], extras: dict[str, Any], choice: int | None, index: int | None
     ) -> None:
         """Keep unknown fields outside of deltas: the last non-null one; objects are merged."""
-        for key, value in (_render(extras, True) if self._halves else extras).items():
+        for key, value in (render(extras, True) if self._halves else extras).items():
             kind = value.__class__
             if value is None:
                 continue
             old: Any = kept.get(key)
             if kind is dict and old.__class__ is dict:
-                _overlay(old, value)
+                overlay(old, value)
             elif kind is dict or kind is list:
-                kept[key] = _render(value, False)
-            elif _replaces(key, old, value):
+                kept[key] = render(value, False)
+            elif replaces(key, old, value):
                 kept[key] = value
             else:
                 continue
@@ -841,7 +655,7 @@ class ChatAssembler:
         self.version += 1
         if self._halves:
             field = well_formed(field)
-            value = _render(value, True)
+            value = render(value, True)
         self.events.append(Extra(choice, index, field, value))
 
     def _text(self, text: str) -> str:
@@ -881,7 +695,7 @@ class ChatAssembler:
                 fed = self._reasoning(choice, name, rest.pop(name), fed)
         if content.__class__ is str:
             self._content(choice, content)
-        elif content.__class__ is list and not all(map(_is_absent, content)):
+        elif content.__class__ is list and not all(map(is_absent, content)):
             self._content_parts(choice, content, thought)
         elif content and content.__class__ is not list:
             self._malformed("content is neither string nor list; it was ignored", choice.index)
@@ -894,7 +708,7 @@ class ChatAssembler:
         if "audio" in rest:
             self._audio(choice, rest.pop("audio"))
         for key, value in rest.items():
-            if _grow(choice.message_extras, key, value, self._halves):
+            if grow(choice.message_extras, key, value, self._halves):
                 self._extra(choice.index, None, key, value)
 
     def _utter(self, text: Text, piece: str) -> str:
@@ -916,7 +730,7 @@ class ChatAssembler:
         if piece:
             if choice.parts is not None:
                 self.version += 1
-                _add_part(choice.parts, {"type": "text", "text": piece}, self._halves)
+                add_part(choice.parts, {"type": "text", "text": piece}, self._halves)
             if self._halves or content.held:
                 piece = self._utter(content, piece)
             else:
@@ -932,9 +746,9 @@ class ChatAssembler:
         if choice.parts is None:
             choice.parts = [{"type": "text", "text": choice.content.copy()}] if choice.content else []
         for part in parts:
-            if _is_absent(part):
+            if is_absent(part):
                 continue
-            _add_part(choice.parts, part, self._halves)
+            add_part(choice.parts, part, self._halves)
             if part.__class__ is not dict:
                 continue
             if part.get("type") == "text" and part.get("text").__class__ is str:
@@ -942,7 +756,7 @@ class ChatAssembler:
                 if piece:
                     self.events.append(ContentDelta(choice.index, piece))
             elif part.get("type") == "thinking" and not thought:
-                piece = "".join(_thoughts_of(part))
+                piece = "".join(thoughts_of(part))
                 if piece:
                     self._think(choice, piece)
 
@@ -1004,7 +818,7 @@ class ChatAssembler:
         self.version += 1
         kept = choice.audio
         if kept is None:
-            kept = choice.audio = _Audio()
+            kept = choice.audio = Audio()
         data = transcript = None
         for key, value in audio.items():
             if key == "data" and value.__class__ is str:
@@ -1017,7 +831,7 @@ class ChatAssembler:
                     kept.transcript = Text()
                 transcript = self._utter(kept.transcript, value) if value else None
             elif key not in NOISE_FIELDS:
-                _grow(kept.fields, key, value, self._halves)
+                grow(kept.fields, key, value, self._halves)
         if data or transcript:
             self.events.append(AudioDelta(choice.index, data, transcript or None))
 
@@ -1034,13 +848,13 @@ class ChatAssembler:
         for fragment in fragments:
             if fragment.__class__ is dict:
                 self._fragment(choice, fragment)
-            elif not _is_absent(fragment):
+            elif not is_absent(fragment):
                 self._malformed("entry of tool_calls is not an object; it was ignored", choice.index)
 
     def _fragment(self, choice: Choice, fragment: dict[str, Any]) -> None:
         """Give one entry of a delta's ``tool_calls`` to its call."""
         wire_index: Any = fragment.get("index")
-        index = None if wire_index is None else _as_index(wire_index)
+        index = None if wire_index is None else as_index(wire_index)
         if index is None and wire_index is not None:
             what = "index of a tool call is no index; the fragment was ignored"
             self._malformed(what, choice.index)
@@ -1084,7 +898,7 @@ class ChatAssembler:
         """Return the kind of a fragment and what has its name and text; None if it has neither."""
         kind = "function"
         body: Any = fragment.get(kind)
-        if "custom" in fragment and _says_nothing(body):
+        if "custom" in fragment and says_nothing(body):
             custom: Any = fragment["custom"]
             if custom or (custom.__class__ is dict and body.__class__ is not dict):
                 kind = "custom"
@@ -1135,7 +949,7 @@ class ChatAssembler:
                     self._name(call, self._text(value))
             elif key not in NOISE_FIELDS:
                 self.version += 1
-                _overlay(call.inner, _render({key: value}, self._halves))
+                overlay(call.inner, render({key: value}, self._halves))
         if piece.__class__ is dict:
             # (TGI until huggingface/text-generation-inference#2949, koboldcpp)
             piece = json.dumps(piece, ensure_ascii=False, separators=(",", ":"))
@@ -1199,7 +1013,7 @@ class ChatAssembler:
             return
         call = choice.function_call
         if call is None:
-            if _says_nothing(body):
+            if says_nothing(body):
                 return
             call = choice.function_call = Call(None, "function_call")
             self.version += 1
@@ -1246,176 +1060,10 @@ class ChatAssembler:
             status = "incomplete"  # without a grammar, only the end of the choice tells
         else:
             status = "complete" if call.kind == "custom" else "empty"
-        id = self._call_id(choice, call)
+        id = self._answer.call_id(choice, call)
         self.events.append(
             ToolCallDone(choice.index, call.index, id, call.full_name(), arguments, call.kind, status)
         )
-
-    def _call_id(self, choice: Choice, call: Call) -> str | None:
-        """Return the id, or one made up from what is known, the same on every reading."""
-        if call.id is not None or call.index is None:
-            return call.id
-        if self._id_tail is None:  # once, because an id can be long and the calls many
-            tail = [c for c in self._id or "" if c.isascii() and (c.isalnum() or c in "-_")][-16:]
-            self._id_tail = "_" + "".join(tail) if tail else ""
-        return f"call{self._id_tail}_{choice.index}_{call.index}"
-
-    # -- what comes out -----------------------------------------------------------------------------------
-
-    @property
-    def id(self) -> str | None:
-        """The completion's id: the first non-empty one, None until known."""
-        return self._id
-
-    @property
-    def model(self) -> str | None:
-        """The model: the last non-empty one, None until known."""
-        return self._model
-
-    @property
-    def usage(self) -> dict[str, Any] | None:
-        """A copy of the token counts as known so far, or None."""
-        return _render(self._usage, False)  # type: ignore[no-any-return]
-
-    @property
-    def finished(self) -> bool:
-        """Whether there is a choice and each has a finish_reason."""
-        return bool(self.choices) and all(choice.finish_reason for choice in self.choices.values())
-
-    def text(self, choice: int = 0) -> str:
-        """Return the answer's text so far, ``""`` if there is none."""
-        kept = self.choices.get(choice)
-        return kept.content.uttered() if kept and kept.content else ""
-
-    def reasoning(self, choice: int = 0) -> str:
-        """Return the reasoning so far, as the events carried it, ``""`` if there is none."""
-        kept = self.choices.get(choice)
-        return kept.thoughts.uttered() if kept and kept.thoughts else ""
-
-    def refusal(self, choice: int = 0) -> str:
-        """Return the refusal so far, ``""`` if there is none."""
-        kept = self.choices.get(choice)
-        return kept.refusal.uttered() if kept and kept.refusal else ""
-
-    def finish_reason(self, choice: int = 0) -> str | None:
-        """Return the finish_reason, None if there is none yet."""
-        kept = self.choices.get(choice)
-        return kept.finish_reason if kept else None
-
-    def tool_calls(self, choice: int = 0) -> list[ToolCall]:
-        """Return the tool calls so far, in the shape of the final object; ``[]`` if there are none."""
-        kept = self.choices.get(choice)
-        return [self._tool_call(kept, call) for call in kept.calls] if kept else []
-
-    def message(self, choice: int = 0) -> Message:
-        """Return the message so far, in the shape of the final object.
-
-        Raises IndexError for a choice that was never seen.
-        """
-        kept = self.choices.get(choice)
-        if kept is None:
-            seen = ", ".join(map(str, sorted(self.choices))) or "none"
-            raise IndexError(f"no choice {choice!r} in this stream; seen so far: {seen}")
-        return self._message(kept)
-
-    def snapshot(self) -> Completion:
-        """Return the answer so far, in the shape of the non-streaming response. Never raises.
-
-        Later chunks do not change it, but the entries of ``logprobs`` lists are shared with the events.
-        """
-        legacy = self._legacy and not self._chat
-        completion: dict[str, Any] = {
-            "id": self._id,
-            "object": "text_completion" if legacy else "chat.completion",
-            "created": self.created,
-            "model": self._model,
-            "choices": [self._final_choice(self.choices[index], legacy) for index in sorted(self.choices)],
-        }
-        if self._usage is not None:
-            completion["usage"] = _render(self._usage, False)
-        _fill_in(completion, self._extras, False)
-        return completion  # type: ignore[return-value]
-
-    def completion(self, ignore: Iterable[str] = ()) -> Completion:
-        """Return the whole answer, or raise what keeps it from being whole.
-
-        Args:
-            ignore: kinds of errors to tolerate, e.g. ``("malformed",)``.
-
-        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any error, TypeError if
-        ``ignore`` is one string.
-        """
-        if isinstance(ignore, str):
-            raise TypeError(f"ignore takes a collection of error kinds: pass ({ignore!r},)")
-        if not (self.done or self.closed):
-            raise RuntimeError(
-                "completion() before the end: feed to [DONE] or call close(), or use snapshot()"
-            )
-        ignored = set(ignore)
-        grave = [error for error in self.errors if error.kind not in ignored]
-        if grave:
-            raise StreamError(_story(grave), self.errors, self.snapshot())  # type: ignore[arg-type]
-        return self.snapshot()
-
-    def _final_choice(self, choice: Choice, legacy: bool) -> dict[str, Any]:
-        final: dict[str, Any] = {"index": choice.index}
-        if legacy:
-            final["text"] = choice.content.uttered() if choice.content else ""
-        else:
-            final["message"] = self._message(choice)
-        if choice.logprobs is not None:
-            final["logprobs"] = {
-                key: value.copy() if value.__class__ is list else _render(value, True)
-                for key, value in choice.logprobs.items()
-            }
-        elif choice.logprobs_seen and "logprobs" not in choice.extras:
-            final["logprobs"] = None
-        final["finish_reason"] = choice.finish_reason
-        _fill_in(final, choice.extras, False)
-        return final
-
-    def _message(self, choice: Choice) -> Message:
-        content: Any = choice.content
-        if choice.parts is not None:
-            content = _render(choice.parts, True)
-        elif content is not None:
-            content = content.uttered()
-        message: dict[str, Any] = {"role": choice.role or "assistant", "content": content}
-        for name, text in choice.reasoning.items():
-            message[name] = text.uttered()
-        if choice.refusal is not None:
-            message["refusal"] = choice.refusal.uttered()
-        elif choice.refusal_seen:
-            message["refusal"] = None
-        if choice.calls:
-            message["tool_calls"] = [self._tool_call(choice, call) for call in choice.calls]
-        if choice.function_call is not None:
-            message["function_call"] = self._function(choice.function_call, "arguments")
-        if choice.audio is not None:
-            message["audio"] = self._final_audio(choice.audio)
-        _fill_in(message, choice.message_extras, True)
-        return message  # type: ignore[return-value]
-
-    def _tool_call(self, choice: Choice, call: Call) -> ToolCall:
-        # A type that we know is what it was taken for, whatever the first said.
-        kind = call.kind if call.type in (None, "function", "custom") else call.type
-        final: dict[str, Any] = {"id": self._call_id(choice, call), "type": kind}
-        final[call.kind] = self._function(call, "input" if call.kind == "custom" else "arguments")
-        _fill_in(final, call.extras, False)
-        return final  # type: ignore[return-value]
-
-    def _function(self, call: Call, field: str) -> dict[str, Any]:
-        final = {"name": call.full_name() or "", field: call.arguments.uttered()}
-        _fill_in(final, call.inner, False)
-        return final
-
-    def _final_audio(self, audio: _Audio) -> dict[str, Any]:
-        final: dict[str, Any] = _render(audio.fields, True)
-        if audio.data is not None:
-            final["data"] = audio.joined_data()
-        if audio.transcript is not None:
-            final["transcript"] = audio.transcript.uttered()
-        return final
 
     def __repr__(self) -> str:
         state = "stopped" if self.stopped else "done" if self.done else "closed" if self.closed else "open"
@@ -1426,234 +1074,5 @@ class ChatAssembler:
         )
 
 
-# -- values -------------------------------------------------------------------------------------------
 
 
-def _story(errors: list[Error]) -> str:
-    """Return what str() of a StreamError says: the first errors, with the server's messages and codes."""
-    lines: list[str] = []
-    for error in errors[:3]:
-        where = "" if error.frame is None else f" in frame {error.frame}"
-        code = "" if error.code is None else f" (code {error.code!r})"
-        lines.append(f"{error.kind} error{where}: {error.message}{code}")
-    if len(errors) > 3:
-        lines.append(f"and {len(errors) - 3} more")
-    return "; ".join(lines)
-
-
-def _as_index(value: Any) -> int | None:
-    """Return an index from an integer or a string of ASCII digits, else None."""
-    if value.__class__ is int:
-        return value if value >= 0 else None
-    if value.__class__ is str and value.isascii() and value.isdigit():
-        try:
-            return int(value)
-        except ValueError:  # more digits than the interpreter takes
-            return None
-    return None
-
-
-def _is_number(value: Any) -> bool:
-    return value.__class__ is int or value.__class__ is float
-
-
-def _is_absent(value: Any) -> bool:
-    """Whether a value stands for an object that is not there: null, or PHP's []."""
-    return value is None or value == []
-
-
-def _says_nothing(body: Any) -> bool:
-    """Whether a ``function`` is none: absent, empty, or all null or ``""``."""
-    return not body or (body.__class__ is dict and not any(value or value == {} for value in body.values()))
-
-
-def _is_same(old: Any, new: Any) -> bool:
-    """Whether two JSON values are the same; to Python 1 is true, too."""
-    if old is new or old.__class__ is not new.__class__:
-        return old is new
-    if old.__class__ is dict:
-        return old.keys() == new.keys() and all(_is_same(value, new[key]) for key, value in old.items())
-    if old.__class__ is list:
-        return len(old) == len(new) and all(map(_is_same, old, new))
-    return bool(old == new)
-
-
-def _replaces(key: str, old: Any, new: Any) -> bool:
-    """Whether a new scalar under this key replaces the old value and is not the same anyway."""
-    if old == new and old.__class__ is new.__class__:  # 1 == True
-        return False
-    return not (new == "" and old and key in IDENTITY_FIELDS)
-
-
-def _overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
-    """Lay ``new`` over ``kept``, field by field and deep; return 0 if that changed nothing, else CHANGED
-    and, where there may be more or fewer values than before, GROWN."""
-    changed = 0
-    for key, value in new.items():
-        if key not in kept:
-            kept[key] = _render(value, False)
-            changed |= GROWN
-            continue
-        old = kept[key]
-        kind = value.__class__
-        if value is None or value is old:  # mostly the same True, 0 or 1
-            continue
-        if kind is dict and old.__class__ is dict:
-            changed |= _overlay(old, value)
-        elif kind is dict or kind is list or old.__class__ is dict or old.__class__ is list:
-            changed |= 0 if _is_same(old, value) else GROWN
-            kept[key] = _render(value, False)
-        elif _replaces(key, old, value):
-            kept[key] = value
-            changed |= CHANGED
-    return changed
-
-
-def _grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
-    """Merge one unknown field of a delta, rules 9 and 10; return whether Extra should tell of it."""
-    old: Any = kept.get(key)
-    if value is None:
-        kept.setdefault(key, None)
-        return False
-    if value.__class__ is str and (key in APPENDED_FIELDS or key.startswith("reasoning")):
-        if old.__class__ is not Text:
-            old = kept[key] = Text()
-        elif not value:
-            return False
-        old.append(value, halves)
-        return True
-    if value.__class__ is dict:
-        if old.__class__ is not dict:
-            old = kept[key] = {}
-        for name, inner in value.items():
-            _grow(old, name, inner, halves)
-        return True
-    if value.__class__ is list:
-        if not any(entry is not None for entry in value):
-            if old is None:
-                kept[key] = value.copy()
-        elif all(entry.__class__ is dict or entry is None for entry in value):
-            if old.__class__ is not _Items:
-                old = kept[key] = _Items()
-            for entry in value:
-                if entry is not None:
-                    old.add(entry, halves)
-        else:
-            kept[key] = _render(value, False)
-        return True
-    if halves:
-        value = _render(value, True)
-    if not _replaces(key, old, value):
-        return False
-    kept[key] = value
-    return True
-
-
-def _add_part(parts: list[Any], part: Any, halves: bool) -> None:
-    """Add a part to a message's content: adjacent text is merged, so is adjacent thinking."""
-    last: Any = parts[-1] if parts else None
-    kind = part.get("type") if part.__class__ is dict else None
-    kinds: Any = (Text, list)
-    if kind == "text" and part.get("text").__class__ is str:
-        field = "text"
-        kinds = (Text,)  # a list there is no text: left alone
-    elif kind == "thinking" and part.get("thinking").__class__ in (str, list):
-        field = "thinking"
-    else:
-        parts.append(_render(part, False))
-        return
-    if not (last.__class__ is dict and last.get("type") == kind and last.get(field).__class__ in kinds):
-        last = {"type": kind, field: Text() if part[field].__class__ is str else []}
-        parts.append(last)
-    inner = part[field]
-    if inner.__class__ is str and last[field].__class__ is Text:
-        last[field].append(inner, halves)
-    else:
-        if last[field].__class__ is Text:
-            last[field] = [{"type": "text", "text": last[field]}]
-        for thought in [{"type": "text", "text": inner}] if inner.__class__ is str else inner:
-            if thought is not None:
-                _add_part(last[field], thought, halves)
-    _overlay(last, {key: value for key, value in part.items() if key not in ("type", field)})
-
-
-def _thoughts_of(part: dict[str, Any]) -> list[str]:
-    """Return the strings of a thinking part."""
-    thinking: Any = part.get("thinking")
-    if thinking.__class__ is str:
-        return [thinking]
-    return [
-        thought["text"]
-        for thought in (thinking if thinking.__class__ is list else ())
-        if thought.__class__ is dict
-        and thought.get("type") == "text"
-        and thought.get("text").__class__ is str
-    ]
-
-
-SCALARS = frozenset((str, int, float, bool, None.__class__))
-
-
-def _render(value: Any, halves: bool) -> Any:
-    """Return plain JSON of a kept value, copied; with ``halves``, mended where a half may be."""
-    kind = value.__class__
-    if kind is str:
-        return well_formed(value) if halves and not value.isascii() else value
-    if kind is dict:
-        if halves:
-            return {_render(key, True): _render(inner, True) for key, inner in value.items()}
-        return {
-            key: inner if inner.__class__ in SCALARS else _render(inner, False)
-            for key, inner in value.items()
-        }
-    if kind is list:
-        if halves:
-            return [_render(inner, True) for inner in value]
-        return [inner if inner.__class__ in SCALARS else _render(inner, False) for inner in value]
-    if kind is Text:
-        return value.join()
-    if kind is _Items:
-        return [_render(entry, halves) for entry in value.entries]
-    return value
-
-
-def _fill_in(final: dict[str, Any], extras: dict[str, Any], halves: bool) -> None:
-    """Add the unknown fields to an object, behind those it has."""
-    if extras:
-        for key, value in _render(extras, halves).items():
-            final.setdefault(key, value)
-
-
-def _count(value: Any) -> int:
-    """Return how many values there are inside a JSON object or array."""
-    inner = value.values() if value.__class__ is dict else value
-    return len(value) + sum([_count(item) for item in inner if item.__class__ in (dict, list)])
-
-
-def _plain(value: Any, depth: int) -> Any:
-    """Return a deep copy of the caller's value in plain JSON types."""
-    if value is None or value is True or value is False:
-        return value
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int):
-        if not -PRINTED < value < PRINTED:
-            try:
-                int.__repr__(value)
-            except ValueError:
-                raise _Unreadable("an integer too large for the interpreter to print") from None
-        return int(value)
-    if isinstance(value, float):
-        return float(value) if -1e400 < value < 1e400 else None
-    if depth > MAX_DEPTH:
-        raise _Unreadable(TOO_DEEP)
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner, depth + 1) for inner in value]  # pyright: ignore
-    if hasattr(value, "items") and hasattr(value, "keys"):
-        return {
-            str(_plain(key, depth) if isinstance(key, int) else key): _plain(inner, depth + 1)
-            for key, inner in value.items()
-        }
-    raise TypeError(
-        f"a chunk holds JSON values, not {type(value).__name__}: pass json.loads(data) or model_dump()"
-    )

@@ -15,7 +15,13 @@ from ._stream import ChatStream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Generator, Iterable
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterable,
+        Awaitable,
+        Generator,
+        Iterable,
+    )
     from typing import Any, Protocol, Union
 
     from ._events import Event

@@ -9,19 +9,18 @@ instead of sending frames (JSON lines, a JSON document, a web page). How bytes b
 
 from __future__ import annotations
 
+from ._answer import Reading
 from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChatAssembler
 from ._errors import LimitReached
+from ._frames import ABSENT, FrameParser
 from ._json import (
     BLANK,
     MAX_DEPTH,
-    TEXT_AFTER,
-    PartialJSON,
     is_too_deep,
     parse_json,
-    parse_or_none,
     scan_json,
 )
-from ._sse import CR, LF, MAX_EVENT_BYTES, OPENING_BYTES, EventStreamParser, data_of
+from ._sse import CR, LF, MAX_EVENT_BYTES, OPENING_BYTES
 from ._template import LARGEST_BULK, SMALL, Road
 
 TYPE_CHECKING = False
@@ -29,18 +28,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from ._events import Error, Event
+    from ._events import Event
     from ._sse import BytesLike
-    from .types import Completion, Message, ToolCall
+    from .types import Completion
 
-_FIELD_NAMES = (b"data", b"event", b"id", b"retry", b"error")
 _HUGE = 1 << 18  # bytes of a line, from which on no copy is made of it
 _OVER_TOTAL = "the stream exceeds max_total_bytes; it was read up to there, and nothing more is"
 
-_ABSENT: Any = ...
 
-
-class ChatStream(EventStreamParser):
+class ChatStream(FrameParser, Reading):
     """A streamed Chat Completions answer: feed it bytes, get events, ask for the final object.
 
     Args:
@@ -61,22 +57,15 @@ class ChatStream(EventStreamParser):
     """
 
     __slots__ = (
+        "_answer",
         "_assembler",
-        "_at_end",
-        "_budget",
-        "_completed",
-        "_cut",
-        "_document",
-        "_foreign",
-        "_framed",
         "_begins",
+        "_budget",
+        "_cut",
         "_full",
         "_head",
         "_over",
-        "_parsed",
         "_road",
-        "_strays",
-        "_torn",
         "truncated",
     )
 
@@ -90,23 +79,16 @@ class ChatStream(EventStreamParser):
         max_tool_calls: int = MAX_TOOL_CALLS,
         max_errors: int = MAX_ERRORS,
     ) -> None:
-        super().__init__(max_event_bytes, "")
+        super().__init__(max_event_bytes)
         self._assembler = ChatAssembler(
             max_choices=max_choices, max_tool_calls=max_tool_calls, max_errors=max_errors
         )
+        self._answer = self._assembler._answer
         self._road = Road(self._assembler, fast_path)
         self._budget = max_total_bytes
         self._over = False  # more came than that
         self._full = 0  # frames that took the full road
         self._head: bytes | None = b""  # the first bytes of the body, as long as they may be HTTP or gzip
-        self._framed = False  # a data, event or error line came
-        self._foreign = False  # the body began with a line that is nothing we know
-        self._completed = False  # a whole response came without a frame
-        self._strays = 0
-        self._document: _Document | None = None
-        self._parsed: Any = _ABSENT  # of the pending line, where it was parsed to see whether it is whole
-        self._torn: bytes | None = None  # the pending line, where it was seen not to be whole
-        self._at_end = False
         self._cut: tuple[int, str] | None = None  # the last frame, where it was cut: ordinal, data
         self.truncated = False
         # Nothing is pending, so that the next byte may begin a frame; and limits are so wide that only
@@ -140,9 +122,8 @@ class ChatStream(EventStreamParser):
                 self._read(data)  # type: ignore[arg-type]
                 if self._over:
                     raise LimitReached(_OVER_TOTAL)
-                self._begins = (
-                    self._is_between_frames() and not self._line and self._head is None and self._budget is None
-                )
+                is_sniffed = self._head is None and self._budget is None
+                self._begins = is_sniffed and not self._line and self._is_between_frames()
             if road.last is not None:
                 road.aim()
         except LimitReached as limit:
@@ -226,11 +207,6 @@ class ChatStream(EventStreamParser):
     def _opening_text(self) -> str | None:
         return None if self._opening is None else self._opening.decode("utf-8", "replace")[:200]
 
-    @staticmethod
-    def _is_begun_field(line: bytes) -> bool:
-        """Whether an unfinished first line may have become a field: then the stream was cut, not foreign."""
-        return any(name.startswith(line) for name in (*_FIELD_NAMES, b"\xef\xbb\xbf"))
-
     def _judge(self) -> None:
         """At the end of input: say what is wrong with the whole, if anything is."""
         assembler = self._assembler
@@ -255,24 +231,6 @@ class ChatStream(EventStreamParser):
 
     # -- frames ---------------------------------------------------------------------------------------
 
-    def _stop(self) -> None:
-        super()._stop()
-        self._torn = None
-        self._document = None
-
-    def _dispatch(self, event: str, lines: list[bytes]) -> None:
-        self._torn = None
-        if self._document is not None:
-            self._settle()
-        if len(lines) == 1 and event != "error" and self._parsed is _ABSENT:
-            if self._road.take_line(lines[0], self._assembler.events) is None:
-                self._read_in_full(lines[0])
-        else:
-            self._framed = True
-            value = self._parsed
-            self._parsed = _ABSENT
-            self._frame(event, data_of(lines), value)
-
     @property
     def _frames(self) -> int:
         """How many frames there were, on either road."""
@@ -283,12 +241,12 @@ class ChatStream(EventStreamParser):
         self._assembler.frame = self._full + self._road.hits
         self._full += 1
 
-    def _frame(self, event: str, text: str, value: Any = _ABSENT) -> None:
+    def _frame(self, event: str, text: str, value: Any = ABSENT) -> None:
         """Read one frame: its event type, its data, and the value of that if it was parsed already."""
         assembler = self._assembler
         self._count_frame()
         halves = has_escaped_half(text)
-        if value is _ABSENT:
+        if value is ABSENT:
             try:
                 value = parse_json(text)
             except ValueError as reason:
@@ -321,110 +279,6 @@ class ChatStream(EventStreamParser):
             detail = f" ({reason})" if reason.__class__ is ValueError and reason.args else ""
             assembler.report("malformed", f"data is no JSON{detail}; the frame was ignored", data=text[:200])
 
-    # -- what the standard ignores or joins -------------------------------------------------------------
-
-    def _unexpected(self, line: bytes) -> None:
-        """See a line without a field name of the standard, or a data line after a single one."""
-        if line == b"data" or line.startswith(b"data:"):
-            self._deliver_if_whole()
-            return
-        if line.startswith(b"error:"):
-            self._end_pending()
-            self._framed = True
-            text = line[7:] if line[6:7] == b" " else line[6:]
-            self._frame("error", text.decode("utf-8", "replace"))  # llama.cpp: ggml-org/llama.cpp#16109
-        else:
-            self._bare(line)
-
-    def _end_pending(self) -> None:
-        """Deliver what is pending before a frame that needs no blank line."""
-        self._deliver_if_whole()
-        self._settle()
-
-    def _deliver_if_whole(self) -> None:
-        """Deliver the one pending data line if it is a frame of its own: servers leave out blank lines."""
-        if len(self._data) != 1 or self._data[0] is self._torn:
-            return
-        text = data_of(self._data)
-        if text.strip(BLANK) != "[DONE]":
-            value = parse_or_none(text)
-            if value.__class__ is not dict:
-                self._torn = self._data[0]  # looked at once, however many lines follow
-                return
-            self._parsed = value
-        event = self._event
-        self._event = self._later_event or ""
-        self._later_event = None
-        self._dispatch(event, self._data)
-        self._forget_data()
-
-    def _bare(self, line: bytes) -> None:
-        """Read a line without a field name: JSON sent bare, part of a document, or nothing."""
-        text = line.decode("utf-8", "replace")
-        document = self._document
-        if document is not None and document.goes_on(text):
-            document.size += len(line)
-            if document.size > self._max_event_bytes:  # its lines are pending, like the data lines of an event
-                raise self._over_event_bytes()
-            return
-        if document is not None and (document.failed or not document.complete):
-            self._document = document = None
-            self._foreign = True
-        stripped = text.strip(BLANK)
-        if not stripped:
-            return
-        self._strays += 1
-        opens = self._strays == 1 and line[:OPENING_BYTES] == self._opening
-        value: Any = None
-        if stripped[:1] == "{":
-            try:
-                value = parse_json(stripped)
-            except ValueError as reason:
-                if self._at_end and not opens and str(reason) != TEXT_AFTER:
-                    self._end_pending()
-                    self._frame("", text)
-        if value.__class__ is dict:
-            first = not (self._framed or self._frames or self._event_seen or self._data or document)
-            if first and not is_error(value) and value.get("choices").__class__ is not list:
-                self._document = _Document(text, len(line), whole=True)
-                return
-            self._end_pending()
-            event = ""
-            if not self._data:  # or the type is that of the unfinished event
-                event, self._event = self._event, ""
-            self._bare_frame(text, value, event)
-        elif opens:
-            if stripped[:1] in ("{", "["):
-                self._document = _Document(text, len(line))
-                if not self._document.failed:
-                    return
-                self._document = None
-            self._foreign = True
-
-    def _bare_frame(self, text: str, value: dict[str, Any], event: str = "") -> None:
-        self._completed = self._completed or is_completion(value)
-        self._frame(event, text, value)
-
-    def _settle(self) -> None:
-        """A frame follows a document: a whole one was a frame itself, an unfinished one was nothing."""
-        document = self._document
-        self._document = None
-        if document is not None:
-            value = parse_or_none(document.text())
-            if value.__class__ is dict:
-                self._bare_frame(document.text(), value)
-
-    def _end_document(self, document: _Document) -> None:
-        """The body was one JSON document."""
-        text = document.text()
-        value = parse_or_none(text)
-        if value.__class__ is dict and (is_error(value) or is_completion(value)):
-            self._bare_frame(text, value)
-        elif document.complete:
-            self._foreign = True
-        else:
-            self._frame("", text)
-
     # -- the fast road --------------------------------------------------------------------------------
 
     def _is_between_frames(self) -> bool:
@@ -448,9 +302,12 @@ class ChatStream(EventStreamParser):
         line = data[: -len(blank)]
         if LF in line or CR in line:
             return False
+        self._read_line(line)
+        return True
+
+    def _read_line(self, line: bytes) -> None:
         if self._road.last is None or self._road.take_line(line, self._assembler.events) is None:
             self._read_in_full(line)
-        return True
 
     def _read(self, data: bytes) -> None:
         """Read a chunk of any size, each frame on the shortest road."""
@@ -524,12 +381,8 @@ class ChatStream(EventStreamParser):
             return str(value, "utf-8", "replace")
 
     def _begin(self, line: bytes) -> None:
-        """Note that a data line came at the beginning of a frame."""
-        self._framed = True
-        self._at_start = False
+        super()._begin(line)
         self._head = None
-        if self._opening is None:
-            self._opening = line[:OPENING_BYTES]
 
     def _read_in_full(self, line: bytes) -> None:
         """Read the frame of one data line in full, and learn from that."""
@@ -568,83 +421,6 @@ class ChatStream(EventStreamParser):
         if self._road.is_open and assembler.version == version and len(events) == count + 1:
             self._road.learn(line, events[-1])  # a text delta: all other events come with a change
 
-    # -- what comes out ---------------------------------------------------------------------------------
-
-    @property
-    def done(self) -> bool:
-        """Whether the server said ``[DONE]``."""
-        return self._assembler.done
-
-    @property
-    def finished(self) -> bool:
-        """Whether there is a choice and each has a finish_reason."""
-        return self._assembler.finished
-
-    @property
-    def errors(self) -> list[Error]:
-        """The Error events so far."""
-        return self._assembler.errors
-
-    @property
-    def id(self) -> str | None:
-        """The completion's id: the first non-empty one, None until known."""
-        return self._assembler.id
-
-    @property
-    def model(self) -> str | None:
-        """The model: the last non-empty one, None until known."""
-        return self._assembler.model
-
-    @property
-    def usage(self) -> dict[str, Any] | None:
-        """A copy of the token counts as known so far, or None."""
-        return self._assembler.usage
-
-    def text(self, choice: int = 0) -> str:
-        """Return the answer's text so far, ``""`` if there is none."""
-        return self._assembler.text(choice)
-
-    def reasoning(self, choice: int = 0) -> str:
-        """Return the reasoning so far, as the events carried it, ``""`` if there is none."""
-        return self._assembler.reasoning(choice)
-
-    def refusal(self, choice: int = 0) -> str:
-        """Return the refusal so far, ``""`` if there is none."""
-        return self._assembler.refusal(choice)
-
-    def finish_reason(self, choice: int = 0) -> str | None:
-        """Return the finish_reason, None if there is none yet."""
-        return self._assembler.finish_reason(choice)
-
-    def tool_calls(self, choice: int = 0) -> list[ToolCall]:
-        """Return the tool calls so far, in the shape of the final object; ``[]`` if there are none."""
-        return self._assembler.tool_calls(choice)
-
-    def message(self, choice: int = 0) -> Message:
-        """Return the message so far, in the shape of the final object.
-
-        Raises IndexError for a choice that was never seen.
-        """
-        return self._assembler.message(choice)
-
-    def snapshot(self) -> Completion:
-        """Return the answer so far, in the shape of the non-streaming response. Never raises.
-
-        Later feeds do not change it, but the entries of ``logprobs`` lists are shared with the events.
-        """
-        return self._assembler.snapshot()
-
-    def completion(self, ignore: Iterable[str] = ()) -> Completion:
-        """Return the whole answer, or raise what keeps it from being whole.
-
-        Args:
-            ignore: kinds of errors to tolerate, e.g. ``("malformed",)`` or ``("truncated",)``.
-
-        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any error, TypeError if
-        ``ignore`` is one string.
-        """
-        return self._assembler.completion(ignore)
-
     def __repr__(self) -> str:
         if self._assembler.stopped:
             state = "stopped"
@@ -659,58 +435,9 @@ class ChatStream(EventStreamParser):
         return f"<ChatStream {state}, {self._frames} frames, {pending} bytes pending, {errors} errors>"
 
 
-class _Document:
-    """A JSON document that is the body, line by line, as far as it came."""
-
-    __slots__ = ("lines", "scanner", "size", "whole")
-
-    def __init__(self, text: str, size: int, whole: bool = False) -> None:
-        self.lines = [text]
-        self.size = size  # in bytes
-        self.whole = whole  # the first line is all of it
-        self.scanner = PartialJSON(max_depth=MAX_DEPTH)
-        if not whole:
-            self.scanner.feed(text)
-
-    @property
-    def complete(self) -> bool:
-        return self.whole or self.scanner.complete
-
-    @property
-    def failed(self) -> bool:
-        return self.scanner.error is not None
-
-    def goes_on(self, text: str) -> bool:
-        """Take the next line, if the document is unfinished and this can be part of it."""
-        if self.complete:
-            return False
-        self.scanner.feed("\n" + text)
-        if self.failed:
-            return False
-        self.lines.append(text)
-        return True
-
-    def text(self) -> str:
-        return "\n".join(self.lines)
-
-
 def has_escaped_half(text: str) -> bool:
     """Whether a JSON text has an escape that may be half of a surrogate pair."""
     return "\\" in text and ("\\ud" in text or "\\uD" in text)
-
-
-def is_error(chunk: dict[str, Any]) -> bool:
-    """Whether a chunk says that it is an error."""
-    return bool(chunk.get("error")) or chunk.get("object") == "error"
-
-
-def is_completion(chunk: dict[str, Any]) -> bool:
-    """Whether a chunk is a whole response, as without streaming."""
-    choices: Any = chunk.get("choices")
-    return choices.__class__ is list and (
-        chunk.get("object") in ("chat.completion", "text_completion")
-        or any(entry.__class__ is dict and entry.get("message").__class__ is dict for entry in choices)
-    )
 
 
 def parse(body: BytesLike, ignore: Iterable[str] = ()) -> Completion:

@@ -41,17 +41,19 @@ from __future__ import annotations
 import re
 from itertools import repeat
 
-from ._assembler import NOISE_FIELDS, REASONING_FIELDS
+from ._assembler import REASONING_FIELDS
 from ._events import ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
 from ._json import scan_json, scanstring
 from ._text import has_halves
+from ._values import NOISE_FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any, AnyStr, Callable
 
-    from ._assembler import Call, ChatAssembler, Choice
+    from ._answer import Call, Choice
+    from ._assembler import ChatAssembler
     from ._events import Event
     from ._text import Text
 
@@ -170,7 +172,7 @@ class Road:
         return pos
 
     def learn(self, line: bytes, event: Any) -> None:
-        """Learn a frame that the full road just read with this one effect, or see that it still has no other."""
+        """Learn a frame that the full road just read with this one effect, or see it has no other still."""
         self._misses += 1
         assembler = self._assembler
         text = event.arguments if event.__class__ is ToolCallDelta else event.text
@@ -547,4 +549,4 @@ def _dead_field(chunk: Any, assembler: ChatAssembler) -> str | None:
     if id.__class__ is str and id and id != assembler.id:
         return "id"
     created = chunk.get("created")
-    return "created" if created != assembler.created and is_plain_number(str(created)) else None
+    return "created" if created != assembler._answer.created and is_plain_number(str(created)) else None

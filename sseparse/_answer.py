@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: MIT
+"""The answer so far: choices, their calls, and the final object that they make.
+
+It is the state that the assembler changes and everybody reads; it knows no chunks and no events, and
+decides nothing. ``Reading`` is what can be read off it, the same on ``ChatAssembler`` and ``ChatStream``.
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_base64, b2a_base64
+
+from ._errors import StreamError
+from ._json import MAX_DEPTH, PartialJSON, is_whole
+from ._text import Text
+from ._values import fill_in, render
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ._events import Error
+    from .types import Completion, Message, ToolCall
+
+
+class Call:
+    """One tool call, or the legacy function_call. ``begun``: it has argument text. ``inner``: unknown
+    fields of ``function`` or ``custom``. ``scanner`` has read the arguments up to ``blocks[scanned]``.
+    """
+
+    __slots__ = (
+        "arguments",
+        "begun",
+        "extras",
+        "id",
+        "index",
+        "inner",
+        "kind",
+        "name",
+        "name_rest",
+        "name_size",
+        "scanned",
+        "scanner",
+        "started",
+        "type",
+    )
+
+    def __init__(self, index: int | None, kind: str) -> None:
+        self.index = index
+        self.kind = kind
+        self.id: str | None = None
+        self.type: str | None = None
+        self.name: str | None = None
+        self.name_rest: list[str] = []
+        self.name_size = 0
+        self.arguments = Text()
+        self.begun = False
+        self.started = False
+        self.inner: dict[str, Any] = {}
+        self.extras: dict[str, Any] = {}
+        self.scanner: PartialJSON | None = None
+        self.scanned = 0
+
+    def full_name(self) -> str | None:
+        """Return the name with all that was appended to it."""
+        if self.name is not None and self.name_rest:
+            self.name = "".join([self.name, *self.name_rest])
+            self.name_rest.clear()
+        return self.name
+
+    def is_whole(self) -> bool:
+        """Whether the arguments so far are one complete JSON value; reads only what is new (rule 4d)."""
+        if self.scanner is None:
+            self.scanner = PartialJSON(max_depth=MAX_DEPTH)
+        arguments = self.arguments
+        if arguments.pieces:
+            arguments.fold()
+        for block in arguments.blocks[self.scanned :]:
+            self.scanner.feed(block)
+        self.scanned = len(arguments.blocks)
+        return is_whole(self.scanner)
+
+
+class Audio:
+    """Audio of a message."""
+
+    __slots__ = ("data", "fields", "transcript")
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self.data: Text | None = None
+        self.transcript: Text | None = None
+
+    def joined_data(self) -> str:
+        """Return the data as one base64 string, where there is padding inside, too. (litellm joins such
+        fragments; no report of others)"""
+        data = self.data.join() if self.data is not None else ""
+        runs = ["".join(run.split()) for run in data.split("=")]
+        runs = [run for run in runs if run]
+        if len(runs) > 1:
+            try:
+                octets = [a2b_base64(run + "=" * (-len(run) % 4)) for run in runs]
+            except ValueError:
+                return data  # it never was base64: as it came, then
+            # Each four characters are three bytes, or it skipped some that are none of base64.
+            if all(len(some) == len(run) * 3 // 4 and len(run) % 4 != 1 for some, run in zip(octets, runs)):
+                return b2a_base64(b"".join(octets), newline=False).decode("ascii")
+        return data
+
+
+class Choice:
+    """One choice. Its calls are found by wire index (``at``), by id (``ids``) and by both (``at_id``)."""
+
+    __slots__ = (
+        "at",
+        "at_id",
+        "audio",
+        "calls",
+        "content",
+        "extras",
+        "finish_reason",
+        "function_call",
+        "ids",
+        "index",
+        "is_chat",
+        "is_text",
+        "last",
+        "logprobs",
+        "logprobs_seen",
+        "message_extras",
+        "parts",
+        "reasoning",
+        "refusal",
+        "refusal_seen",
+        "role",
+        "thoughts",
+    )
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.role: str | None = None
+        self.finish_reason: str | None = None
+        self.content: Text | None = None
+        self.parts: list[Any] | None = None
+        self.reasoning: dict[str, Text] = {}
+        self.thoughts: Text | None = None  # what the events said of it
+        self.refusal: Text | None = None
+        self.refusal_seen = False
+        self.calls: list[Call] = []
+        self.at: dict[int, Call] = {}
+        self.ids: dict[str, Call] = {}
+        self.at_id: dict[tuple[str, int], Call] = {}
+        self.last: Call | None = None
+        self.function_call: Call | None = None
+        self.audio: Audio | None = None
+        self.logprobs: dict[str, Any] | None = None
+        self.logprobs_seen = False
+        self.message_extras: dict[str, Any] = {}
+        self.extras: dict[str, Any] = {}
+        self.is_chat = False  # an entry had a delta or a message
+        self.is_text = False  # an entry had a text and neither of them
+
+
+class Answer:
+    """What is known of one answer. ``done``: the server declared its end; ``closed``: nothing more comes."""
+
+    __slots__ = (
+        "_id_tail", "choices", "closed", "created", "done", "errors", "extras", "id", "model", "usage",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.model: str | None = None
+        self.created: Any = None
+        self.usage: dict[str, Any] | None = None
+        self.extras: dict[str, Any] = {}
+        self.choices: dict[int, Choice] = {}
+        self.errors: list[Error] = []
+        self.done = False
+        self.closed = False
+        self._id_tail: str | None = None  # what ids that are made up have of the id, None until asked for
+
+    def call_id(self, choice: Choice, call: Call) -> str | None:
+        """Return the id, or one made up from what is known, the same on every reading."""
+        if call.id is not None or call.index is None:
+            return call.id
+        if self._id_tail is None:  # once, because an id can be long and the calls many
+            tail = [c for c in self.id or "" if c.isascii() and (c.isalnum() or c in "-_")][-16:]
+            self._id_tail = "_" + "".join(tail) if tail else ""
+        return f"call{self._id_tail}_{choice.index}_{call.index}"
+
+    def snapshot(self) -> dict[str, Any]:
+        choices = [self.choices[index] for index in sorted(self.choices)]
+        legacy = any(one.is_text for one in choices) and not any(one.is_chat for one in choices)
+        completion: dict[str, Any] = {
+            "id": self.id,
+            "object": "text_completion" if legacy else "chat.completion",
+            "created": self.created,
+            "model": self.model,
+            "choices": [self._choice(choice, legacy) for choice in choices],
+        }
+        if self.usage is not None:
+            completion["usage"] = render(self.usage, False)
+        fill_in(completion, self.extras, False)
+        return completion
+
+    def _choice(self, choice: Choice, legacy: bool) -> dict[str, Any]:
+        final: dict[str, Any] = {"index": choice.index}
+        if legacy:
+            final["text"] = choice.content.uttered() if choice.content else ""
+        else:
+            final["message"] = self.message(choice)
+        if choice.logprobs is not None:
+            final["logprobs"] = {
+                key: value.copy() if value.__class__ is list else render(value, True)
+                for key, value in choice.logprobs.items()
+            }
+        elif choice.logprobs_seen and "logprobs" not in choice.extras:
+            final["logprobs"] = None
+        final["finish_reason"] = choice.finish_reason
+        fill_in(final, choice.extras, False)
+        return final
+
+    def message(self, choice: Choice) -> Message:
+        content: Any = choice.content
+        if choice.parts is not None:
+            content = render(choice.parts, True)
+        elif content is not None:
+            content = content.uttered()
+        message: dict[str, Any] = {"role": choice.role or "assistant", "content": content}
+        for name, text in choice.reasoning.items():
+            message[name] = text.uttered()
+        if choice.refusal is not None:
+            message["refusal"] = choice.refusal.uttered()
+        elif choice.refusal_seen:
+            message["refusal"] = None
+        if choice.calls:
+            message["tool_calls"] = [self.tool_call(choice, call) for call in choice.calls]
+        if choice.function_call is not None:
+            message["function_call"] = self._inside(choice.function_call, "arguments")
+        if choice.audio is not None:
+            message["audio"] = self._audio(choice.audio)
+        fill_in(message, choice.message_extras, True)
+        return message  # type: ignore[return-value]
+
+    def tool_call(self, choice: Choice, call: Call) -> ToolCall:
+        # A type that we know is what it was taken for, whatever the first said.
+        kind = call.kind if call.type in (None, "function", "custom") else call.type
+        final: dict[str, Any] = {"id": self.call_id(choice, call), "type": kind}
+        final[call.kind] = self._inside(call, "input" if call.kind == "custom" else "arguments")
+        fill_in(final, call.extras, False)
+        return final  # type: ignore[return-value]
+
+    def _inside(self, call: Call, field: str) -> dict[str, Any]:
+        final = {"name": call.full_name() or "", field: call.arguments.uttered()}
+        fill_in(final, call.inner, False)
+        return final
+
+    def _audio(self, audio: Audio) -> dict[str, Any]:
+        final: dict[str, Any] = render(audio.fields, True)
+        if audio.data is not None:
+            final["data"] = audio.joined_data()
+        if audio.transcript is not None:
+            final["transcript"] = audio.transcript.uttered()
+        return final
+
+
+class Reading:
+    """What can be read off an answer at any moment, on ``ChatAssembler`` and on ``ChatStream`` alike."""
+
+    __slots__ = ()
+    _answer: Answer
+
+    @property
+    def done(self) -> bool:
+        """Whether the server declared the end (``[DONE]``)."""
+        return self._answer.done
+
+    @property
+    def errors(self) -> list[Error]:
+        """The Error events so far."""
+        return self._answer.errors
+
+    @property
+    def id(self) -> str | None:
+        """The completion's id: the first non-empty one, None until known."""
+        return self._answer.id
+
+    @property
+    def model(self) -> str | None:
+        """The model: the last non-empty one, None until known."""
+        return self._answer.model
+
+    @property
+    def usage(self) -> dict[str, Any] | None:
+        """A copy of the token counts as known so far, or None."""
+        return render(self._answer.usage, False)  # type: ignore[no-any-return]
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a choice and each has a finish_reason."""
+        return bool(self._answer.choices) and all(one.finish_reason for one in self._answer.choices.values())
+
+    def text(self, choice: int = 0) -> str:
+        """Return the answer's text so far, ``""`` if there is none."""
+        kept = self._answer.choices.get(choice)
+        return kept.content.uttered() if kept and kept.content else ""
+
+    def reasoning(self, choice: int = 0) -> str:
+        """Return the reasoning so far, as the events carried it, ``""`` if there is none."""
+        kept = self._answer.choices.get(choice)
+        return kept.thoughts.uttered() if kept and kept.thoughts else ""
+
+    def refusal(self, choice: int = 0) -> str:
+        """Return the refusal so far, ``""`` if there is none."""
+        kept = self._answer.choices.get(choice)
+        return kept.refusal.uttered() if kept and kept.refusal else ""
+
+    def finish_reason(self, choice: int = 0) -> str | None:
+        """Return the finish_reason, None if there is none yet."""
+        kept = self._answer.choices.get(choice)
+        return kept.finish_reason if kept else None
+
+    def tool_calls(self, choice: int = 0) -> list[ToolCall]:
+        """Return the tool calls so far, in the shape of the final object; ``[]`` if there are none."""
+        kept = self._answer.choices.get(choice)
+        return [self._answer.tool_call(kept, call) for call in kept.calls] if kept else []
+
+    def message(self, choice: int = 0) -> Message:
+        """Return the message so far, in the shape of the final object.
+
+        Raises IndexError for a choice that was never seen.
+        """
+        kept = self._answer.choices.get(choice)
+        if kept is None:
+            seen = ", ".join(map(str, sorted(self._answer.choices))) or "none"
+            raise IndexError(f"no choice {choice!r} in this stream; seen so far: {seen}")
+        return self._answer.message(kept)
+
+    def snapshot(self) -> Completion:
+        """Return the answer so far, in the shape of the non-streaming response. Never raises.
+
+        Later chunks do not change it, but the entries of ``logprobs`` lists are shared with the events.
+        """
+        return self._answer.snapshot()  # type: ignore[return-value]
+
+    def completion(self, ignore: Iterable[str] = ()) -> Completion:
+        """Return the whole answer, or raise what keeps it from being whole.
+
+        Args:
+            ignore: kinds of errors to tolerate, e.g. ``("malformed",)``.
+
+        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any error, TypeError if
+        ``ignore`` is one string.
+        """
+        if isinstance(ignore, str):
+            raise TypeError(f"ignore takes a collection of error kinds: pass ({ignore!r},)")
+        if not (self._answer.done or self._answer.closed):
+            raise RuntimeError(
+                "completion() before the end: feed to [DONE] or call close(), or use snapshot()"
+            )
+        ignored = set(ignore)
+        grave = [error for error in self._answer.errors if error.kind not in ignored]
+        if grave:
+            raise StreamError(_story(grave), self._answer.errors, self.snapshot())  # type: ignore[arg-type]
+        return self.snapshot()
+
+
+def _story(errors: list[Error]) -> str:
+    """Return what str() of a StreamError says: the first errors, with the server's messages and codes."""
+    lines: list[str] = []
+    for error in errors[:3]:
+        where = "" if error.frame is None else f" in frame {error.frame}"
+        code = "" if error.code is None else f" (code {error.code!r})"
+        lines.append(f"{error.kind} error{where}: {error.message}{code}")
+    if len(errors) > 3:
+        lines.append(f"and {len(errors) - 3} more")
+    return "; ".join(lines)
