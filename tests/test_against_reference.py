@@ -15,8 +15,9 @@ import unittest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import reference, sseparse
-from tests.streams import (
+from tests import sseparse
+from tests.reference import model as reference
+from tests.reference.streams import (
     ODD,
     bodies,
     cuts,

@@ -22,7 +22,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests import sseparse
-from tests.streams import examples
+from tests.reference.streams import examples
 
 _http = sseparse._http
 HTTPBody = sseparse.HTTPBody

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import sseparse
-from tests.streams import (
+from tests.reference.streams import (
     ODD_INDEXES,
     Raw,
     bodies,

@@ -11,8 +11,9 @@ import json
 import unittest
 from unittest import mock
 
-from tests import reference, test_rules
-from tests.streams import FRAMES, pieces_of
+from tests import test_rules
+from tests.reference import model as reference
+from tests.reference.streams import FRAMES, pieces_of
 from tests.wire import (
     DONE,
     END,

@@ -24,7 +24,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests import sseparse
-from tests.streams import examples
+from tests.reference.streams import examples
 from tests.wire import measures_time
 
 _json = sseparse._json

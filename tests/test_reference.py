@@ -12,8 +12,8 @@ import json
 import unittest
 from pathlib import Path
 
-from tests import reference
-from tests.reference import assemble, comparable, decode, run, scan
+from tests.reference import model as reference
+from tests.reference.model import assemble, comparable, decode, run, scan
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 QUIRKS = SHARED / "quirks.json"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Fuzz ``SSEDecoder`` against its own cuts and ``tests/reference.py``. From the project's root:
+"""Fuzz ``SSEDecoder`` against its own cuts and ``tests/reference/model.py``. From the project's root:
 
     python -m venv /tmp/fuzz && /tmp/fuzz/bin/pip install atheris
     mkdir -p CORPUS && PYTHONPATH=. /tmp/fuzz/bin/python tests/fuzz/fuzz_decoder.py -max_total_time=120 \
@@ -23,7 +23,7 @@ import atheris
 
 with atheris.instrument_imports():
     from tests import sseparse
-from tests import reference
+from tests.reference import model as reference
 
 LIMITS = (None, None, None, 0, 1, 6, 12, 30)
 KINDS = (bytes, bytearray, memoryview)
