@@ -16,7 +16,8 @@ Where things live:
     _assembler.py  ChatAssembler: what a chunk changes, and the events that tell of it
     _answer.py     the answer so far, and the final object
     _values.py     JSON values that grow, for fields without a rule of their own
-    _json.py       PartialJSON: JSON that is still being written
+    _json.py       whole JSON texts
+    _partial.py    PartialJSON: JSON that is still being written
     _http.py       HTTPBody: the body of one HTTP/1.1 response
     _sources.py    iter_events, aiter_events: whatever can be read
     _events.py     what comes out
@@ -54,7 +55,7 @@ from ._events import (
     Usage,
 )
 from ._http import HTTPBody
-from ._json import JSONProblem, PartialJSON
+from ._partial import JSONProblem, PartialJSON
 from ._sources import aiter_events, iter_events
 from ._sse import SSEDecoder
 from ._stream import ChatStream, parse

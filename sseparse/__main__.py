@@ -25,7 +25,7 @@ from ._events import (
     ToolCallDone,
     ToolCallStart,
 )
-from ._json import PartialJSON
+from ._partial import PartialJSON
 from ._stream import ChatStream
 
 TYPE_CHECKING = False

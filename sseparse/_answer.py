@@ -10,7 +10,8 @@ from __future__ import annotations
 from binascii import a2b_base64, b2a_base64
 
 from ._errors import StreamError
-from ._json import MAX_DEPTH, PartialJSON, is_whole
+from ._json import is_whole
+from ._partial import MAX_DEPTH, PartialJSON
 from ._text import Text
 from ._values import fill_in, render
 

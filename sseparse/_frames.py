@@ -9,7 +9,8 @@ frame says is for its subclass (``_frame``, ``_read_line``).
 
 from __future__ import annotations
 
-from ._json import BLANK, MAX_DEPTH, TEXT_AFTER, PartialJSON, parse_json, parse_or_none
+from ._json import BLANK, TEXT_AFTER, parse_json, parse_or_none
+from ._partial import MAX_DEPTH, PartialJSON
 from ._sse import OPENING_BYTES, EventStreamParser, data_of
 
 TYPE_CHECKING = False

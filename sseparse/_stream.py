@@ -13,13 +13,8 @@ from ._answer import Reading
 from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChatAssembler
 from ._errors import LimitReached
 from ._frames import ABSENT, FrameParser
-from ._json import (
-    BLANK,
-    MAX_DEPTH,
-    is_too_deep,
-    parse_json,
-    scan_json,
-)
+from ._json import BLANK, is_too_deep, parse_json, scan_json
+from ._partial import MAX_DEPTH
 from ._sse import CR, LF, MAX_EVENT_BYTES, OPENING_BYTES
 from ._template import LARGEST_BULK, SMALL, Road
 

@@ -43,7 +43,8 @@ from itertools import repeat
 
 from ._assembler import REASONING_FIELDS
 from ._events import ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
-from ._json import scan_json, scanstring
+from ._json import scan_json
+from ._partial import scanstring
 from ._text import has_halves
 from ._values import NOISE_FIELDS
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 
-from ._json import MAX_DEPTH, TOO_DEEP
+from ._json import TOO_DEEP
+from ._partial import MAX_DEPTH
 from ._text import Text, well_formed
 
 TYPE_CHECKING = False

@@ -27,7 +27,7 @@ from tests import sseparse
 from tests.reference.streams import examples
 from tests.wire import measures_time
 
-_json = sseparse._json
+_partial = sseparse._partial
 PartialJSON = sseparse.PartialJSON
 
 
@@ -503,7 +503,7 @@ class Contract(unittest.TestCase):
         self.assertEqual((reader.complete, reader.end), (True, 8))
         self.assertEqual(reader.feed('{"a":1}'), [])
         self.assertEqual((reader.complete, reader.end, reader.value), (True, 8, {"a": 1}))
-        self.assertEqual(reader.error, _json.JSONProblem("text after the end of the value", 9))
+        self.assertEqual(reader.error, _partial.JSONProblem("text after the end of the value", 9))
 
     def test_close(self):
         reader = PartialJSON()
@@ -520,7 +520,7 @@ class Contract(unittest.TestCase):
         reader.feed('{"a":"b","c":12')
         self.assertEqual(reader.close(), [])
         self.assertEqual(reader.value, {"a": "b"})
-        self.assertEqual(reader.error, _json.JSONProblem("the text ends before its value does", 15))
+        self.assertEqual(reader.error, _partial.JSONProblem("the text ends before its value does", 15))
 
     def test_the_text_so_far_after_close(self):
         reader = PartialJSON()
@@ -568,11 +568,11 @@ class Contract(unittest.TestCase):
                 self.assertEqual(run([source])[1].error.message, message)
 
     def test_problems_are_plain_data(self):
-        problem = _json.JSONProblem("why", 3)
-        self.assertEqual(problem, _json.JSONProblem("why", 3))
+        problem = _partial.JSONProblem("why", 3)
+        self.assertEqual(problem, _partial.JSONProblem("why", 3))
         self.assertEqual(problem, pickle.loads(pickle.dumps(problem)))
-        self.assertNotEqual(problem, _json.JSONProblem("why", 4))
-        self.assertNotEqual(problem, _json.JSONProblem("why not", 3))
+        self.assertNotEqual(problem, _partial.JSONProblem("why", 4))
+        self.assertNotEqual(problem, _partial.JSONProblem("why not", 3))
         self.assertNotEqual(problem, ("why", 3))
         self.assertEqual(repr(problem), "JSONProblem(message='why', offset=3)")
         self.assertEqual(problem.__match_args__, ("message", "offset"))
@@ -636,7 +636,7 @@ class Limits(unittest.TestCase):
             for pieces in ([source], source, pieces_of(source, range(0, limit, 64))):
                 events, reader = run(pieces)
                 self.assertEqual(events, [])
-                self.assertEqual(reader.error, _json.JSONProblem("an integer of too many digits", offset))
+                self.assertEqual(reader.error, _partial.JSONProblem("an integer of too many digits", offset))
 
     def test_long_numbers(self):
         zeros = "0" * 5000
@@ -813,9 +813,9 @@ class Cost(unittest.TestCase):
             scanned += len(source)
             return scan_end(source)
 
-        scan, scan_number, scan_end = _json.scanstring, _json._number, _json._decidable
+        scan, scan_number, scan_end = _partial.scanstring, _partial._number, _partial._decidable
         n = 20_000
-        with mock.patch.multiple(_json, scanstring=scanstring, _number=number, _decidable=decidable):
+        with mock.patch.multiple(_partial, scanstring=scanstring, _number=number, _decidable=decidable):
             for name, source in (
                 ("escapes", '"' + "\\u00e9\\n" * (n // 8) + '"'),
                 ("pairs", '"' + "\\ud83d\\ude00" * (n // 12) + '"'),
@@ -838,7 +838,7 @@ class Cost(unittest.TestCase):
     def test_plain_text_in_a_string_is_not_scanned_at_all(self):
         reader = PartialJSON()
         reader.feed('["')
-        with mock.patch.object(_json, "scanstring") as scanstring:
+        with mock.patch.object(_partial, "scanstring") as scanstring:
             for piece in ("plain", " text, ", "日本", "x" * 255):
                 self.assertEqual(flat(reader.feed(piece)), [text(0, piece)])
         scanstring.assert_not_called()
@@ -853,7 +853,7 @@ class Cost(unittest.TestCase):
                 self.assertIs(event.text, piece)
 
     def test_white_space_is_taken_in_one_go(self):
-        with mock.patch.object(_json, "_blank", wraps=_json._blank) as blank:
+        with mock.patch.object(_partial, "_blank", wraps=_partial._blank) as blank:
             self.assertEqual(run(["[" + " " * 1000 + "1" + "\n" * 1000 + "]"])[1].value, [1])
             self.assertEqual(blank.call_count, 2)
             self.assertEqual(run(['{"a": [1, 2]}'])[1].value, {"a": [1, 2]})
@@ -900,13 +900,14 @@ class OtherInterpreters(unittest.TestCase):
     """The standard library's string scanner in Python (PyPy has no other) reads digits with int()."""
 
     def again(self, scanner):
-        """The module as it is where the standard library has this scanner."""
-        name = _json.__name__
+        """The two modules as they are where the standard library has this scanner."""
+        names = _partial.__name__, sseparse._json.__name__
         scanners = mock.patch.object(decoder, "scanstring", scanner)
         pure = mock.patch.object(json.scanner, "make_scanner", json.scanner.py_make_scanner)
-        with scanners, pure, mock.patch.dict(sys.modules), mock.patch.object(sseparse, "_json"):
-            del sys.modules[name]
-            return importlib.import_module(name)
+        with scanners, pure, mock.patch.dict(sys.modules), mock.patch.multiple(sseparse, _partial=0, _json=0):
+            for name in names:
+                del sys.modules[name]
+            return [importlib.import_module(name) for name in names]
 
     def test_a_strict_scanner_is_taken_as_it_is(self):
         def strict(source, start, strict=True):
@@ -914,7 +915,7 @@ class OtherInterpreters(unittest.TestCase):
                 raise ValueError
             return "", len(source)
 
-        self.assertIs(self.again(strict).scanstring, strict)
+        self.assertIs(self.again(strict)[0].scanstring, strict)
 
     def test_with_a_lax_scanner(self):
         def lax(source, start, strict=True):
@@ -923,7 +924,7 @@ class OtherInterpreters(unittest.TestCase):
             return strict_scanner(source, start, strict)
 
         strict_scanner = decoder.scanstring
-        again = self.again(lax)
+        again, whole = self.again(lax)
         self.assertIs(again._scan_laxly, lax)
         for _, source, offset, _ in BAD:
             for pieces in ([source], source):
@@ -940,14 +941,14 @@ class OtherInterpreters(unittest.TestCase):
         self.assertEqual(reader.value, ["x" * 500 + "A"])
         # Whole texts, likewise.
         for value in ("\\u+041", "\\u 041", "\\u00_1", "a\\\\\\u+041"):
-            self.assertEqual(again.status_of(f'{{"a":"{value}"}}'), "invalid")
+            self.assertEqual(whole.status_of(f'{{"a":"{value}"}}'), "invalid")
             with self.assertRaises(ValueError):
-                again.scan_json(f'{{"a":"{value}"}}', 0)
+                whole.scan_json(f'{{"a":"{value}"}}', 0)
         for value, said in (("\\u0041", "A"), ("\\\\u+041", "\\u+041"), ("\\n\\\\", "\n\\")):
-            self.assertEqual(again.status_of(f'{{"a":"{value}"}}'), "complete")
-            self.assertEqual(again.scan_json(f'x{{"a":"{value}"}} \\u', 1), ({"a": said}, len(value) + 9))
+            self.assertEqual(whole.status_of(f'{{"a":"{value}"}}'), "complete")
+            self.assertEqual(whole.scan_json(f'x{{"a":"{value}"}} \\u', 1), ({"a": said}, len(value) + 9))
         with self.assertRaises(ValueError):
-            again.scan_json('["\\u+041",' + "[" * 5000, 0)
+            whole.scan_json('["\\u+041",' + "[" * 5000, 0)
 
 
 if __name__ == "__main__":
