@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The tests reach the package through the one import below, so that they can be pointed at a copy.
+"""The tests. From the root of the project::
 
+    python -m unittest                                         # all
+    python -m unittest tests.test_rules                        # the rules of reassembly (tests/rules/)
+    python -m unittest -k rule_04                              # one of them
+    python -m unittest -k "an empty id is no id"               # one row, by its name
+
+They reach the package through the one import below, so that they can be pointed at a copy.
 ``test_vendoring`` does that: it copies this folder and rewrites the line.
 """
 

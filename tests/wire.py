@@ -73,6 +73,29 @@ def fragment(index=None, id=None, name=None, arguments=None, **more):
     return {**{key: value for key, value in known.items() if value is not None}, **more}
 
 
+STOP = finish()
+CALLED = finish("tool_calls")
+UPSTREAM = {"message": "M", "code": 5, "type": "t"}  # an error object
+HALF_1, HALF_2, WHOLE = "\ud83d", "\ude00", "\U0001f600"  # a surrogate pair, and the character it is
+
+
+# -- the final object -------------------------------------------------------------------------------------
+
+
+def message(fields, **choice):
+    """A final object with one choice."""
+    return {"choices": [{"index": 0, **choice, "message": fields}]}
+
+
+def final_calls(*expected, **fields):
+    """A final object with one choice and these tool calls, given as (id, name, arguments)."""
+    made = [
+        {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+        for id, name, arguments in expected
+    ]
+    return message({**fields, "tool_calls": made})
+
+
 # -- events -----------------------------------------------------------------------------------------------
 
 START = sseparse.Start(None, None, None)
@@ -125,6 +148,10 @@ def logprobs(value, choice=0):
 
 def choice_done(reason="stop", choice=0):
     return sseparse.ChoiceDone(choice, reason)
+
+
+STOPPED = [choice_done(), DONE]
+CALLS_DONE = [choice_done("tool_calls"), DONE]
 
 
 def usage(**fields):

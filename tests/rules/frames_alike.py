@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+# ruff: noqa: F403, F405
+"""Frames that differ only in a text, and one among them that differs in something else."""
+
+from __future__ import annotations
+
+from tests.wire import *
+
+
+def alike(name, frame, odd, letters="abcdef"):
+    """``frame``: JSON with ``%s`` for its text; ``odd``: almost that, with the text A, or no JSON at all."""
+    middle = 2 * len(letters) // 3
+    frames = [f"data: {frame % letter}\n\n" for letter in letters]
+    frames[middle:middle] = [f"data: {odd}\n\n"]
+    broken = malformed("data is no JSON; the frame was ignored", middle, odd)
+    among = broken if "\\x" in odd else content("A")
+    whole = letters[:middle] + getattr(among, "text", "") + letters[middle:]
+    return (
+        name,
+        [*frames, END],
+        [sseparse.Start(None, None, 5 if "created" in frame else None), *map(content, letters[:middle]),
+         among, *map(content, letters[middle:]), content_done(whole), choice_done(None), DONE],
+        "done",
+        message({"content": whole}),
+    )
+
+
+PLAIN = '{"object":"","choices":[{"delta":{"content":"%s"}}]}'
+PADDED = '{"choices":[{"delta":{"content":"%s"}}],"obfuscation":"x-y"}'
+TIMED = '{"created":5,"choices":[{"delta":{"content":"%s"}}]}'
+LIKE = [
+    ("padding that ends in half a pair", PADDED, PADDED.replace("x-y", "\\ud83d") % "A"),
+    ("padding that is no string", PADDED, PADDED.replace('"x-y"', "5") % "A"),
+    ("padding with an escape that is none", PADDED, PADDED.replace("x-y", "\\x") % "A"),
+    ("padding with an escape that is one", PADDED, PADDED.replace("x-y", "\\n") % "A"),
+    ("padding under an escaped name", PADDED.replace("fus", "f\\u0075s"), PADDED % "A"),
+    ("padding, and before it the same name where it means nothing",
+     PADDED.replace('"%s"', '"%s","index":{"obfuscation":"x-y"}'), PADDED % "A"),
+    ("the name of the text where it means nothing, of any make, before the text and after it",
+     '{"p":"","choices":[{"delta":{"index":[{"content":"%%s"},{"content":5},"content"],"content":"%s",'
+     '"p":{"content":"z"}}}]}', PLAIN % "A"),
+    ("the name of the text, with the same text, five times",
+     '{"choices":[{"delta":{"content":"%s"}}],"p":[' + '{"content":"b"},' * 5 + "0]}", PLAIN % "A"),
+    ("an escaped name", PLAIN.replace("ten", "t\\u0065n"), PLAIN % "A"),
+    ("another entry that is none", PLAIN.replace("]}", ",null]}"), PLAIN % "A"),
+    ("a time that is another", TIMED, TIMED.replace("5", "50") % "A"),
+    ("a time that is no number", TIMED, TIMED.replace("5", '"5"') % "A"),
+]
+ROWS = [
+    *(alike(*one) for one in LIKE),
+    ("the same name on the choice, where it is no text",
+     [*['data: {"object":"","choices":[{"delta":{"cont\\u0065nt":"a"},"text":"a"}]}\n\n'] * 6, END],
+     [START, content("a"), extra("text", "a", 0), *[content("a")] * 5, content_done("a" * 6),
+      choice_done(None), DONE],
+     "done",
+     message({"content": "a" * 6}, text="a")),
+    ("reasoning, and another name of it where it means nothing",
+     [*[delta({"reasoning": "a", "index": {"reasoning_content": "a"}})] * 4, delta({"reasoning": "b"}), END],
+     [START, *map(thought, "aaaab"), thought_done("aaaab"), choice_done(None), DONE],
+     "done",
+     message({"reasoning": "aaaab", "reasoning_content": ABSENT})),
+    ("a time that changes, and the same name where it means nothing",
+     [*({**delta({"content": "a", "index": {"created": 7}}), "created": time} for time in range(5, 12)), END],
+     [sseparse.Start(None, None, 5), *[content("a")] * 7, content_done("a" * 7), choice_done(None), DONE],
+     "done",
+     {"created": 5}),
+    ("tool_calls that are one object, or that have an entry that is none",
+     [calls(fragment(0, "i", "f")), *[delta({"tool_calls": fragment(0, arguments="a")})] * 4,
+      *[calls(fragment(0, arguments="b"), None)] * 4, END],
+     [START, call_start(0, "i", "f"), *[call_delta(0, "a")] * 4, *[call_delta(0, "b")] * 4,
+      call_done(0, "i", "f", "aaaabbbb", "invalid"), choice_done(None), DONE],
+     "done",
+     final_calls(("i", "f", "aaaabbbb"))),
+]

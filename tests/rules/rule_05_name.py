@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# ruff: noqa: F403, F405
+"""Rule 5. The name of a call that comes more than once."""
+
+from __future__ import annotations
+
+from tests.wire import *
+
+ROWS = [
+    ("a name repeated equal is ignored",
+     [calls(fragment(0, "i", "f")), calls(fragment(0, "i", "f", "{")), calls(fragment(0, "i", "f", "}")),
+      END],
+     [START, call_start(0, "i", "f"), call_delta(0, "{"), call_delta(0, "}"), call_done(0, "i", "f", "{}"),
+      choice_done(None), DONE],
+     "done",
+     final_calls(("i", "f", "{}"))),
+    ("before any argument text a different name appends, and the start has the name as known then",
+     [calls(fragment(0, "i", "get_")), calls(fragment(0, name="wea", arguments="")),
+      calls(fragment(0, name="ther", arguments="{}")), END],
+     [START, call_start(0, "i", "get_"), call_delta(0, "{}"), call_done(0, "i", "get_weather", "{}"),
+      choice_done(None), DONE],
+     "done",
+     final_calls(("i", "get_weather", "{}"))),
+    ("a name that starts with what we have replaces it",
+     [calls(fragment(0, "i", "get")), calls(fragment(0, name="get_weather")), END],
+     [START, call_start(0, "i", "get"), call_done(0, "i", "get_weather", "", "empty"), choice_done(None),
+      DONE],
+     "done",
+     final_calls(("i", "get_weather", ""))),
+    ("after argument text a name is ignored",
+     [calls(fragment(0, "i", "f", "{")), calls(fragment(0, name="g", arguments="}")), END],
+     [START, call_start(0, "i", "f"), call_delta(0, "{"), call_delta(0, "}"), call_done(0, "i", "f", "{}"),
+      choice_done(None), DONE],
+     "done",
+     final_calls(("i", "f", "{}"))),
+    ("a late name, after argument text, is the first and counts",
+     [calls(fragment(0, "i", arguments="{")), calls(fragment(0, name="f", arguments="}")), END],
+     [START, call_start(0, "i", "f"), call_delta(0, "{"), call_delta(0, "}"), call_done(0, "i", "f", "{}"),
+      choice_done(None), DONE],
+     "done",
+     final_calls(("i", "f", "{}"))),
+]
