@@ -249,6 +249,11 @@ def ways(frames, **options):
                 yield (way + f"cut at {place}", *deliver([wire[:place], wire[place:]], **options))
 
 
+def one_way(frames, **options):
+    """In place of ways(): cut at every byte, and no more."""
+    yield ("byte by byte", *deliver(single_bytes(sse(*frames)), **options))
+
+
 def readings(stream):
     """Everything that can be read off a stream, but for its events."""
     facts = [name for name in ("done", "finished", "truncated") if getattr(stream, name)]
