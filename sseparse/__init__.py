@@ -12,7 +12,7 @@ Where things live:
     _stream.py     ChatStream, parse: what a frame says, and when the stream was cut
     _frames.py     lines to frames, as servers send them
     _sse.py        SSEDecoder: the event stream of the WHATWG standard
-    _template.py   the fast road: frames read without parsing them
+    _fast.py   the fast road: frames read without parsing them
     _assembler.py  ChatAssembler: what a chunk changes, and the events that tell of it
     _answer.py     the answer so far, and the final object
     _values.py     JSON values that grow, for fields without a rule of their own

@@ -20,7 +20,7 @@ Who may touch them: ``_choice`` makes choices, ``_fragment`` and ``_function_cal
 ``_finish`` ends both. ``version`` counts each change of state that a later chunk could meet, but two:
 text appended to a text which was there already, and which call was touched last. A chunk that leaves
 it alone and emits one delta would do the same again with another text: that is what the fast road
-(``_template.py``) stands on, so whatever else changes such state here must count ``version`` up.
+(``_fast.py``) stands on, so whatever else changes such state here must count ``version`` up.
 
 Text that grows is kept in pieces (``Text``), never in a string. Strings may hold halves of
 surrogate pairs (``"\\ud83d"`` alone in one chunk); text is stored as it came and mended when read,

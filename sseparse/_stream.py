@@ -4,7 +4,7 @@
 Glue. It knows what a frame may say (a chunk, ``[DONE]``, an error, nothing) and what servers do
 instead of sending frames (JSON lines, a JSON document, a web page). How bytes become lines is in
 ``_sse.py``, what chunks mean in ``_assembler.py``, how most frames are read without parsing them in
-``_template.py``.
+``_fast.py``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ._frames import ABSENT, FrameParser
 from ._json import BLANK, is_too_deep, parse_json, scan_json
 from ._partial import MAX_DEPTH
 from ._sse import CR, LF, MAX_EVENT_BYTES, OPENING_BYTES
-from ._template import LARGEST_BULK, SMALL, Road
+from ._fast import LARGEST_BULK, SMALL, Road
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from tests.wire import (
     text_of,
 )
 
-Template = sseparse._template.Template
+Template = sseparse._fast.Template
 
 MARK = "\x1a"  # stands where the text comes
 OTHER = "\x1b"  # where another comes
