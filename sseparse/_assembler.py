@@ -149,24 +149,15 @@ def _begins_anew(call: Call, id: str | None, name: str | None) -> bool:
     return call.is_whole()
 
 
-class ChatAssembler(Reading):
-    """Chunks in, events out, and the final message: for those who hold decoded chunks already.
+class ChunkReader:
+    """Read chunks: change the answer, emit events. ``ChatStream`` and ``ChatAssembler`` each own one.
 
-    Args:
-        max_choices: choice indexes must be below it.
-        max_tool_calls: calls per choice.
-        max_errors: Error events before it gives up with one of kind ``limit``.
-
-    Attributes: ``done`` (bool: closed with ``done=True``), ``finished`` (bool: there is a choice, and each
-    has a finish_reason), ``closed`` (bool), ``errors`` (list of the Error events so far), ``id``, ``model``
-    (str or None until known), ``usage`` (dict or None).
-
-    It neither changes nor keeps the chunks it is given. It pickles and deep-copies at any point. Its
-    other attributes, and ``take``, ``read``, ``report``, ``limit`` and ``finish``, are for ``ChatStream``.
+    ``events`` is the list that events are appended to. ``frame`` is the ordinal of the current frame.
+    ``version`` increases with every state change that can affect how a later chunk is read (see above).
+    ``stopped``: a limit was passed, and nothing more is read.
     """
 
     __slots__ = (
-        "_answer",
         "_core",
         "_halves",
         "_header",
@@ -176,6 +167,7 @@ class ChatAssembler(Reading):
         "_source",
         "_started",
         "_usage_values",
+        "answer",
         "choices",
         "events",
         "frame",
@@ -183,18 +175,12 @@ class ChatAssembler(Reading):
         "version",
     )
 
-    def __init__(
-        self,
-        *,
-        max_choices: int = MAX_CHOICES,
-        max_tool_calls: int = MAX_TOOL_CALLS,
-        max_errors: int = MAX_ERRORS,
-    ) -> None:
+    def __init__(self, max_choices: int, max_tool_calls: int, max_errors: int) -> None:
         self._max_choices = max_choices
         self._max_tool_calls = max_tool_calls
         self._max_errors = max_errors
-        self._answer = Answer()
-        self.choices = self._answer.choices
+        self.answer = Answer()
+        self.choices = self.answer.choices
         self._usage_values = 0
         self._header: dict[str, Any] | None = None
         self._core: dict[str, Any] | None = None
@@ -206,58 +192,8 @@ class ChatAssembler(Reading):
         self.version = 0
         self.stopped = False
 
-    @property
-    def closed(self) -> bool:
-        """Whether ``close()`` was called."""
-        return self._answer.closed
-
-    # -- what goes in ---------------------------------------------------------------------------
-
-    def add(self, chunk: Mapping[str, Any]) -> list[Event]:
-        """Return the events that ``chunk`` causes, in order.
-
-        ``chunk`` is a mapping as ``json.loads`` or an SDK's ``model_dump()`` gives it, keys in any order.
-        Nothing it says raises: type confusion and nesting beyond 128 levels are Error events. After a
-        limit error it returns ``[]``; after ``close(done=True)`` only usage and unknown fields are read.
-        Raises TypeError for what is no mapping of JSON values, RuntimeError after ``close()``.
-        """
-        if not hasattr(chunk, "items"):
-            raise TypeError(
-                f"add() takes a decoded chunk (a mapping), not {type(chunk).__name__}:"
-                " pass json.loads(data) or chunk.model_dump(), or feed bytes to ChatStream"
-            )
-        if self.closed:
-            raise RuntimeError("add() after close(): make a new ChatAssembler for the next answer")
-        if not self.stopped:
-            try:
-                self._read_mapping(chunk)
-            except LimitReached:
-                pass
-            self.frame = (self.frame or 0) + 1
-        return self.take()
-
-    def _read_mapping(self, chunk: Mapping[str, Any]) -> None:
-        try:
-            plain = plain_json(chunk, 1)
-        except Unreadable as reason:
-            self.report("malformed", f"{reason}; the chunk was not read")
-        else:
-            if plain.keys() != {"type"}:  # a ping
-                self.read(plain, None, True)
-
-    def close(self, done: bool = False) -> list[Event]:
-        """End the answer: return the Done events, each exactly once, with ``Done`` last if ``done``.
-
-        Idempotent; ``done=True`` says that the server declared the end. Truncation is not judged here,
-        but by those who see the framing.
-        """
-        self.finish(done)
-        return self.take()
-
-    # -- what ChatStream uses ---------------------------------------------------------------------
-
     def take(self) -> list[Event]:
-        """Return the list of events and forget it."""
+        """Return the list of events and begin a new one."""
         events = self.events
         self.events = []
         return events
@@ -292,12 +228,12 @@ class ChatAssembler(Reading):
         """Emit the limit error: from now on nothing is read."""
         error = Error("limit", message)
         self.stopped = True
-        self._answer.errors.append(error)
+        self.answer.errors.append(error)
         self.events.append(error)
 
     def finish(self, done: bool) -> None:
         """Fire the Done events unless they were, and note which end it was."""
-        answer = self._answer
+        answer = self.answer
         if not (answer.closed or answer.done):
             for index in sorted(self.choices):
                 self._finish(self.choices[index], done)
@@ -320,7 +256,7 @@ class ChatAssembler(Reading):
         data: Any = None,
     ) -> None:
         self.version += 1
-        if len(self._answer.errors) >= self._max_errors:
+        if len(self.answer.errors) >= self._max_errors:
             self.limit(f"more than {self._max_errors} errors; nothing more is read")
             raise LimitReached
         frame = self.frame
@@ -329,7 +265,7 @@ class ChatAssembler(Reading):
             code = render(code, True)
             data = render(data, True)
         error = Error(kind, message, choice, code, data, frame)
-        self._answer.errors.append(error)
+        self.answer.errors.append(error)
         self.events.append(error)
 
     def _malformed(self, what: str, choice: int | None = None) -> None:
@@ -378,8 +314,8 @@ class ChatAssembler(Reading):
             self._server_error(render(error, False), chunk)
             if choices.__class__ is not list:
                 return
-        if choices.__class__ is not list or self.done:
-            if choices and not self.done:
+        if choices.__class__ is not list or self.answer.done:
+            if choices and not self.answer.done:
                 self._malformed("choices is not a list; it was ignored")
             choices = []
         self._entries(choices, self._header_fields(chunk, choices, usage))  # pyright: ignore
@@ -421,7 +357,7 @@ class ChatAssembler(Reading):
         Where reading them again would change nothing they are remembered: ``_header``, and ``_core``
         without those that have no effect any more. (Strings and nulls only, because 1 == True.)
         """
-        answer = self._answer
+        answer = self.answer
         id: Any = chunk.get("id")
         created: Any = chunk.get("created")
         model: Any = chunk.get("model")
@@ -435,7 +371,7 @@ class ChatAssembler(Reading):
                 extras[key] = value
                 if value.__class__ is not str:
                     repeats = False
-        if not self.done:
+        if not self.answer.done:
             if answer.id is None and id.__class__ is str and id:
                 answer.id = self._text(id)
                 self.version += 1
@@ -454,10 +390,8 @@ class ChatAssembler(Reading):
             fallback = extras.get("x_groq")
             fallback = fallback.get("usage") if fallback.__class__ is dict else None
             self._keep_extras(answer.extras, extras, None, None)
-        if repeats and self._started and answer.id and answer.created and not (self._halves or self.done):
-            self._header = chunk
-        else:
-            self._header = None
+        is_settled = self._started and answer.id and answer.created and not (self._halves or answer.done)
+        self._header = chunk if repeats and is_settled else None
         self._core = None
         if usage.__class__ is dict:
             return usage
@@ -468,7 +402,7 @@ class ChatAssembler(Reading):
     def _overlay_usage(self, usages: list[dict[str, Any]]) -> None:
         """Overlay usage field by field. (cumulative on each chunk: vLLM, SGLang, Perplexity; null again
         later, details dropped later: pydantic/pydantic-ai#5889)"""
-        answer = self._answer
+        answer = self.answer
         if self._usage_values > MAX_USAGE_VALUES:
             self._malformed(f"usage has more than {MAX_USAGE_VALUES} values; it was ignored")
             return
@@ -1060,19 +994,92 @@ class ChatAssembler(Reading):
             status = "incomplete"  # without a grammar, only the end of the choice tells
         else:
             status = "complete" if call.kind == "custom" else "empty"
-        id = self._answer.call_id(choice, call)
+        id = self.answer.call_id(choice, call)
         self.events.append(
             ToolCallDone(choice.index, call.index, id, call.full_name(), arguments, call.kind, status)
         )
 
+
+class ChatAssembler(Reading):
+    """Chunks in, events out, and the final message: for those who hold decoded chunks already.
+
+    Args:
+        max_choices: choice indexes must be below it.
+        max_tool_calls: calls per choice.
+        max_errors: Error events before it gives up with one of kind ``limit``.
+
+    Attributes: ``done`` (bool: closed with ``done=True``), ``finished`` (bool: there is a choice, and each
+    has a finish_reason), ``closed`` (bool), ``errors`` (list of the Error events so far), ``id``, ``model``
+    (str or None until known), ``usage`` (dict or None).
+
+    It neither changes nor keeps the chunks it is given. It pickles and deep-copies at any point.
+    """
+
+    __slots__ = ("_answer", "_reader")
+
+    def __init__(
+        self,
+        *,
+        max_choices: int = MAX_CHOICES,
+        max_tool_calls: int = MAX_TOOL_CALLS,
+        max_errors: int = MAX_ERRORS,
+    ) -> None:
+        self._reader = ChunkReader(max_choices, max_tool_calls, max_errors)
+        self._answer = self._reader.answer
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close()`` was called."""
+        return self._answer.closed
+
+    def add(self, chunk: Mapping[str, Any]) -> list[Event]:
+        """Return the events that ``chunk`` causes, in order.
+
+        ``chunk`` is a mapping as ``json.loads`` or an SDK's ``model_dump()`` gives it, keys in any order.
+        Nothing it says raises: type confusion and nesting beyond 128 levels are Error events. After a
+        limit error it returns ``[]``; after ``close(done=True)`` only usage and unknown fields are read.
+        Raises TypeError for what is no mapping of JSON values, RuntimeError after ``close()``.
+        """
+        if not hasattr(chunk, "items"):
+            raise TypeError(
+                f"add() takes a decoded chunk (a mapping), not {type(chunk).__name__}:"
+                " pass json.loads(data) or chunk.model_dump(), or feed bytes to ChatStream"
+            )
+        if self.closed:
+            raise RuntimeError("add() after close(): make a new ChatAssembler for the next answer")
+        reader = self._reader
+        if not reader.stopped:
+            try:
+                self._read(chunk)
+            except LimitReached:
+                pass
+            reader.frame = (reader.frame or 0) + 1
+        return reader.take()
+
+    def _read(self, chunk: Mapping[str, Any]) -> None:
+        try:
+            plain = plain_json(chunk, 1)
+        except Unreadable as reason:
+            self._reader.report("malformed", f"{reason}; the chunk was not read")
+        else:
+            if plain.keys() != {"type"}:  # a ping
+                self._reader.read(plain, None, True)
+
+    def close(self, done: bool = False) -> list[Event]:
+        """End the answer: return the Done events, each exactly once, with ``Done`` last if ``done``.
+
+        Idempotent; ``done=True`` says that the server declared the end. Truncation is not judged here,
+        but by those who see the framing.
+        """
+        self._reader.finish(done)
+        return self._reader.take()
+
     def __repr__(self) -> str:
-        state = "stopped" if self.stopped else "done" if self.done else "closed" if self.closed else "open"
-        calls = sum(len(choice.calls) for choice in self.choices.values())
+        state = "done" if self.done else "closed" if self.closed else "open"
+        if self._reader.stopped:
+            state = "stopped"
+        calls = sum(len(choice.calls) for choice in self._answer.choices.values())
         return (
-            f"<ChatAssembler {state}, {len(self.choices)} choices, {calls} tool calls,"
+            f"<ChatAssembler {state}, {len(self._answer.choices)} choices, {calls} tool calls,"
             f" {len(self.errors)} errors>"
         )
-
-
-
-

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from typing import Any, AnyStr, Callable
 
     from ._answer import Call, Choice
-    from ._assembler import ChatAssembler
+    from ._assembler import ChunkReader
     from ._events import Event
     from ._text import Text
 
@@ -86,10 +86,10 @@ class Road:
     how many frames were read here; ``blank`` is how this stream ends a frame.
     """
 
-    __slots__ = ("_assembler", "_attempts", "_misses", "blank", "due", "hits", "is_open", "last", "templates")
+    __slots__ = ("_attempts", "_misses", "_reader", "blank", "due", "hits", "is_open", "last", "templates")
 
-    def __init__(self, assembler: ChatAssembler, is_open: bool) -> None:
-        self._assembler = assembler
+    def __init__(self, reader: ChunkReader, is_open: bool) -> None:
+        self._reader = reader
         self.is_open = is_open  # False: nothing is learnt, so nothing is read here
         self.due: Template | None = None  # what the next feed is expected to be
         self._attempts = 0  # to learn
@@ -123,7 +123,7 @@ class Road:
         blank = self.blank
         width = len(blank) // 2
         while True:
-            if last.streak >= 8 and last.applies(self._assembler):
+            if last.streak >= 8 and last.applies(self._reader):
                 pos = self._take_many(last, data, pos, events)
             end = data.find(b"\n", pos) + 1 - width
             if not (pos <= end <= pos + LARGEST_BULK and data.startswith(blank, end)):
@@ -139,12 +139,12 @@ class Road:
         last = self.last
         if last is None:
             return None
-        assembler = self._assembler
+        reader = self._reader
         due = self.templates[last.then]
-        text = due.read(line, due.tail) if due.applies(assembler) else None
+        text = due.read(line, due.tail) if due.applies(reader) else None
         if text is None:
             for template in self.templates:
-                if line.startswith(template.head) and template is not due and template.applies(assembler):
+                if line.startswith(template.head) and template is not due and template.applies(reader):
                     text = template.read(line, template.tail)
                     if text is not None:
                         last.then = template.number
@@ -175,7 +175,7 @@ class Road:
     def learn(self, line: bytes, event: Any) -> None:
         """Learn a frame that the full road just read with this one effect, or see it has no other still."""
         self._misses += 1
-        assembler = self._assembler
+        reader = self._reader
         text = event.arguments if event.__class__ is ToolCallDelta else event.text
         template = next((one for one in self.templates if one.read(line, one.tail) == text), None)
         if template is None:
@@ -188,12 +188,12 @@ class Road:
             if len(self.templates) >= MAX_TEMPLATES or self._attempts >= attempts or len(line) > MAX_LINE:
                 return
             self._attempts += 1
-            template = learn(line, scan_json, assembler, event, self.blank)
+            template = learn(line, scan_json, reader, event, self.blank)
             if template is None:
                 return
             template.number = template.then = len(self.templates)
             self.templates.append(template)
-        template.bind(assembler, event)
+        template.bind(reader, event)
         if self.last is not None:
             self.last.then = template.number
         self.last = template
@@ -201,7 +201,7 @@ class Road:
     def aim(self) -> None:
         """Expect the template that came after the last one, if the state is still the one it was seen in."""
         due = None if self.last is None else self.templates[self.last.then]
-        self.due = due if due is not None and due.applies(self._assembler) else None
+        self.due = due if due is not None and due.applies(self._reader) else None
 
 
 class Template:
@@ -327,9 +327,9 @@ class Template:
         texts = _strings_of(holes)
         return nothing if texts is None else (texts, stop)
 
-    def applies(self, assembler: ChatAssembler) -> bool:
+    def applies(self, reader: ChunkReader) -> bool:
         """Whether the state is still the one in which this frame was seen to have no other effect."""
-        return self.version == assembler.version and (self.indexed or self.choice.last is self.call)
+        return self.version == reader.version and (self.indexed or self.choice.last is self.call)
 
     def emit(self, text: str, events: list[Event]) -> None:
         """Do what the assembler does with this frame."""
@@ -361,9 +361,9 @@ class Template:
         if text:
             self.text.append(text, False)
 
-    def bind(self, assembler: ChatAssembler, event: Any) -> None:
+    def bind(self, reader: ChunkReader, event: Any) -> None:
         """Note where the assembler put the delta that the full road just emitted."""
-        choice: Any = assembler.choices[event.choice]
+        choice: Any = reader.choices[event.choice]
         self.event = event.__class__
         self.choice = choice
         self.call = None
@@ -378,7 +378,7 @@ class Template:
         else:
             text = choice.refusal
         self.text = text
-        self.version = assembler.version
+        self.version = reader.version
 
 
 def _strings_of(holes: Sequence[str]) -> list[str] | None:
@@ -406,7 +406,7 @@ def is_plain_number(digits: AnyStr) -> bool:
     return digits.isdigit() and digits[0] not in (48, "0") and len(digits) <= 18
 
 
-def learn(line: bytes, scan: Scanner, assembler: ChatAssembler, event: Any, blank: bytes) -> Template | None:
+def learn(line: bytes, scan: Scanner, reader: ChunkReader, event: Any, blank: bytes) -> Template | None:
     """Return a template of a line that the full road just read, None if it cannot be proven.
 
     ``event`` is the one event that came of it.
@@ -421,7 +421,7 @@ def learn(line: bytes, scan: Scanner, assembler: ChatAssembler, event: Any, blan
                 path = _leaf(chunk, event, name, hole[2])
                 if path is None:
                     continue
-                dead = _dead_field(chunk, assembler)
+                dead = _dead_field(chunk, reader)
                 if dead is None:
                     return _cut(line, [hole], path, chunk, blank)
                 template = _cut_twice(line, hole, dead, scan, event, blank)
@@ -544,10 +544,10 @@ def _holes(line: bytes, name: str, text: str | None) -> Iterator[Hole]:
                 yield start, start + len(digits), int(digits) + 1, name
 
 
-def _dead_field(chunk: Any, assembler: ChatAssembler) -> str | None:
+def _dead_field(chunk: Any, reader: ChunkReader) -> str | None:
     """Return the name of the top-level field that differs from frame to frame and means nothing."""
     id = chunk.get("id")
-    if id.__class__ is str and id and id != assembler.id:
+    if id.__class__ is str and id and id != reader.answer.id:
         return "id"
     created = chunk.get("created")
-    return "created" if created != assembler._answer.created and is_plain_number(str(created)) else None
+    return "created" if created != reader.answer.created and is_plain_number(str(created)) else None

@@ -10,13 +10,13 @@ instead of sending frames (JSON lines, a JSON document, a web page). How bytes b
 from __future__ import annotations
 
 from ._answer import Reading
-from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChatAssembler
+from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChunkReader
 from ._errors import LimitReached
+from ._fast import LARGEST_BULK, SMALL, Road
 from ._frames import ABSENT, FrameParser
 from ._json import BLANK, is_too_deep, parse_json, scan_json
 from ._partial import MAX_DEPTH
 from ._sse import CR, LF, MAX_EVENT_BYTES, OPENING_BYTES
-from ._fast import LARGEST_BULK, SMALL, Road
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ class ChatStream(FrameParser, Reading):
 
     __slots__ = (
         "_answer",
-        "_assembler",
         "_begins",
         "_budget",
         "_cut",
         "_full",
         "_head",
         "_over",
+        "_reader",
         "_road",
         "truncated",
     )
@@ -75,11 +75,9 @@ class ChatStream(FrameParser, Reading):
         max_errors: int = MAX_ERRORS,
     ) -> None:
         super().__init__(max_event_bytes)
-        self._assembler = ChatAssembler(
-            max_choices=max_choices, max_tool_calls=max_tool_calls, max_errors=max_errors
-        )
-        self._answer = self._assembler._answer
-        self._road = Road(self._assembler, fast_path)
+        self._reader = ChunkReader(max_choices, max_tool_calls, max_errors)
+        self._answer = self._reader.answer
+        self._road = Road(self._reader, fast_path)
         self._budget = max_total_bytes
         self._over = False  # more came than that
         self._full = 0  # frames that took the full road
@@ -109,7 +107,7 @@ class ChatStream(FrameParser, Reading):
                 return events
         elif road.due is not None and road.take_frame(road.due, data, events):  # type: ignore[arg-type]
             return events
-        self._assembler.events = events
+        self._reader.events = events
         try:
             if not (is_frame and self._read_frame(data)):  # type: ignore[arg-type]
                 if self._head is not None or self._budget is not None:
@@ -123,7 +121,7 @@ class ChatStream(FrameParser, Reading):
                 road.aim()
         except LimitReached as limit:
             self._end_reading(limit)
-        self._assembler.events = []
+        self._reader.events = []
         return events
 
     def _looked_over(self, data: bytes) -> bytes:
@@ -142,8 +140,8 @@ class ChatStream(FrameParser, Reading):
 
     def _end_reading(self, limit: LimitReached) -> None:
         """A limit was passed: say so, unless the assembler did, and read nothing more."""
-        if not self._assembler.stopped:
-            self._assembler.limit(limit.args[0])
+        if not self._reader.stopped:
+            self._reader.limit(limit.args[0])
         self._begins = False
         self._stop()
 
@@ -155,8 +153,8 @@ class ChatStream(FrameParser, Reading):
         if self.closed:
             return []
         events: list[Event] = []
-        assembler = self._assembler
-        assembler.events = events
+        reader = self._reader
+        reader.events = events
         self._begins = False
         self._at_end = True
         try:
@@ -168,8 +166,8 @@ class ChatStream(FrameParser, Reading):
                     self._end_document(self._document)
         except LimitReached as limit:
             self._end_reading(limit)
-        assembler.frame = None
-        assembler.finish(False)
+        reader.frame = None
+        reader.finish(False)
         try:
             if not self._stopped:
                 self._judge()
@@ -177,7 +175,7 @@ class ChatStream(FrameParser, Reading):
             self.truncated = False
         self.closed = True
         self._stop()
-        assembler.events = []
+        reader.events = []
         return events
 
     def _sniff(self, data: bytes) -> None:
@@ -193,19 +191,19 @@ class ChatStream(FrameParser, Reading):
                 self._head = None
             return
         self._head = None
-        self._assembler.frame = None
+        self._reader.frame = None
         self._not_sse(what)
 
     def _not_sse(self, what: str) -> None:
-        self._assembler.report("not_sse", what, data=self._opening_text())
+        self._reader.report("not_sse", what, data=self._opening_text())
 
     def _opening_text(self) -> str | None:
         return None if self._opening is None else self._opening.decode("utf-8", "replace")[:200]
 
     def _judge(self) -> None:
         """At the end of input: say what is wrong with the whole, if anything is."""
-        assembler = self._assembler
-        kinds = {error.kind for error in assembler.errors}
+        reader = self._reader
+        kinds = {error.kind for error in self.errors}
         framed = self._framed or self._event_seen
         if self._foreign and not framed and "not_sse" not in kinds:
             what = "the body is no event stream (a web page or plain text?): look at status and headers"
@@ -217,12 +215,12 @@ class ChatStream(FrameParser, Reading):
             return
         if self._cut is not None:
             self.truncated = True
-            assembler.frame, data = self._cut
-            assembler.report("truncated", "the stream was cut inside its last frame", data=data)
+            reader.frame, data = self._cut
+            reader.report("truncated", "the stream was cut inside its last frame", data=data)
         elif not (self.done or self.finished):
             self.truncated = True
             what = "the stream ended without a finish_reason and without [DONE]"
-            assembler.report("truncated", what if self._frames else "the stream ended before its first frame")
+            reader.report("truncated", what if self._frames else "the stream ended before its first frame")
 
     # -- frames ---------------------------------------------------------------------------------------
 
@@ -233,12 +231,12 @@ class ChatStream(FrameParser, Reading):
 
     def _count_frame(self) -> None:
         """Count a frame that takes the full road; errors in it are said to be in this one."""
-        self._assembler.frame = self._full + self._road.hits
+        self._reader.frame = self._full + self._road.hits
         self._full += 1
 
     def _frame(self, event: str, text: str, value: Any = ABSENT) -> None:
         """Read one frame: its event type, its data, and the value of that if it was parsed already."""
-        assembler = self._assembler
+        reader = self._reader
         self._count_frame()
         halves = has_escaped_half(text)
         if value is ABSENT:
@@ -250,29 +248,29 @@ class ChatStream(FrameParser, Reading):
         if event == "error":
             error = value.get("error") if value.__class__ is dict else None
             if value:
-                assembler.read(value if value.__class__ is dict else {}, text, halves, error or value)
+                reader.read(value if value.__class__ is dict else {}, text, halves, error or value)
         elif value.__class__ is dict:
             if len(value) > 1 or "type" not in value:
-                assembler.read(value, text, halves)
+                reader.read(value, text, halves)
         elif value is not None:
             what = "data is JSON but no object; the frame was ignored"
-            assembler.report("malformed", what, data=text[:200])
+            reader.report("malformed", what, data=text[:200])
 
     def _no_json(self, event: str, text: str, reason: ValueError) -> None:
         """Read a frame whose data is no JSON."""
         stripped = text.strip(BLANK)
-        assembler = self._assembler
+        reader = self._reader
         if stripped == "[DONE]":
-            assembler.finish(True)
+            reader.finish(True)
         elif not stripped or text[0] == ":":
             pass  # a heartbeat
         elif event == "error" and not (self._at_end and stripped[0] in '{"'):
-            assembler.read({}, None, False, text)
+            reader.read({}, None, False, text)
         elif self._at_end:
             self._cut = (self._frames - 1, text[:200])
         else:
             detail = f" ({reason})" if reason.__class__ is ValueError and reason.args else ""
-            assembler.report("malformed", f"data is no JSON{detail}; the frame was ignored", data=text[:200])
+            reader.report("malformed", f"data is no JSON{detail}; the frame was ignored", data=text[:200])
 
     # -- the fast road --------------------------------------------------------------------------------
 
@@ -301,7 +299,7 @@ class ChatStream(FrameParser, Reading):
         return True
 
     def _read_line(self, line: bytes) -> None:
-        if self._road.last is None or self._road.take_line(line, self._assembler.events) is None:
+        if self._road.last is None or self._road.take_line(line, self._reader.events) is None:
             self._read_in_full(line)
 
     def _read(self, data: bytes) -> None:
@@ -320,7 +318,7 @@ class ChatStream(FrameParser, Reading):
                 self._parse(data)
                 return
             data = self._continued(data, blank)
-        events = self._assembler.events
+        events = self._reader.events
         pos = 0
         while True:
             if road.last is not None and data.startswith(b"data:", pos):
@@ -390,7 +388,7 @@ class ChatStream(FrameParser, Reading):
             text = data.decode("utf-8", "replace")
         if text == "[DONE]":
             self._full += 1
-            self._assembler.finish(True)
+            self._reader.finish(True)
             return
         value: Any
         try:
@@ -406,18 +404,18 @@ class ChatStream(FrameParser, Reading):
         if end != len(text) or value.__class__ is not dict or len(value) < 2 or self._at_end:
             self._frame("", text)  # not a plain chunk, or perhaps a cut one
             return
-        assembler = self._assembler
-        events = assembler.events
-        version = assembler.version
+        reader = self._reader
+        events = reader.events
+        version = reader.version
         count = len(events)
-        assembler.frame = self._full + self._road.hits  # _count_frame() inlined: 1 % of "hostile"
+        reader.frame = self._full + self._road.hits  # _count_frame() inlined: 1 % of "hostile"
         self._full += 1
-        assembler.read(value, text, "\\" in text and has_escaped_half(text))
-        if self._road.is_open and assembler.version == version and len(events) == count + 1:
+        reader.read(value, text, "\\" in text and has_escaped_half(text))
+        if self._road.is_open and reader.version == version and len(events) == count + 1:
             self._road.learn(line, events[-1])  # a text delta: all other events come with a change
 
     def __repr__(self) -> str:
-        if self._assembler.stopped:
+        if self._reader.stopped:
             state = "stopped"
         elif self.truncated:
             state = "truncated"

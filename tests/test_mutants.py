@@ -248,8 +248,8 @@ class Roads(unittest.TestCase):
             for frame in [*frames, END]:
                 stream.feed(sse(frame))
                 with self.subTest(name):
-                    self.assertGreaterEqual(stream._assembler.version, before)
-                before = stream._assembler.version
+                    self.assertGreaterEqual(stream._reader.version, before)
+                before = stream._reader.version
 
     def test_frames_that_are_read_many_at_once(self):
         """In one feed of a thousand: how many batches they are read in, of up to 64 KiB."""
@@ -305,7 +305,7 @@ class Pieces(unittest.TestCase):
                     stream = sseparse.ChatStream(fast_path=fast_path)
                     for _ in range(2047):
                         stream.feed(wire)
-                    kept = text(stream._assembler.choices[0])
+                    kept = text(stream._reader.choices[0])
                     self.assertEqual((len(kept.blocks), len(kept.pieces)), (1, 1023))
                     stream.feed(wire)
                     self.assertEqual(([*map(len, kept.blocks)], kept.pieces), ([1024, 1024], []))
@@ -323,7 +323,7 @@ class Pieces(unittest.TestCase):
                 wire = sse(*[chunk(fields)] * 16)
                 for _ in range(1100):
                     stream.feed(wire)
-                kept = text(stream._assembler.choices[0])
+                kept = text(stream._reader.choices[0])
                 self.assertEqual(len(kept.blocks), 1)
                 self.assertEqual(kept.join(), "a" * (10 + 1100 * 16))
 
