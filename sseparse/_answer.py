@@ -135,6 +135,7 @@ class Choice:
         "refusal_seen",
         "role",
         "thoughts",
+        "thoughts_field",
     )
 
     def __init__(self, index: int) -> None:
@@ -145,6 +146,7 @@ class Choice:
         self.parts: list[Any] | None = None
         self.reasoning: dict[str, Text] = {}
         self.thoughts: Text | None = None  # what the events said of it
+        self.thoughts_field = ""  # the wire name that the last of it came under
         self.refusal: Text | None = None
         self.refusal_seen = False
         self.calls: list[Call] = []

@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from ._events import Event
+    from ._events import ErrorKind, Event, ObjectName, Place, Status
 
 MAX_CHOICES = 128
 MAX_TOOL_CALLS = 128
@@ -220,7 +220,7 @@ class ChunkReader:
         finally:
             self._source = None
 
-    def report(self, kind: str, message: str, data: Any = None) -> None:
+    def report(self, kind: ErrorKind, message: str, data: Any = None) -> None:
         """Emit an Error that whoever sees the framing found."""
         self._error(kind, message, data=data)
 
@@ -249,11 +249,12 @@ class ChunkReader:
 
     def _error(
         self,
-        kind: str,
+        kind: ErrorKind,
         message: str,
         choice: int | None = None,
         code: Any = None,
         data: Any = None,
+        server_type: str | None = None,
     ) -> None:
         self.version += 1
         if len(self.answer.errors) >= self._max_errors:
@@ -264,7 +265,7 @@ class ChunkReader:
             message = well_formed(message)
             code = render(code, True)
             data = render(data, True)
-        error = Error(kind, message, choice, code, data, frame)
+        error = Error(kind, message, choice, code, data, frame, server_type)
         self.answer.errors.append(error)
         self.events.append(error)
 
@@ -289,12 +290,13 @@ class ChunkReader:
                 code = place.get("code") if code is None else code
             if not message and found.__class__ is str:
                 message = found
+        kind: Any = error.get("type") if error.__class__ is dict else None
+        kind = self._text(kind) if kind.__class__ is str and kind else None
         if not message:
-            kind = error.get("type") if error.__class__ is dict else None
             message = "the server reported an error without a message"
-            if kind.__class__ is str and kind:
+            if kind is not None:
                 message += f", of type {kind}"
-        self._error("server", message, choice, code, error)
+        self._error("server", message, choice, code, error, kind)
 
     def _chunk(self, chunk: dict[str, Any], choices: Any, usage: Any, error: Any) -> None:
         """Read a chunk, whose ``choices`` and ``usage`` were taken out."""
@@ -384,12 +386,16 @@ class ChunkReader:
         if not self._started and not all(map(is_absent, choices)):
             self._started = True
             self.version += 1
-            self.events.append(Start(answer.id, answer.model, answer.created))
+            first = next(entry for entry in choices if not is_absent(entry))
+            is_text = first.__class__ is dict and first.get("text") is not None
+            is_text = is_text and first.get("delta") is None and first.get("message") is None
+            name: ObjectName = "text_completion" if is_text else "chat.completion"
+            self.events.append(Start(answer.id, answer.model, answer.created, name))
         fallback: Any = None
         if extras is not None:
             fallback = extras.get("x_groq")
             fallback = fallback.get("usage") if fallback.__class__ is dict else None
-            self._keep_extras(answer.extras, extras, None, None)
+            self._keep_extras(answer.extras, extras, None, None, "chunk")
         is_settled = self._started and answer.id and answer.created and not (self._halves or answer.done)
         self._header = chunk if repeats and is_settled else None
         self._core = None
@@ -507,7 +513,7 @@ class ChunkReader:
         for name in NOISE_FIELDS:
             rest.pop(name, None)
         if rest:
-            self._keep_extras(choice.extras, rest, choice.index, None)
+            self._keep_extras(choice.extras, rest, choice.index, None, "choice")
         if is_whole and logprobs.__class__ is dict and choice.logprobs is not None:
             kept = choice.logprobs
             logprobs = {key: value for key, value in logprobs.items() if not kept.get(key)} or None
@@ -567,7 +573,7 @@ class ChunkReader:
         self.events.append(LogprobsDelta(choice.index, logprobs))
 
     def _keep_extras(
-        self, kept: dict[str, Any], extras: dict[str, Any], choice: int | None, index: int | None
+        self, kept: dict[str, Any], extras: dict[str, Any], choice: int | None, index: int | None, place: Place
     ) -> None:
         """Keep unknown fields outside of deltas: the last non-null one; objects are merged."""
         for key, value in (render(extras, True) if self._halves else extras).items():
@@ -583,14 +589,14 @@ class ChunkReader:
                 kept[key] = value
             else:
                 continue
-            self._extra(choice, index, key, value)
+            self._extra(choice, index, key, value, place)
 
-    def _extra(self, choice: int | None, index: int | None, field: str, value: Any) -> None:
+    def _extra(self, choice: int | None, index: int | None, field: str, value: Any, place: Place) -> None:
         self.version += 1
         if self._halves:
             field = well_formed(field)
             value = render(value, True)
-        self.events.append(Extra(choice, index, field, value))
+        self.events.append(Extra(choice, index, field, value, place))
 
     def _text(self, text: str) -> str:
         return well_formed(text) if self._halves else text
@@ -643,7 +649,7 @@ class ChunkReader:
             self._audio(choice, rest.pop("audio"))
         for key, value in rest.items():
             if grow(choice.message_extras, key, value, self._halves):
-                self._extra(choice.index, None, key, value)
+                self._extra(choice.index, None, key, value, "delta")
 
     def _utter(self, text: Text, piece: str) -> str:
         """Append to a text; return what an event may say of it."""
@@ -692,7 +698,7 @@ class ChunkReader:
             elif part.get("type") == "thinking" and not thought:
                 piece = "".join(thoughts_of(part))
                 if piece:
-                    self._think(choice, piece)
+                    self._think(choice, piece, "content")
 
     def _reasoning(self, choice: Choice, name: str, piece: str, fed: bool) -> bool:
         """Append reasoning under its wire name; return whether this delta has fed the events by now."""
@@ -705,15 +711,15 @@ class ChunkReader:
         if not piece:
             return fed
         if text is choice.thoughts:
-            self._utter_reasoning(choice, text, piece)
+            self._utter_reasoning(choice, text, piece, name)
         else:
             self.version += 1
             text.append(piece, self._halves)
             if not fed:
-                self._think(choice, piece)
+                self._think(choice, piece, name)
         return True
 
-    def _think(self, choice: Choice, piece: str) -> None:
+    def _think(self, choice: Choice, piece: str, field: str) -> None:
         """Let the events say reasoning from a second source; from now on it is kept apart from the first."""
         thoughts = choice.thoughts
         if thoughts is None:
@@ -722,12 +728,13 @@ class ChunkReader:
             choice.thoughts = thoughts.copy()
             thoughts.held = ""
             thoughts = choice.thoughts
-        self._utter_reasoning(choice, thoughts, piece)
+        self._utter_reasoning(choice, thoughts, piece, field)
 
-    def _utter_reasoning(self, choice: Choice, thoughts: Text, piece: str) -> None:
+    def _utter_reasoning(self, choice: Choice, thoughts: Text, piece: str, field: str) -> None:
         piece = self._utter(thoughts, piece)
+        choice.thoughts_field = field
         if piece:
-            self.events.append(ReasoningDelta(choice.index, piece))
+            self.events.append(ReasoningDelta(choice.index, piece, field))
 
     def _refusal(self, choice: Choice, piece: Any) -> None:
         if piece.__class__ is not str:
@@ -800,7 +807,7 @@ class ChunkReader:
             call = choice.last
             if call is None:
                 if any(value is not None for value in fragment.values()):
-                    self._extra(choice.index, None, "tool_calls", fragment)
+                    self._extra(choice.index, None, "tool_calls", fragment, "delta")
                 return
         else:
             name: Any = body.get("name") if body else None
@@ -936,7 +943,7 @@ class ChunkReader:
             call.type = self._text(kind)
             self.version += 1
         if extras:
-            self._keep_extras(call.extras, extras, choice.index, call.index)
+            self._keep_extras(call.extras, extras, choice.index, call.index, "tool_call")
 
     def _function_call(self, choice: Choice, body: Any) -> None:
         """Read the legacy field. Beside tool_calls it is kept silently: some servers mirror one call in
@@ -965,7 +972,9 @@ class ChunkReader:
             (choice.refusal, RefusalDelta, RefusalDone),
         ):
             if text:
-                if text.held:
+                if text.held and text is choice.thoughts:
+                    emit(ReasoningDelta(index, "\ufffd", choice.thoughts_field))
+                elif text.held:
                     emit(delta(index, "\ufffd"))
                 emit(whole(index, text.settle()))
         calls = choice.calls.copy()

@@ -14,6 +14,12 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, Literal, Union, final
+
+    ErrorKind = Literal["server", "malformed", "truncated", "limit", "not_sse", "not_chat"]
+    Kind = Literal["function", "custom", "function_call"]
+    ObjectName = Literal["chat.completion", "text_completion"]
+    Place = Literal["chunk", "choice", "delta", "tool_call", "function", "frame"]
+    Status = Literal["complete", "empty", "incomplete", "invalid"]
 else:
 
     def final(cls):
@@ -64,20 +70,24 @@ class Start(_Record):
     """The answer begins: fires once, with the first chunk that has a choice.
 
     Fields: ``id``, ``model`` (str or None where not yet known), ``created`` (int, seconds since the
-    Unix epoch, or None).
+    Unix epoch, or None), ``object`` (``"chat.completion"``, or ``"text_completion"`` where the first
+    entry has ``text`` and neither ``delta`` nor ``message``).
     """
 
-    __slots__ = __match_args__ = ("id", "model", "created")
+    __slots__ = __match_args__ = ("id", "model", "created", "object")
     type: Literal["start"] = "start"
 
-    def __init__(self, id: str | None, model: str | None, created: int | None) -> None:
+    def __init__(
+        self, id: str | None, model: str | None, created: int | None, object: ObjectName = "chat.completion"
+    ) -> None:
         self.id = id
         self.model = model
         self.created = created
+        self.object = object
 
 
 class _Text(_Record):
-    """What the six events of a growing text share."""
+    """What the events of a growing text share."""
 
     __slots__ = __match_args__ = ("choice", "text")
 
@@ -103,11 +113,19 @@ class ContentDone(_Text):
 
 
 @final
-class ReasoningDelta(_Text):
-    """Reasoning, under whichever name the wire had. Fields: ``choice`` (int), ``text`` (str, never empty)."""
+class ReasoningDelta(_Record):
+    """Reasoning, under whichever name the wire had.
 
-    __slots__ = ()
+    Fields: ``choice`` (int), ``text`` (str, never empty), ``field`` (str, the wire name it came under).
+    """
+
+    __slots__ = __match_args__ = ("choice", "text", "field")
     type: Literal["reasoning.delta"] = "reasoning.delta"
+
+    def __init__(self, choice: int, text: str, field: str = "reasoning_content") -> None:
+        self.choice = choice
+        self.text = text
+        self.field = field
 
 
 @final
@@ -147,7 +165,7 @@ class ToolCallStart(_Record):
     __slots__ = __match_args__ = ("choice", "index", "id", "name", "kind")
     type: Literal["tool_call.start"] = "tool_call.start"
 
-    def __init__(self, choice: int, index: int | None, id: str | None, name: str | None, kind: str) -> None:
+    def __init__(self, choice: int, index: int | None, id: str | None, name: str | None, kind: Kind) -> None:
         self.choice = choice
         self.index = index
         self.id = id
@@ -193,8 +211,8 @@ class ToolCallDone(_Record):
         id: str | None,
         name: str | None,
         arguments: str,
-        kind: str,
-        status: str,
+        kind: Kind,
+        status: Status,
     ) -> None:
         self.choice = choice
         self.index = index
@@ -267,17 +285,22 @@ class Extra(_Record):
     """A field that has no event of its own, when it appears or changes.
 
     Fields: ``choice`` (int, or None for a field of the chunk), ``index`` (int, the tool call it is on,
-    or None), ``field`` (str, its name), ``value`` (JSON, as this chunk carried it).
+    or None), ``field`` (str, its name), ``value`` (JSON, as this chunk carried it), ``place`` (where it
+    stood: ``"chunk"``, ``"choice"``, ``"delta"``, ``"tool_call"``, ``"function"`` for inside ``function``
+    or ``custom``, ``"frame"`` for a whole frame under an event type of somebody else's).
     """
 
-    __slots__ = __match_args__ = ("choice", "index", "field", "value")
+    __slots__ = __match_args__ = ("choice", "index", "field", "value", "place")
     type: Literal["extra"] = "extra"
 
-    def __init__(self, choice: int | None, index: int | None, field: str, value: Any) -> None:
+    def __init__(
+        self, choice: int | None, index: int | None, field: str, value: Any, place: Place
+    ) -> None:
         self.choice = choice
         self.index = index
         self.field = field
         self.value = value
+        self.place = place
 
 
 @final
@@ -286,23 +309,25 @@ class Error(_Record):
 
     Fields: ``kind`` (``"server"``: the server reported it; ``"malformed"``: a frame or an entry
     could not be read; ``"truncated"``: the stream was cut; ``"limit"``: one of the limits was passed;
-    ``"not_sse"``: the body is no event stream), ``message`` (str, a sentence; for ``server`` the
-    server's own), ``choice`` (int or None), ``code`` (the server's, as sent, or None), ``data`` (for
-    ``server`` the error value as parsed; else at most 200 characters of the input, or None),
-    ``frame`` (int, ordinal of the frame from 0, or None).
+    ``"not_sse"``: the body is no event stream; ``"not_chat"``: its frames are of another API),
+    ``message`` (str, a sentence; for ``server`` the server's own), ``choice`` (int or None), ``code``
+    (the server's, as sent, or None), ``data`` (for ``server`` the error value as parsed; else at most
+    200 characters of the input, or None), ``frame`` (int, ordinal of the frame from 0, or None),
+    ``server_type`` (str, the server's own ``type``, e.g. ``"rate_limit_error"``, or None).
     """
 
-    __slots__ = __match_args__ = ("kind", "message", "choice", "code", "data", "frame")
+    __slots__ = __match_args__ = ("kind", "message", "choice", "code", "data", "frame", "server_type")
     type: Literal["error"] = "error"
 
     def __init__(
         self,
-        kind: str,
+        kind: ErrorKind,
         message: str,
         choice: int | None = None,
         code: Any = None,
         data: Any = None,
         frame: int | None = None,
+        server_type: str | None = None,
     ) -> None:
         self.kind = kind
         self.message = message
@@ -310,6 +335,7 @@ class Error(_Record):
         self.code = code
         self.data = data
         self.frame = frame
+        self.server_type = server_type
 
 
 @final

@@ -110,7 +110,10 @@ class Road:
             kept.pieces.append(text)
             if len(kept.pieces) >= kept.FOLD_AT:
                 kept.fold()
-            events.append(due.event(due.choice.index, text))
+            if due.field is None:
+                events.append(due.event(due.choice.index, text))
+            else:
+                events.append(ReasoningDelta(due.choice.index, text, due.field))
         else:
             due.emit(text, events)
         if due.then != due.number:
@@ -220,6 +223,7 @@ class Template:
         "dead_is_number",
         "end",
         "event",
+        "field",
         "head",
         "indexed",
         "number",
@@ -251,6 +255,7 @@ class Template:
         self.number: int
         self.then: int
         self.event: Any
+        self.field: str | None
         self.choice: Choice
         self.call: Call | None
         self.text: Text
@@ -342,7 +347,8 @@ class Template:
             if len(kept.pieces) >= kept.FOLD_AT:
                 kept.fold()
             if call is None:
-                events.append(self.event(self.choice.index, text))
+                args = () if self.field is None else (self.field,)
+                events.append(self.event(self.choice.index, text, *args))
             else:
                 events.append(ToolCallDelta(self.choice.index, call.index, text))
 
@@ -356,7 +362,8 @@ class Template:
                 self.choice.last = call
             events += map(ToolCallDelta, repeat(index), repeat(place), filter(None, texts))
         else:
-            events += map(self.event, repeat(index), filter(None, texts))
+            args = () if self.field is None else (repeat(self.field),)
+            events += map(self.event, repeat(index), filter(None, texts), *args)
         text = "".join(texts)
         if text:
             self.text.append(text, False)
@@ -365,6 +372,7 @@ class Template:
         """Note where the assembler put the delta that the full road just emitted."""
         choice: Any = reader.choices[event.choice]
         self.event = event.__class__
+        self.field = event.field if self.event is ReasoningDelta else None
         self.choice = choice
         self.call = None
         if self.event is ToolCallDelta:
