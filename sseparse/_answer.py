@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from ._events import Error
+    from ._events import Error, Kind
     from .types import Completion, Message, ToolCall
 
 
@@ -46,7 +46,7 @@ class Call:
         "type",
     )
 
-    def __init__(self, index: int | None, kind: str) -> None:
+    def __init__(self, index: int | None, kind: Kind) -> None:
         self.index = index
         self.kind = kind
         self.id: str | None = None

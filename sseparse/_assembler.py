@@ -573,7 +573,12 @@ class ChunkReader:
         self.events.append(LogprobsDelta(choice.index, logprobs))
 
     def _keep_extras(
-        self, kept: dict[str, Any], extras: dict[str, Any], choice: int | None, index: int | None, place: Place
+        self,
+        kept: dict[str, Any],
+        extras: dict[str, Any],
+        choice: int | None,
+        index: int | None,
+        place: Place,
     ) -> None:
         """Keep unknown fields outside of deltas: the last non-null one; objects are merged."""
         for key, value in (render(extras, True) if self._halves else extras).items():
@@ -997,6 +1002,7 @@ class ChunkReader:
         if call.arguments.held:
             self.events.append(ToolCallDelta(choice.index, call.index, "\ufffd"))
         arguments = call.arguments.settle()
+        status: Status
         if call.kind != "custom" and arguments.strip(BLANK):
             status = status_of(arguments)
         elif choice.finish_reason in CUTTING_FINISH_REASONS or not (choice.finish_reason or done):

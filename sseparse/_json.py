@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Final
 
+    from ._events import Status
+
 BLANK: Final = " \t\n\r"  # JSON's white space
 TOO_DEEP: Final = f"JSON nested deeper than {MAX_DEPTH} levels"
 TEXT_AFTER: Final = "text after the JSON value"
@@ -130,7 +132,7 @@ def is_whole(scanner: PartialJSON) -> bool:
     return ends and scanner.error is None
 
 
-def status_of(arguments: str) -> str:
+def status_of(arguments: str) -> Status:
     """Return ToolCallDone.status of a function's arguments that are not blank."""
     if arguments.count("[") + arguments.count("{") <= MAX_DEPTH:
         try:

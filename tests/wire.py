@@ -99,6 +99,7 @@ def final_calls(*expected, **fields):
 # -- events -----------------------------------------------------------------------------------------------
 
 START = sseparse.Start(None, None, None)
+TEXT_START = sseparse.Start(None, None, None, "text_completion")
 DONE = sseparse.Done()
 
 
@@ -110,8 +111,8 @@ def content_done(text, choice=0):
     return sseparse.ContentDone(choice, text)
 
 
-def thought(text, choice=0):
-    return sseparse.ReasoningDelta(choice, text)
+def thought(text, choice=0, field="reasoning_content"):
+    return sseparse.ReasoningDelta(choice, text, field)
 
 
 def thought_done(text, choice=0):
@@ -158,12 +159,16 @@ def usage(**fields):
     return sseparse.Usage(fields)
 
 
-def extra(field, value, choice=None, index=None):
-    return sseparse.Extra(choice, index, field, value)
+def extra(field, value, choice=None, index=None, place=None):
+    """An Extra; where ``place`` is not given, the usual one for its choice and index."""
+    usual = "chunk" if choice is None else "delta" if index is None else "tool_call"
+    return sseparse.Extra(choice, index, field, value, place or usual)
 
 
 def server(message, code, data, frame, choice=None):
-    return sseparse.Error("server", message, choice, code, data, frame)
+    """An error of the server, whose ``server_type`` is the ``type`` of its value, where it has one."""
+    kind = data.get("type") if isinstance(data, dict) else None
+    return sseparse.Error("server", message, choice, code, data, frame, kind)
 
 
 NO_MESSAGE = "the server reported an error without a message"

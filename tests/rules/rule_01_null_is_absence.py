@@ -23,7 +23,7 @@ ROWS = [
       delta({"role": None, "content": None, "refusal": None, "reasoning": None, "z": None, "audio": None,
              "tool_calls": None, "function_call": None}, finish_reason=None, y=None, logprobs=None,
             message=None, text=None, usage=None, error=None), END],
-     [START, thought("t"), content("c"), refusal("n"), extra("z", "Z", 0), extra("y", "Y", 0),
+     [START, thought("t", field="reasoning"), content("c"), refusal("n"), extra("z", "Z", 0), extra("y", "Y", 0, place="choice"),
       logprobs({"content": [1]}), content_done("c"), thought_done("t"), refusal_done("n"), choice_done(),
       DONE],
      "done finished",

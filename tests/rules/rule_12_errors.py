@@ -14,7 +14,7 @@ ROWS = [
      message({"content": "ab"}, finish_reason="stop")),
     ("message and code of an error on a choice, beside it",
      [delta({}, error="M", code=5), delta({}, error=True, message="N", code=6), END],
-     [START, extra("code", 5, 0), server("M", 5, "M", 0, 0), extra("code", 6, 0),
+     [START, extra("code", 5, 0, place="choice"), server("M", 5, "M", 0, 0), extra("code", 6, 0, place="choice"),
       server("N", 6, True, 1, 0), choice_done("error"), DONE],
      "done finished",
      {}),

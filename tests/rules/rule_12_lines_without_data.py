@@ -60,7 +60,7 @@ ROWS = [
      message({"content": "a"}, finish_reason="stop")),
     ("a document: a whole text_completion",
      ['{\n"object": "text_completion", "choices": [{"text": "a", "finish_reason": "stop"}]}\n'],
-     [START, content("a"), content_done("a"), choice_done()],
+     [TEXT_START, content("a"), content_done("a"), choice_done()],
      "finished",
      {"object": "text_completion", "choices": [{"index": 0, "text": "a", "finish_reason": "stop"}]}),
     ("a document: or else it is no event stream; no line of it counts alone",
