@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import chart, contestants, gateway, record, scale, workloads
+from . import chart, cold, contestants, gateway, record, rows, scale, workloads
 from .measure import Fact, TooSlow, interleaved, once, set_apart, within
 from .workloads import FEEDS, GENERATORS, Workload
 
-SECTIONS = ("streams", "recordings", "scale", "json", "gateway")
+SECTIONS = ("streams", "mixes", "recordings", "layers", "scale", "json", "gateway")
 
 # At the feeds that people have, everyone takes part; at the odd ones only those asked how they cope.
 ALL_TAKE_PART = ("frame", "64k", "recorded")
@@ -35,6 +35,12 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "files", metavar="FILE", nargs="*", type=Path, help="recorded streams to read instead"
     )
+    parser.add_argument(
+        "--against",
+        metavar="CHECKOUT",
+        type=Path,
+        help="time another checkout's sseparse in turn with this one; FILE is then text in the name of a row",
+    )
     parser.add_argument("--quick", action="store_true", help="small streams, few rounds: to see it work")
     parser.add_argument("--rounds", type=int, help="how often everyone is measured (7; quick: 2)")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="not the others; may be repeated")
@@ -46,10 +52,14 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--svg", metavar="FILE", type=Path, help="draw the headline ratios")
     options = parser.parse_args(argv)
     if options.rounds is None:
-        options.rounds = 2 if options.quick else 7
-    for path in options.files:
-        if not path.is_file():
-            parser.error(f"there is no file {path}")
+        options.rounds = 2 if options.quick else 15 if options.against else 7
+    if options.against:
+        if not (options.against / "sseparse" / "__init__.py").is_file():
+            parser.error(f"there is no sseparse in {options.against}")
+    else:
+        for path in options.files:
+            if not path.is_file():
+                parser.error(f"there is no file {path}")
     if options.rounds < 1:
         parser.error("--rounds must be at least 1")
     return options
@@ -84,6 +94,8 @@ def _row(
     calls: dict[str, Any] = {}
     first: dict[str, float] = {}
     for name, run in field.runs.items():
+        if name == "limit" and feed not in contestants.LIMITS.get(workload.name, ()):
+            continue
         if feed in ALL_TAKE_PART or name in SOME:
             progress(f"{feed}: {workload.name}: {name}")
             call = partial(run, workload, pieces)
@@ -139,6 +151,7 @@ def _try_out(
 def facts(options: argparse.Namespace, section: str) -> Iterator[Fact]:
     quick, rounds = options.quick, options.rounds
     groups: dict[str, list[Any]] = {
+        "layers": [lambda: rows.layers(quick, rounds), lambda: cold.fixed_cost(quick, rounds)],
         "scale": [
             lambda: scale.long_streams(quick, rounds),
             lambda: scale.large_events(quick, rounds),
@@ -184,10 +197,10 @@ def _over_orjson(row: dict[str, Any]) -> str:
 
 def _table(rows: list[dict[str, Any]], columns: dict[str, Any], title: str) -> str:
     width = 40
-    lines = [f"{title:<{width}}" + "".join(f"{name:>11}" for name in columns)]
+    lines = [f"{title:<{width}}" + "".join(f"{name:>13}" for name in columns)]
     for row in rows:
         lines.append(
-            f"{row['stream'][: width - 1]:<{width}}" + "".join(f"{get(row):>11}" for get in columns.values())
+            f"{row['stream'][: width - 1]:<{width}}" + "".join(f"{get(row):>13}" for get in columns.values())
         )
     return "\n".join(lines)
 
@@ -248,24 +261,54 @@ def _streams(
 
 def _recordings(options: argparse.Namespace, report: dict[str, Any], found: list[Fact]) -> str:
     paths = [path for path in options.files or workloads.recordings() if options.k in path.stem]
-    cold = scale.Cold([workloads.load(path) for path in paths], options.rounds, progress)
-    report["recordings"] = cold.rows
+    read = cold.Cold([workloads.load(path) for path in paths], options.rounds, progress)
+    report["recordings"] = read.rows
     progress("")
-    found += cold.facts()
+    found += read.facts()
     columns: dict[str, Any] = {
         "frames": lambda row: str(row["frames"]),
         "floor µs": lambda row: f"{row['floor_us']:.2f}",
         "ours": lambda row: f"{row['ratio']:.2f}",
         "hits": _hits,
     }
-    table = [_table(cold.rows, columns, "recordings, cold"), ""] if options.verbose else []
-    return "\n".join(["", *table, *map(_say, cold.facts())])
+    table = [_table(read.rows, columns, "recordings, cold"), ""] if options.verbose else []
+    return "\n".join(["", *table, *map(_say, read.facts())])
+
+
+def _mixes(options: argparse.Namespace, report: dict[str, Any], found: list[Fact]) -> str:
+    read = cold.Mixes(options.rounds, options.k, progress)
+    report["mixes"] = read.rows
+    progress("")
+    found += read.facts()
+    names = dict.fromkeys(name for row in read.rows for name in row["us"])
+    columns: dict[str, Any] = {"frames": lambda row: str(row["frames"])}
+    columns.update((name, lambda row, name=name: f"{row['us'][name]:.0f}") for name in names)
+    columns["/ floor"] = lambda row: f"{row['us']['ours'] / row['us']['floor']:.2f}"
+    return "\n".join(
+        ["", _table(read.rows, columns, "whole answers, cold, in µs"), "", *map(_say, read.facts())]
+    )
+
+
+def _against(options: argparse.Namespace) -> int:
+    """Rows by name instead of files."""
+    wanted = [str(text) for text in options.files] + [options.k] * bool(options.k)
+    print(f"{'new over old, CPU time':<52}{'median':>8}{'quartiles':>16}", flush=True)
+    worse = 0
+    for row in rows.against(options.against, wanted, options.quick, options.rounds, progress):
+        progress("")
+        mark = "  worse" if row["low"] > 1.03 else ""
+        worse += bool(mark)
+        print(f"{row['row']:<52}{row['ratio']:>8.3f}{row['low']:>9.3f} {row['high']:.3f}{mark}", flush=True)
+    print(f"{worse} rows of which three quarters of the pairs are more than 3 % worse")
+    return 0
 
 
 def main(argv: list[str]) -> int:
     if argv[:1] == ["record"]:
         return record.main(argv[1:])
     options = _arguments(argv)
+    if options.against:
+        return _against(options)
     field = contestants.Field(peers=not options.no_peers)
     sections = options.only or (("streams", "recordings") if options.files else SECTIONS)
     report: dict[str, Any] = {
@@ -283,9 +326,11 @@ def main(argv: list[str]) -> int:
     found: list[Fact] = []
     if "streams" in sections:
         report["streams"] = list(_streams(options, field, say))
+    if "mixes" in sections:
+        say(_mixes(options, report, found))
     if "recordings" in sections:
         say(_recordings(options, report, found))
-    for section in ("scale", "json", "gateway"):
+    for section in ("layers", "scale", "json", "gateway"):
         if section in sections:
             for fact in facts(options, section):
                 found.append(fact)

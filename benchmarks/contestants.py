@@ -13,10 +13,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import lru_cache
 from importlib import import_module, metadata
 
 import sseparse
 
+from . import loops
 from .workloads import Workload
 
 TYPE_CHECKING = False
@@ -92,9 +94,9 @@ def _text(stream: Any) -> str:
     return stream.text()
 
 
-def ours(workload: Workload, pieces: list[bytes], fast_path: bool = True) -> str:
+def ours(workload: Workload, pieces: list[bytes], fast_path: bool = True, library: Any = sseparse) -> str:
     """Bytes to events, each looked at and dropped, to the final object."""
-    stream = sseparse.ChatStream(fast_path=fast_path)
+    stream = library.ChatStream(fast_path=fast_path)
     for piece in pieces:
         for _event in stream.feed(piece):
             pass
@@ -127,6 +129,37 @@ def hits(pieces: list[bytes]) -> int | None:
         return stream._frames - stream._full
     except AttributeError:
         return None
+
+
+# ---- those who want speed ----------------------------------------------------------------------------
+
+
+def _loop(loop: Callable[[list[bytes]], dict[str, Any]]) -> Run:
+    def run(workload: Workload, pieces: list[bytes]) -> str:
+        choices = loop(pieces)["choices"]
+        return choices[0]["content"] if choices else ""
+
+    return run
+
+
+_limit_of = lru_cache(maxsize=1)(loops.Limit)
+
+
+def limit(workload: Workload, pieces: list[bytes]) -> str:
+    """A loop that does only what our outputs force, with the frames' templates given to it."""
+    by_hand = _limit_of(workload)
+    text = by_hand.in_bulk(pieces) if len(pieces[0]) > len(workload.frames[0]) else by_hand.by_frame(pieces)
+    return text if workload.content else ""
+
+
+# The streams, and the feeds, for which there is such a loop.
+LIMITS = {
+    "plain content": ("frame", "64k"),
+    "with obfuscation": ("frame", "64k"),
+    "tool arguments": ("frame", "64k"),
+    "n=4 interleaved": ("frame",),
+    "two calls interleaved": ("frame",),
+}
 
 
 # ---- peers -----------------------------------------------------------------------------------------
@@ -239,7 +272,8 @@ class Field:
         self.runs: dict[str, Run] = {"floor": floor, "ours": ours, "full": ours_full, "kept": ours_kept}
         self.versions: dict[str, str] = {"python": sys.version.split()[0], "sseparse": sseparse.__version__}
         self.absent: list[str] = []
-        self.runs.update(naive=naive, raw_decode=raw_decode)
+        self.runs.update(limit=limit, naive=naive, raw_decode=raw_decode)
+        self.runs.update((name, _loop(loop)) for name, loop in loops.complete().items())
         self._invite(_FLOORS)
         self.own = [*self.runs]
         if peers:

@@ -90,8 +90,8 @@ class Timing:
     def __init__(self, samples: list[float], floors: list[float]) -> None:
         self.median = median(samples)
         self.best = min(samples)
-        pairs = [mine / its for mine, its in zip(samples, floors) if its]
-        self.ratio = median(pairs) if pairs else None
+        self.pairs = [mine / its for mine, its in zip(samples, floors) if its]
+        self.ratio = median(self.pairs) if self.pairs else None
         self.best_ratio = min(samples) / min(floors) if floors and min(floors) else None
         self.rounds = len(samples)
 
@@ -113,3 +113,12 @@ def interleaved(
                 samples[name].append(once(call, loops))
     # Whoever sat out sat out the last rounds: sample k is always of round k.
     return {name: Timing(taken, samples[floor]) for name, taken in samples.items()}
+
+
+def pair(call: Callable[[], Any], reference: Callable[[], Any], rounds: int) -> tuple[Timing, Timing]:
+    """Time a call and what it is compared with, in turn."""
+    set_apart()
+    calls = {"reference": reference, "call": call}
+    first = {name: once(run) for name, run in calls.items()}
+    timings = interleaved(calls, rounds, first, budget=5.0)
+    return timings["call"], timings["reference"]

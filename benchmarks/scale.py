@@ -22,9 +22,8 @@ from statistics import median
 import sseparse
 
 from . import workloads
-from .contestants import ANY_ERROR, floor, hits, ours
-from .measure import Fact, Timing, interleaved, once, set_apart
-from .workloads import Workload
+from .contestants import ANY_ERROR, floor
+from .measure import Fact, once, pair
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,15 +36,6 @@ except ImportError:  # PyPy
     tracemalloc = None  # type: ignore[assignment]
 
 KIB, MIB = 1 << 10, 1 << 20
-
-
-def _pair(call: Callable[[], Any], reference: Callable[[], Any], rounds: int) -> tuple[Timing, Timing]:
-    """Time a call and what it is compared with, in turn."""
-    set_apart()
-    calls = {"reference": reference, "call": call}
-    first = {name: once(run) for name, run in calls.items()}
-    timings = interleaved(calls, rounds, first, budget=5.0)
-    return timings["call"], timings["reference"]
 
 
 def _bytes(size: float) -> str:
@@ -72,7 +62,7 @@ def long_streams(quick: bool, rounds: int) -> Iterator[Fact]:
             for payload in chain.from_iterable(repeat(payloads, times)):
                 json.loads(payload.decode())
 
-        mine, _ = _pair(read, parse, rounds)
+        mine, _ = pair(read, parse, rounds)
         note = f"{mine.ratio:.2f}× the floor" if mine.ratio else ""
         yield Fact(f"stream of {count} frames, per frame", mine.median / count * 1e6, "µs", note)
 
@@ -94,7 +84,7 @@ def large_events(quick: bool, rounds: int) -> Iterator[Fact]:
         size = len(workload.wire)
         for feed in ("64k", "64b"):
             pieces = workload.cut(feed)
-            mine, _ = _pair(partial(_read, pieces), partial(floor, workload, []), rounds)
+            mine, _ = pair(partial(_read, pieces), partial(floor, workload, []), rounds)
             note = f"{mine.ratio:.2f}× the floor" if mine.ratio else ""
             name = f"events of {_bytes(kib * KIB)}, {feed} feeds, per byte"
             yield Fact(name, mine.median / size * 1e9, "ns", note)
@@ -115,7 +105,7 @@ def memory(quick: bool) -> Iterator[Fact]:
         text = sum(len(part.encode()) for part in (workload.content or {}).values())
         pieces = workload.cut("64k")
         peak = _peak(partial(_read, pieces))
-        note = f"peak {_bytes(peak)} for {_bytes(text)} of text"
+        note = f"peak {_bytes(peak)} for {_bytes(text)} of text, {_bytes(peak - 2.2 * text)} over 2.2 ×"
         yield Fact(f"peak memory over the text, {workload.name}", peak / text, "×", note)
 
 
@@ -132,12 +122,18 @@ def _peak(call: Callable[[], Any]) -> int:
 def open_streams(quick: bool, rounds: int) -> Iterator[Fact]:
     """Many streams at once, as a gateway has them, all amid the same answer, and fed in turn."""
     count = 200 if quick else 10_000
-    frames = workloads.obfuscated(50).frames[:41]
+    frames = workloads.obfuscated(50).frames[:44]
     if tracemalloc is not None:
-        for name, fed in (("new", 0), (f"after {len(frames)} frames", len(frames))):
+        beginnings: tuple[tuple[str, list[bytes]], ...] = (
+            ("new", []),
+            ("after 44 frames, plain", workloads.plain(50).frames[:44]),
+            ("after 44 frames, obfuscation", frames),
+            ("after 44 frames, Azure", workloads.azure(50).frames[:44]),
+        )
+        for name, fed in beginnings:
             gc.collect()
             tracemalloc.start()
-            streams = _open(1000, frames[:fed])
+            streams = _open(1000, fed)
             size = tracemalloc.get_traced_memory()[0] / len(streams)
             tracemalloc.stop()
             yield Fact(f"one open stream, {name}", size / KIB, "KiB", "1 000 of them, over their number")
@@ -158,7 +154,7 @@ def open_streams(quick: bool, rounds: int) -> Iterator[Fact]:
             _open(1, frames)
 
     # The collector has to look at all that is open, again and again; so it is part of the price.
-    mine, _ = _pair(in_turn, one_by_one, 1 if quick else min(3, rounds))
+    mine, _ = pair(in_turn, one_by_one, 1 if quick else min(3, rounds))
     note = f"{mine.ratio:.2f}× the same streams one after the other" if mine.ratio else ""
     yield Fact(f"{count} streams fed in turn, per frame", mine.median / count / len(frames) * 1e6, "µs", note)
 
@@ -172,59 +168,20 @@ def _open(count: int, frames: list[bytes]) -> list[Any]:
 
 
 def import_time(quick: bool) -> Iterator[Fact]:
-    """In new processes, beyond ``import json``, compiled files in place."""
+    """In new processes, over ``import json`` in the same process, compiled files in place."""
     code = (
-        "import sys, json; sys.path.insert(0, sys.argv[1])\n"
-        "from time import process_time_ns as now; start = now(); import sseparse; print(now() - start)"
+        "import sys; sys.path.insert(0, sys.argv[1]); from time import process_time_ns as now\n"
+        "start = now(); import json; middle = now(); import sseparse; print(middle - start, now() - middle)"
     )
     command = [sys.executable, "-I", "-S", "-c", code, str(Path(sseparse.__file__).parent.parent)]
     taken = []
-    for _ in range(4 if quick else 21):
-        taken.append(int(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout) / 1e6)
+    for _ in range(4 if quick else 31):
+        found = subprocess.run(command, check=True, capture_output=True, timeout=60).stdout.split()
+        taken.append((int(found[0]) / 1e6, int(found[1]) / 1e6))
     del taken[0]  # compiles
-    yield Fact("import sseparse, beyond json", median(taken), "ms", f"best {min(taken):.2f} ms")
-
-
-# ---- streams as they are ----------------------------------------------------------------------------
-
-
-class Cold:
-    """Each recording read from scratch: constructed, learned, put together."""
-
-    def __init__(self, streams: list[Workload], rounds: int, progress: Callable[[str], None]) -> None:
-        self.rows: list[dict[str, Any]] = []
-        totals = [0.0, 0.0]
-        for workload in streams:
-            if not workload.payloads:  # an empty body, an error as plain JSON: no floor to compare with
-                continue
-            progress(f"cold: {workload.name}")
-            read, parse = partial(ours, workload, workload.frames), partial(floor, workload, [])
-            mine, its = _pair(read, parse, rounds)
-            totals[0] += mine.median
-            totals[1] += its.median
-            found = hits(workload.frames)
-            self.rows.append(
-                {
-                    "stream": workload.name,
-                    "frames": len(workload.payloads),
-                    "floor_us": its.median / len(workload.payloads) * 1e6,
-                    "ratio": mine.ratio,
-                    "hit_rate": None if found is None else found / len(workload.payloads),
-                }
-            )
-        self.total = totals[0] / totals[1] if totals[1] else None
-        ratios = [row["ratio"] for row in self.rows if row["ratio"]]
-        self.median = median(ratios) if ratios else None
-
-    def facts(self) -> Iterator[Fact]:
-        count = len(self.rows)
-        frames = sum(row["frames"] for row in self.rows)
-        yield Fact("recordings cold, in all", self.total, "× floor", f"{count} streams, {frames} frames")
-        yield Fact("recordings cold, median stream", self.median, "× floor")
-        rates = [(row["hit_rate"], row["frames"]) for row in self.rows if row["hit_rate"] is not None]
-        if rates:
-            hit = sum(rate * frames for rate, frames in rates) / frames
-            yield Fact("recordings, frames on the fast road", hit * 100, "%")
+    its, mine = (median(times) for times in zip(*taken))
+    ratio = median(mine / its for its, mine in taken)
+    yield Fact("import sseparse, over import json", ratio, "×", f"{mine:.2f} ms beyond {its:.2f} ms")
 
 
 # ---- JSON inside the arguments ----------------------------------------------------------------------
@@ -234,14 +191,14 @@ def partial_json(quick: bool, rounds: int) -> Iterator[Fact]:
     count = 1000 if quick else 20_000
     fragments = list(_cut(workloads.arguments(count * 4), 4))
     script = workloads.tool_stream("arguments in 4-character deltas", fragments)
-    mine, its = _pair(partial(_scan, fragments), partial(_read, script.frames), rounds)
+    mine, its = pair(partial(_scan, fragments), partial(_read, script.frames), rounds)
     each = 1e9 / len(fragments)
     note = f"{mine.median * each:.0f} ns a delta, the stream itself {its.median * each:.0f} ns"
     yield Fact("PartialJSON on 4-character deltas", mine.ratio, "× stream", note)
 
     text = json.dumps({"content": "word " * ((40 if quick else 4000) * KIB // 5)})
     pieces = list(_cut(text, 65536))
-    mine, _ = _pair(partial(_scan, pieces), partial(json.loads, text), rounds)
+    mine, _ = pair(partial(_scan, pieces), partial(json.loads, text), rounds)
     name = f"PartialJSON, one string of {_bytes(len(text))} in 64 KiB pieces"
     yield Fact(name, mine.ratio, "× json.loads")
 
@@ -253,7 +210,7 @@ def partial_json(quick: bool, rounds: int) -> Iterator[Fact]:
     text = workloads.arguments(2000 if quick else 16384)
     deltas = list(_cut(text, 4))
     for name, parser in _parsers():
-        mine, its = _pair(partial(_again, parser, deltas), partial(_scan, deltas), 1)
+        mine, its = pair(partial(_again, parser, deltas), partial(_scan, deltas), 1)
         each = 1e6 / len(deltas)
         note = f"{mine.median * each:.1f} µs a delta, ours {its.median * each:.2f} µs"
         yield Fact(f"re-parsing {_bytes(len(text))} at each delta, {name}", mine.ratio, "× ours", note)

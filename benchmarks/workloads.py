@@ -384,8 +384,183 @@ def usage_every_frame(count: int) -> Workload:
     return script.finish(name)
 
 
+def _clock(created: int, number: int) -> int:
+    """The second in which this frame is sent: some servers say it anew in every frame."""
+    return created + number // 60
+
+
+def xai(count: int) -> Workload:
+    """xAI: the whole nested usage in every frame, and a time that moves on."""
+    name, script = "nested usage (xAI)", _Script()
+    script.events["extra"] += 1  # the fingerprint
+    prompt = {"text_tokens": 466, "audio_tokens": 0, "image_tokens": 0, "cached_tokens": 192}
+
+    def send(number: int, choices: list[Any]) -> None:
+        script.events["usage"] += 1
+        details = _usage(number)["completion_tokens_details"]
+        usage = {
+            "prompt_tokens": 466,
+            "completion_tokens": number,
+            "total_tokens": 466 + number,
+            "prompt_tokens_details": prompt,
+            "completion_tokens_details": details,
+            "num_sources_used": 0,
+        }
+        head = {"id": "34fd1eff-a2d7-3ed8-5cf5-1ff1333419bd", "object": "chat.completion.chunk"}
+        head.update(created=_clock(1773345608, number), model="grok-4-fast", choices=choices)
+        script.send({**head, "usage": usage, "system_fingerprint": "fp_99052e9f23"})
+
+    for number, text in enumerate(_tokens(name, count), 1):
+        delta = {"content": script.content(text), **({"role": "assistant"} if number == 1 else {})}
+        send(number, [{"index": 0, "delta": delta}])
+    send(count + 1, [{"index": 0, "delta": {}, "finish_reason": "stop"}])
+    return script.finish(name)
+
+
+def perplexity(count: int, message: bool = False) -> Workload:
+    """Perplexity: five citations and search results said again in every frame, beside a usage that grows.
+
+    ``message``: with the text so far in every frame as well, as its servers send it by default.
+    """
+    name, script = "Perplexity with message" if message else "Perplexity citations", _Script()
+    dice = random.Random("perplexity")
+    words = [" ".join(dice.choices(_WORDS, k=24)) for _ in range(5)]
+    urls = [f"https://{text[:20].replace(' ', '-')}.example/{at}/index.html" for at, text in enumerate(words)]
+    results = [
+        {"title": text[:48], "url": url, "date": "2026-04-02", "snippet": text, "source": "web"}
+        for url, text in zip(urls, words)
+    ]
+    said: list[str] = []
+    for number, text in enumerate((*_tokens(name, count), ""), 1):
+        delta = {"role": "assistant", "content": script.content(text) if text else ""}
+        said.append(text)
+        entry: dict[str, Any] = {"index": 0}
+        if message:
+            entry["message"] = {"role": "assistant", "content": "".join(said)}
+        entry["delta"] = delta
+        if not text:
+            entry["finish_reason"] = "stop"
+        usage = {"prompt_tokens": 45, "completion_tokens": number, "total_tokens": 45 + number}
+        cost = {"input_tokens_cost": 0, "output_tokens_cost": 0, "total_cost": 0}
+        script.events["usage"] += 1
+        script.events["extra"] += 2  # citations and search results, each time
+        head = {"id": "4d1e8cc3-39dd-4fa8-a223-bfe32f45b6e3", "model": "sonar-pro"}
+        head.update(created=_clock(1780944596, number), usage={**usage, "cost": cost})
+        head.update(citations=urls, search_results=results)
+        script.send({**head, "object": "chat.completion.chunk", "choices": [entry]})
+    return script.finish(name)
+
+
+def perplexity_message(count: int) -> Workload:
+    return perplexity(count, True)
+
+
+def openrouter(count: int) -> Workload:
+    """OpenRouter with a reasoning model: each thought comes twice, as text and in ``reasoning_details``."""
+    name, script = "OpenRouter reasoning", _Script()
+    script.events["extra"] += 2  # provider and native_finish_reason
+
+    def send(delta: dict[str, Any], finish: str | None = None, **more: Any) -> None:
+        entry = {"index": 0, "delta": delta, "finish_reason": finish, "native_finish_reason": finish}
+        head = {"id": "gen-1777319882-wHdEm7r8yf7gRyPRhoJy", "object": "chat.completion.chunk"}
+        head.update(created=1777319882, model="z-ai/glm-5-turbo-20260315", provider="Z.AI")
+        script.send({**head, "choices": [entry], **more})
+
+    for number, text in enumerate(_tokens(name, count)):
+        delta: dict[str, Any] = {"content": "", "role": "assistant"}
+        if number < count * 2 // 3:
+            detail = {"type": "reasoning.text", "text": text, "format": "unknown", "index": 0}
+            delta.update(reasoning=script.reasoning(text), reasoning_details=[detail])
+            script.events["extra"] += 1
+        else:
+            delta["content"] = script.content(text)
+        send(delta)
+    script.events["usage"] += 1
+    send({"content": "", "role": "assistant"}, "stop", usage=_usage(count))
+    return script.finish(name)
+
+
+def together(count: int) -> Workload:
+    """Together: the text twice, in the delta and beside it, and the number of its token."""
+    name, script = "Together text beside delta", _Script()
+    dice = random.Random(name)
+
+    def send(text: str, token: int, finish: str | None = None, usage: Any = None) -> None:
+        delta = {"token_id": token, "role": "assistant", "content": text}
+        entry = {"index": 0, "text": text, "logprobs": None, "finish_reason": finish, "seed": None}
+        head = {"id": "ovCb55p-zfFMX-a273a0f90faa9289", "object": "chat.completion.chunk"}
+        head.update(created=1786077894, choices=[{**entry, "delta": delta}])
+        script.send({**head, "model": "meta-llama/Llama-3.3-70B-Instruct-Turbo", "usage": usage})
+
+    for text in _tokens(name, count):
+        send(script.content(text), dice.randrange(100, 128000))
+    script.events["usage"] += 1
+    send("", 128009, "stop", _usage(count))
+    return script.finish(name)
+
+
+def ollama(count: int) -> Workload:
+    """Ollama: a time that moves on, usage in a frame of its own."""
+    name, script = "Ollama", _Script()
+    script.events["extra"] += 1  # the fingerprint
+
+    def send(number: int, choices: list[Any], **more: Any) -> None:
+        head = {
+            "id": "chatcmpl-604",
+            "object": "chat.completion.chunk",
+            "created": _clock(1786615901, number),
+        }
+        head.update(model="gpt-oss:120b", system_fingerprint="fp_ollama", choices=choices)
+        script.send({**head, **more})
+
+    for number, text in enumerate(_tokens(name, count)):
+        delta = {**({} if number else {"role": "assistant"}), "content": script.content(text)}
+        send(number, [{"index": 0, "delta": delta, "finish_reason": None}])
+    send(count, [{"index": 0, "delta": {}, "finish_reason": "stop"}])
+    script.events["usage"] += 1
+    send(count, [], usage={"prompt_tokens": 223, "completion_tokens": count, "total_tokens": 223 + count})
+    return script.finish(name)
+
+
+def timings(count: int) -> Workload:
+    """llama.cpp with ``timings_per_token``: four of nine numbers change in every frame."""
+    name, script = "timings (llama.cpp)", _Script()
+    dice = random.Random(name)
+    milliseconds = 0.0
+
+    def send(number: int, delta: dict[str, Any], finish: str | None = None) -> None:
+        nonlocal milliseconds
+        milliseconds = round(milliseconds + dice.uniform(6, 9), 3)
+        each = milliseconds / max(1, number)
+        prompt = {"cache_n": 83, "prompt_n": 1, "prompt_ms": 8.996, "prompt_per_token_ms": 8.996}
+        predicted = {"prompt_per_second": 111.16051578479323, "predicted_n": number}
+        predicted.update(
+            predicted_ms=milliseconds, predicted_per_token_ms=each, predicted_per_second=1e3 / each
+        )
+        script.events["extra"] += 1
+        head: dict[str, Any] = {"choices": [{"finish_reason": finish, "index": 0, "delta": delta}]}
+        head.update(created=1795360992, id="chatcmpl-3nMDF1dLu44coYQWJ2v9GR95nFDJL6Ls", model="qwen3-8b")
+        head.update(system_fingerprint="b10499-6d05498", object="chat.completion.chunk")
+        script.send({**head, "timings": {**prompt, **predicted}})
+
+    script.events["extra"] += 1  # the fingerprint
+    send(0, {"role": "assistant", "content": None})
+    for number, text in enumerate(_tokens(name, count), 1):
+        send(number, {"content": script.content(text)})
+    send(count, {}, "stop")
+    return script.finish(name)
+
+
 _SAFE = {"filtered": False, "severity": "safe"}
-_VERDICTS = {"hate": _SAFE, "self_harm": _SAFE, "sexual": _SAFE, "violence": _SAFE}
+_FOUND = {"detected": False, "filtered": False}
+_VERDICTS = {
+    "hate": _SAFE,
+    "protected_material_code": _FOUND,
+    "protected_material_text": _FOUND,
+    "self_harm": _SAFE,
+    "sexual": _SAFE,
+    "violence": _SAFE,
+}
 
 
 def azure(count: int) -> Workload:
@@ -571,7 +746,14 @@ GENERATORS: dict[str, tuple[Callable[[int], Workload], int, int]] = {
     "two calls interleaved": (two_calls, 2000, 200),
     "logprobs": (logprobs, 2000, 200),
     "usage in every frame": (usage_every_frame, 2000, 200),
+    "nested usage (xAI)": (xai, 2000, 200),
     "Azure filters": (azure, 2000, 200),
+    "Perplexity citations": (perplexity, 2000, 200),
+    "Perplexity with message": (perplexity_message, 400, 200),
+    "OpenRouter reasoning": (openrouter, 2000, 200),
+    "Together text beside delta": (together, 2000, 200),
+    "Ollama": (ollama, 2000, 200),
+    "timings (llama.cpp)": (timings, 2000, 200),
     "CRLF framing": (crlf, 2000, 200),
     "heartbeats": (heartbeats, 2000, 200),
     "non-ASCII and escapes": (non_ascii, 2000, 200),
@@ -582,6 +764,30 @@ GENERATORS: dict[str, tuple[Callable[[int], Workload], int, int]] = {
     "hostile, in pairs": (hostile_pairs, 2000, 200),
     "weather stream": (weather, 0, 0),
 }
+
+
+def mixes() -> list[Workload]:
+    """Fifteen answers as people get them, of the length that they have: read once, from scratch."""
+    made = [
+        ("chat of 303 frames", plain(300)),
+        ("chat of 43 frames", plain(40)),
+        ("tool call", tool_arguments(30)),
+        ("weather stream", weather(0)),
+        ("reasoning", reasoning_then_content(150)),
+        ("n=4", four_choices(160)),
+        ("usage (vLLM)", usage_every_frame(150)),
+        ("nested usage (xAI)", xai(150)),
+        ("Perplexity", perplexity_message(150)),
+        ("OpenRouter reasoning", openrouter(150)),
+        ("Azure filters", azure(150)),
+        ("Together", together(150)),
+        ("Ollama", ollama(150)),
+        ("timings (llama.cpp)", timings(150)),
+        ("logprobs", logprobs(100)),
+    ]
+    for name, workload in made:
+        workload.name = name
+    return [workload for _, workload in made]
 
 
 # ---- recorded streams ------------------------------------------------------------------------------

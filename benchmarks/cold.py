@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""Short streams, read once and from scratch: constructed, learned, put together.
+
+Fifteen answers as people get them, against the loops of those who want speed; each recording; and what a
+stream costs beyond its frames. Everything comes one frame per feed.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from statistics import median
+
+from . import loops, workloads
+from .contestants import floor, hits, ours
+from .measure import Fact, interleaved, once, pair, set_apart
+from .workloads import Workload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+
+class Mixes:
+    """Microseconds for a whole answer, by contestant."""
+
+    def __init__(self, rounds: int, only: str, progress: Callable[[str], None]) -> None:
+        self.rows: list[dict[str, Any]] = []
+        for workload in workloads.mixes():
+            if only not in workload.name:
+                continue
+            progress(f"mixes: {workload.name}")
+            frames = workload.frames
+            calls: dict[str, Any] = {"floor": partial(floor, workload, frames)}
+            calls["ours"] = partial(ours, workload, frames)
+            calls.update((name, partial(run, frames)) for name, run in loops.complete().items())
+            set_apart()
+            first = {name: min(once(call) for _ in range(3)) for name, call in calls.items()}
+            taken = interleaved(calls, rounds, first, budget=2.0)
+            by = {name: timing.median * 1e6 for name, timing in taken.items()}
+            self.rows.append({"stream": workload.name, "frames": len(workload.payloads), "us": by})
+
+    def facts(self) -> Iterator[Fact]:
+        for name in ("json loop", "orjson loop", "msgspec loop"):
+            won = [row["us"]["ours"] < row["us"][name] for row in self.rows if name in row["us"]]
+            note = f"of {len(won)}" if won or not self.rows else "absent: not installed"
+            yield Fact(f"mixes in which we are faster than the {name}", sum(won) if won else None, "", note)
+
+
+class Cold:
+    """Each recording, over its floor."""
+
+    def __init__(self, streams: list[Workload], rounds: int, progress: Callable[[str], None]) -> None:
+        self.rows: list[dict[str, Any]] = []
+        totals = [0.0, 0.0]
+        for workload in streams:
+            if not workload.payloads:  # an empty body, an error as plain JSON: no floor to compare with
+                continue
+            progress(f"cold: {workload.name}")
+            mine, its = pair(partial(ours, workload, workload.frames), partial(floor, workload, []), rounds)
+            totals[0] += mine.median
+            totals[1] += its.median
+            found = hits(workload.frames)
+            self.rows.append(
+                {
+                    "stream": workload.name,
+                    "frames": len(workload.payloads),
+                    "floor_us": its.median / len(workload.payloads) * 1e6,
+                    "ratio": mine.ratio,
+                    "hit_rate": None if found is None else found / len(workload.payloads),
+                }
+            )
+        self.total = totals[0] / totals[1] if totals[1] else None
+
+    def facts(self) -> Iterator[Fact]:
+        count = len(self.rows)
+        frames = sum(row["frames"] for row in self.rows)
+        ratios = sorted(row["ratio"] for row in self.rows if row["ratio"])
+        yield Fact("recordings cold, in all", self.total, "× floor", f"{count} streams, {frames} frames")
+        yield Fact("recordings cold, median stream", median(ratios) if ratios else None, "× floor")
+        note = "nine of ten streams cost at most this"
+        yield Fact("recordings cold, p90", ratios[len(ratios) * 9 // 10] if ratios else None, "× floor", note)
+        rates = [(row["hit_rate"], row["frames"]) for row in self.rows if row["hit_rate"] is not None]
+        if rates:
+            hit = sum(rate * frames for rate, frames in rates) / frames
+            yield Fact("recordings, frames on the fast road", hit * 100, "%")
+
+
+def fixed_cost(quick: bool, rounds: int) -> Iterator[Fact]:
+    """What a stream of one word costs: constructed, closed, its answer taken; less its ``json.loads``."""
+    workload = workloads.plain(1)
+    mine, its = pair(partial(ours, workload, workload.frames), partial(floor, workload, []), rounds * 3)
+    note = f"{len(workload.payloads)} frames, of which json.loads takes {its.median * 1e6:.1f} µs"
+    yield Fact("a stream of one word, less its floor", (mine.median - its.median) * 1e6, "µs", note)
