@@ -497,7 +497,15 @@ class TestNothingRaises(InvariantCase):
         class Own:
             pass
 
-        for value in (Own(), {1, 2}, b"x", object, 1j, (1, {"a": Own()})):
+        class OnlyItems:
+            def items(self):
+                return [("a", 1)]
+
+        class OnlyKeys:
+            def keys(self):
+                return ["a"]
+
+        for value in (Own(), OnlyItems(), OnlyKeys(), {1, 2}, b"x", object, 1j, (1, {"a": Own()})):
             for chunk in (
                 {"choices": value},
                 {"choices": [{"delta": {"content": value}}]},

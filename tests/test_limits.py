@@ -43,6 +43,7 @@ from tests.wire import (
     sse,
     sseparse,
     text_of,
+    thought_done,
     tracemalloc,
     usage,
 )
@@ -223,6 +224,8 @@ class Errors(unittest.TestCase):
         ("in a frame that a cut bare line delivers", 0,
          [say("a"), 'data: {"error":"E"}\n{"cut'], [*BEGUN, too_many_errors(0), *ENDED], ""),
         ("in a document", 0, ['{\n"error":"E"}'], [too_many_errors(0)], ""),
+        ("frames after it, each in a feed of its own", 1, ["\n", *[{"error": "E"}] * 4],
+         [server("E", None, "E", 0), too_many_errors(1)], ""),
     )  # fmt: skip
 
     def test_rows(self):
@@ -684,11 +687,23 @@ class Memory(unittest.TestCase):
             self.assertLess(held, 64 * 1024)
 
     def test_text_in_small_pieces(self):
-        count = 40_000
-        for fast_path in (True, False):
-            stream, peak, _ = self.measure([sse(say("xy"))] * count, fast_path=fast_path)
-            self.assertEqual(stream.text(), "xy" * count)
-            self.assertLess(peak, 3 * 2 * count + MIB)  # to keep each piece would take 59 bytes of each 2
+        """To keep each piece would take 59 bytes and more of each 2."""
+        count = 12_000
+        for name, frame in (
+            ("content", delta({"content": "xy"})),
+            ("reasoning", delta({"reasoning": "xy"})),
+            ("reasoning under two names", delta({"reasoning": "xy", "thinking": "xy"})),
+            ("refusal", delta({"refusal": "xy"})),
+            ("arguments", calls(fragment(0, "i", "f", "xy"))),
+            ("a field that appends", delta({"summary": "xy"})),
+            ("text of a completion", {"choices": [{"index": 0, "text": "xy"}]}),
+        ):
+            for fast_path in (True, False):
+                for frames in (1, 16):
+                    wire = sse(frame) * frames
+                    _, _, held = self.measure([wire] * (count // frames), fast_path=fast_path)
+                    with self.subTest(name, fast_path=fast_path, frames=frames):
+                        self.assertLess(held, 3 * 2 * count + 64 * 1024)
 
     def test_a_huge_frame(self):
         for piece in ("x" * 64, "\u00e9" * 32, "x" * 62 + "\n"):
@@ -712,6 +727,26 @@ class Memory(unittest.TestCase):
         finally:
             tracemalloc.stop()
         self.assertLess(held - before, 100 * 8 * 1024)
+
+
+class ManyPieces(unittest.TestCase):
+    """Text of more pieces than are kept apart, that goes on in another way."""
+
+    maxDiff = None
+
+    def test_content_that_goes_on_as_a_list_of_parts(self):
+        frames = [sse(say("a"))] * 1100
+        stream, events = deliver([*frames, sse(delta({"content": [{"type": "text", "text": "b"}]}))])
+        text = "a" * 1100 + "b"
+        self.assertEqual(stream.message()["content"], [{"type": "text", "text": text}])
+        self.assertIn(content_done(text), events)
+
+    def test_reasoning_that_goes_on_under_a_second_name(self):
+        frames = [sse(delta({"reasoning": "a"}))] * 1100
+        stream, events = deliver([*frames, sse(delta({"thinking": "b"}))])
+        message = stream.message()
+        self.assertEqual((message["reasoning"], message["thinking"]), ("a" * 1100, "b"))
+        self.assertIn(thought_done("a" * 1100 + "b"), events)
 
 
 def repeated(*frames):

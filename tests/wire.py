@@ -166,8 +166,9 @@ def extra(field, value, choice=None, index=None, place=None):
 
 
 def server(message, code, data, frame, choice=None):
-    """An error of the server, whose ``server_type`` is the ``type`` of its value, where it has one."""
+    """An error of the server, whose ``server_type`` is the ``type`` of its value, where that is a string."""
     kind = data.get("type") if isinstance(data, dict) else None
+    kind = kind if isinstance(kind, str) else None
     return sseparse.Error("server", message, choice, code, data, frame, kind)
 
 

@@ -113,4 +113,7 @@ ROWS = [
      [START, content("a"), content_done("a"), *STOPPED],
      "done finished",
      message({"content": "a"})),
+    ("a frame after a stray line and its blank line is a frame, and the body an event stream",
+     ["x\n\n", {"choices": [{}], "id": ""}],
+     [START, choice_done(None), cut()], "truncated", {}),
 ]

@@ -99,4 +99,12 @@ ROWS = [
      [START, content("a"), content_done("a"), choice_done(None), DONE],
      "done",
      message({"content": "a"})),
+    ("a data line inside a comment is none, wherever the stream is cut",
+     ['data: {"choices":[{"text":"a"}]}\n\n', ': data: {"choices":[{"text":"b"}]}\n\n', END],
+     [TEXT_START, content("a"), content_done("a"), choice_done(None), DONE], "done", {}),
+    ("two data lines that are whole together are no frame before their blank line comes",
+     ['data: {"choices":[{"text":"a"}],\ndata: "y":1}\nerror: M\n\n', END],
+     [server("M", None, "M", 0), TEXT_START, extra("y", 1), content("a"), content_done("a"),
+      choice_done(None),
+      DONE], "done", {}),
 ]

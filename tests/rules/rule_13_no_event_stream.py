@@ -63,4 +63,9 @@ ROWS = [
      [foreign("\u9875" * 200)],
      "",
      {}),
+    ("an HTTP head inside a frame is text, wherever the stream is cut",
+     ['data: {"choices":[{"delta":{"content":"HTTP/1.1"}}]}\n\n', END],
+     [START, content("HTTP/1.1"), content_done("HTTP/1.1"), choice_done(None), DONE], "done", {}),
+    *((f"a body of white space that is none of JSON's: {body!r}", [body], [foreign(body.strip("\n"))], "", {})
+      for body in ("\x0b", "\x0c\n", "\n\x0b")),
 ]

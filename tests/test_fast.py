@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: MIT
+"""The fast path: it saves most frames from being read in full, and it changes nothing.
+
+Whether a frame takes it shows in no event, so the work is counted instead of timed: ``read_in_full`` says
+how many frames the stream parsed. ``Version`` tests what the fast path relies on.
+"""
+
+from __future__ import annotations
+
+import json
+import unittest
+
+from tests.rules import TABLES
+from tests.wire import END, deliver, delta, readings, sse, sseparse, text_of
+
+
+def read_in_full(stream):
+    """How many frames of the stream were read in full."""
+    return stream._full
+
+
+MARK = "\x1a"  # stands where the text comes
+OTHER = "\x1b"  # where another comes
+
+
+def chunk(fields, **more):
+    """A chunk with the fields that all servers send."""
+    return {"id": "i", "created": 5, "model": "m", **delta(fields), **more}
+
+
+def call(**fields):
+    return {"tool_calls": [{"index": 0, "id": "a", **fields}]}
+
+
+def spaced(pattern):
+    """JSON as Python writes it by default."""
+    return json.dumps(pattern, ensure_ascii=False)
+
+
+def run_of(pattern, texts, others=()):
+    """One frame for each text; where the others run out, the texts are the others."""
+    line = text_of(pattern).replace(json.dumps(MARK)[1:-1], MARK).replace(json.dumps(OTHER)[1:-1], OTHER)
+    return [
+        line.replace(MARK, text).replace(OTHER, other)
+        for text, other in zip(texts, others or texts)
+    ]
+
+
+WORDS = [f"w{number}" for number in range(40)]
+OTHERS = [*WORDS[1:], "w"]
+LETTERS = ["\u00e9", "\u20ac", "\U0001f600", "\u00fc"]
+NUMBERS = [str(number) for number in range(100, 140)]
+
+CONTENT = chunk({"content": MARK})
+PADDED = chunk({"content": MARK}, p=OTHER)
+TIMED = '{"id":"i","created":\x1b,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}'
+LATE_TIMED = '{"id":"i","choices":[{"delta":{"content":"\x1a"}}],"created":\x1b}'
+
+TEXT_FIELDS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
+
+# (name, frames, how many of them may be read in full; without a number, only the events must be right).
+# The first frame of its kind is read in full, and the second where the first changed the state.
+RUNS = [
+    *((name, run_of(chunk({name: MARK}), WORDS), 2) for name in TEXT_FIELDS),
+    ("text of a completion", run_of({"id": "i", "choices": [{"index": 0, "text": MARK}]}, WORDS), 2),
+    ("arguments", run_of(chunk(call(function={"name": "f", "arguments": MARK})), WORDS), 2),
+    ("arguments of a call without an index",
+     run_of(chunk({"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": MARK}}]}), WORDS), 2),
+    ("arguments of a call never named are kept without an event",
+     run_of(chunk(call(function={"arguments": MARK})), WORDS), None),
+    ("input of a custom tool", run_of(chunk(call(custom={"name": "f", "input": MARK})), WORDS), 2),
+    ("function_call", run_of(chunk({"function_call": {"name": "f", "arguments": MARK}}), WORDS), 2),
+    ("white space in the JSON", run_of(spaced(chunk({"content": MARK})), WORDS), 2),
+    ("white space before the colons, too",
+     run_of(spaced(chunk({"content": MARK})).replace(":", "\t:"), WORDS), 2),
+    ("the same text each time", run_of(CONTENT, ["x"] * 40), 2),
+    ("the same text as what is put in its place to try", run_of(CONTENT, ["y"] * 40), 2),
+    ("no text", run_of(CONTENT, ["a", "b"] + [""] * 38), 2),
+    ("text beyond ASCII", run_of(CONTENT, LETTERS * 10), 2),
+    ("escapes", run_of(CONTENT, ["\\n", "\\\"", "\\u00e9", "\\\\"] * 10), 2),
+    ("a text that is a key, too", run_of(CONTENT, ["content"] * 40), 2),
+    ("a value before the text that is the name of its key",
+     run_of({"x": "content", **CONTENT}, WORDS), 2),
+    ("a text that stands beside it, too", run_of(chunk({"content": MARK}, model="w0"), WORDS), 2),
+    ("the same key in the chunk, before it and with another value",
+     run_of('{"x":{"content":"z"},"id":"i","choices":[{"index":0,"delta":{"content":"\x1a"}}]}', WORDS),
+     None),
+    ("a key that comes twice",
+     run_of('{"id":"i","choices":[{"index":0,"delta":{"content":"a","content":"\x1a"}}]}', WORDS), 2),
+    ("a key that comes twice, with the text that is put in its place to try",
+     run_of('{"id":"i","choices":[{"index":0,"delta":{"content":"\x1b","content":"\x1a"}}]}',
+            ["x"] * 5 + WORDS, ["x"] * 3 + ["q", "r", *OTHERS]), None),
+    ("two texts in one delta",
+     run_of(chunk({"content": MARK, "reasoning": MARK}), WORDS), None),
+    ("the same unknown field each time", run_of(chunk({"content": MARK}, x="z"), WORDS), 2),
+    ("an unknown field that changes", run_of(chunk({"content": MARK}, x=MARK), WORDS), None),
+    ("usage that is null", run_of(chunk({"content": MARK}, usage=None), WORDS), 2),
+    ("usage that does not change", run_of(chunk({"content": MARK}, usage={"n": 1}), WORDS), 2),
+    ("padding", run_of({**CONTENT, "obfuscation": OTHER}, WORDS, OTHERS), 2),
+    ("padding of Mistral", run_of(PADDED, WORDS, OTHERS), 2),
+    ("padding before the text", run_of({"p": OTHER, **CONTENT}, WORDS, OTHERS), 2),
+    ("padding that is the text", run_of(chunk({"content": MARK}, obfuscation=MARK), WORDS), 2),
+    ("padding that is what is put in its place to try",
+     run_of(chunk({"content": MARK}, obfuscation="x"), WORDS), 2),
+    ("padding with escapes",
+     run_of(PADDED, WORDS, ["a", "b", "\\n", "-", "\\u00e9", "", "a b", "\u00fc"] * 5),
+     2),
+    *((f"padding that ends {how}",
+       [*run_of(PADDED, WORDS, OTHERS)[:30], run_of(PADDED, ["a"], ["b"])[0].replace('"b"', end),
+        *run_of(PADDED, WORDS, OTHERS)[:10]], 4)
+      for how, end in (("as it begins", '"'), ("in a wrong escape", '"\\x"'), ("early", '"a"b"'))),
+    ("an id that changes", run_of(chunk({"content": MARK}, id=OTHER), WORDS, NUMBERS), 2),
+    ("an id that changes, behind the text",
+     run_of({**delta({"content": MARK}), "created": 5, "id": OTHER}, WORDS, NUMBERS), 2),
+    ("an id that changes, behind four values that are the name of its key",
+     run_of({**dict.fromkeys("abcd", "id"), **chunk({"content": MARK}, id=OTHER)}, WORDS, NUMBERS), None),
+    ("a time that changes", run_of(TIMED, WORDS, NUMBERS), 2),
+    ("a time that changes, behind the text", run_of(LATE_TIMED, WORDS, NUMBERS), 2),
+    ("a time of 18 digits", run_of(TIMED, WORDS, ["1" * 15 + number for number in NUMBERS]), 2),
+    ("a time of 19 digits", run_of(TIMED, WORDS, ["1" * 16 + number for number in NUMBERS]), None),
+    ("a time that is a float", run_of(TIMED.replace(OTHER, OTHER + ".5"), WORDS, NUMBERS), None),
+    ("an id and a time that change", run_of(TIMED.replace('"i"', '"\x1a"', 1), WORDS, NUMBERS), None),
+    ("a time that is 0 once", run_of(TIMED, WORDS, [*NUMBERS[:30], "0", *NUMBERS[31:]]), 3),
+    ("a time with a leading 0, which is no JSON, and an error changes the state",
+     run_of(TIMED, WORDS, [*NUMBERS[:30], "0130", *NUMBERS[31:]]), 4),
+    ("the same, behind the text",
+     run_of(LATE_TIMED, WORDS, [*NUMBERS[:30], "0130", *NUMBERS[31:]]), 4),
+    ("a time in other digits", run_of(TIMED, WORDS, [*NUMBERS[:30], "\u0661\u0663\u0660", *NUMBERS[31:]]), 4),
+    ("the same text in padding, which is no string",
+     run_of({"p": {"content": OTHER}, **CONTENT}, ["a"] * 40, ["a"] * 20 + ["b"] * 20), 3),
+    ("the same text in padding, which is no string, beside padding that is one",
+     run_of({"p": {"content": MARK}, "obfuscation": OTHER, **CONTENT}, ["a"] * 40, OTHERS), 2),
+    ("the same text in too many places to try",
+     run_of({"p": [{"content": "a"}] * 4, **CONTENT}, ["a"] * 40), None),
+    ("the end", [*run_of(CONTENT, WORDS), "[DONE]"], 3),
+    *((f"a field more in the frame {place}",
+       run_of(CONTENT, [*WORDS[:place], 'a","y":"b', *WORDS[place:]]), 4) for place in range(20, 40)),
+    ("no space after the name of the field",
+     [f"data:{frame}\n\n".encode() for frame in run_of(CONTENT, WORDS)], 2),
+    ("what is no UTF-8, beside the text",
+     [f"data: {frame}\n\n".encode("latin-1")
+      for frame in run_of({**CONTENT, "x": OTHER}, WORDS, ["\xff"] * 40)], None),
+    ("what is no UTF-8, before the text",
+     [f"data: {frame}\n\n".encode("latin-1")
+      for frame in run_of({"x": OTHER, **CONTENT}, WORDS, ["\xff"] * 40)], None),
+    ("what is no UTF-8, before the text, and padding",
+     [f"data: {frame}\n\n".replace("\\u00ff", "\xff").encode("latin-1")
+      for frame in run_of({"x": "\xff", **PADDED}, WORDS, OTHERS)], None),
+    ("what is no UTF-8, inside the text",
+     [f"data: {frame}\n\n".encode("latin-1")
+      for frame in run_of(CONTENT, ["a"] * 20 + ["\xff"] + ["a"] * 19)], 3),
+    ("two choices in turn",
+     [text_of(chunk({}, choices=[{"index": number % 2, "delta": {"content": word}}]))
+      for number, word in enumerate(WORDS)], 4),
+    ("two calls in turn",
+     [text_of(chunk({"tool_calls": [{"index": number % 2, "id": "ab"[number % 2],
+                                     "function": {"name": "f", "arguments": word}}]}))
+      for number, word in enumerate(WORDS)], 4),
+    ("two calls without an index in turn",
+     [text_of(chunk({"tool_calls": [{"id": "ab"[number % 2], "function": {"name": "f", "arguments": word}}]}))
+      for number, word in enumerate(WORDS)], None),
+    *((f"text beside a fragment without any, which touches another call: {name}",
+       [text_of(chunk({"tool_calls": [{"index": n, "id": id, "function": {"name": "f", "arguments": id}}]}))
+        for n, id in enumerate("ab")]
+       + run_of(chunk({name: MARK, "tool_calls": [fragment]}), WORDS)
+       + [text_of(chunk({"tool_calls": [{"index": 1, "function": {"arguments": "1"}}]})),
+          *run_of(chunk({name: MARK, "tool_calls": [fragment]}), ["a"]),
+          text_of(chunk({"tool_calls": [{"function": {"arguments": "to a"}}]}))], None)
+      for name in ("content", "reasoning")
+      for fragment in ({"index": 0, "function": {"arguments": ""}}, {"id": "a"})),
+    ("16 choices", [text_of(chunk({}, choices=[{"index": number % 16, "delta": {"content": "a"}}]))
+                    for number in range(160)], 57),
+    ("17 choices", [text_of(chunk({}, choices=[{"index": number % 17, "delta": {"content": "a"}}]))
+                    for number in range(170)], 66),
+    ("two choices in one chunk",
+     run_of({"id": "i", "choices": [{"delta": {"content": MARK}}, {"index": 1, "delta": {}}]}, WORDS), None),
+    ("an entry without an index", run_of({"id": "i", "choices": [{"delta": {"content": MARK}}]}, WORDS), 2),
+    ("a message instead of a delta",
+     run_of({"id": "i", "choices": [{"message": {"content": MARK}}]}, WORDS), None),
+    ("a model that changes in the middle",
+     run_of(CONTENT, WORDS[:20]) + run_of(chunk({"content": MARK}, model="n"), WORDS[20:]), 4),
+    ("one that ends the run, and the run goes on",
+     run_of(CONTENT, WORDS[:20]) + [text_of(chunk({"content": "a"}, x=1))]
+     + run_of(CONTENT, WORDS[20:]), 4),
+    ("an escape that is none, although int() takes it",
+     run_of(CONTENT, WORDS[:20] + ["\\u+12a"] + WORDS[20:]), 4),
+    ("half a character", run_of(CONTENT, ["\\ud83d", "\\ude00"] * 20), None),
+    ("a whole one of two escapes", run_of(CONTENT, ["\\ud83d\\ude00"] * 40), 2),
+    ("frames of 16 KiB", run_of(CONTENT, ["x" * 16000] * 40), 2),
+    ("longer ones", run_of(CONTENT, ["x" * 17000] * 40), None),
+    ("23 that are too long to be learnt, then a run", run_of(CONTENT, ["x" * 17000] * 24 + WORDS), 25),
+    ("23 that are never alike, then a run",
+     [text_of(chunk({"content": "a"}, **{f"x{number}": None})) for number in range(24)]
+     + run_of(CONTENT, WORDS), 25),
+    # A thousand frames, of which one feed of some kilobytes brings many.
+    ("content, many", run_of(CONTENT, WORDS * 25), 2),
+    ("arguments, many", run_of(chunk(call(function={"name": "f", "arguments": MARK})), WORDS * 25), 2),
+    ("no text now and then", run_of(CONTENT, ["a", "b", "", "c"] * 250), 2),
+    ("padding, many", run_of(PADDED, WORDS * 25, NUMBERS * 25), 2),
+    ("padding before the text, many", run_of({"p": OTHER, **CONTENT}, WORDS * 25, NUMBERS * 25), 2),
+    ("padding with escapes, many", run_of(PADDED, WORDS * 25, ["a", "\\n", "\u00e9", ""] * 250), 2),
+    ("a time that changes, many", run_of(TIMED, WORDS * 25, NUMBERS * 25), 2),
+    ("text beyond ASCII, many", run_of(CONTENT, LETTERS * 250), 2),
+]  # fmt: skip
+
+
+def wires_of(frames, end="\n"):
+    return [sse(f"data: {frame}\n\n" if isinstance(frame, str) else frame, end=end) for frame in frames]
+
+
+class Runs(unittest.TestCase):
+    maxDiff = None
+
+    def test_frames_that_are_read_in_full(self):
+        for name, frames, most in RUNS:
+            for end in ("\n", "\r\n"):
+                wires = wires_of(frames, end)
+                slow, expected = deliver(wires, fast_path=False)
+                self.assertEqual(read_in_full(slow), len(frames))
+                for way, pieces in (("one frame per feed", wires), ("one feed", [b"".join(wires)])):
+                    with self.subTest(name, end=end, way=way):
+                        stream, events = deliver(pieces)
+                        self.assertEqual(events, expected)
+                        self.assertEqual(readings(stream), readings(slow))
+                        if most is not None:
+                            self.assertLessEqual(read_in_full(stream), most)
+
+
+# Attributes that may change while ``version`` stands still: what a chunk gave, the memory of the last chunk,
+# which the next one is compared with before it is used, the call touched last, which the fast path sets, and
+# whether a choice is a chat, which is asked for the final object only.
+PASSING = {"_core", "_halves", "_header", "_source", "events", "frame", "is_chat", "last", "version"}
+
+
+def state_of(value, seen):
+    """All that can be reached from an object, without the length of texts."""
+    kind = value.__class__
+    if isinstance(value, (str, int, float, type(None))):
+        return repr(value)
+    if id(value) in seen:
+        return ("seen", seen[id(value)])
+    seen[id(value)] = len(seen)
+    if isinstance(value, sseparse._text.Text):
+        return ("text", value.halves)
+    if isinstance(value, dict):
+        return [(repr(key), state_of(item, seen)) for key, item in value.items()]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [kind.__name__, *(state_of(item, seen) for item in value)]
+    names = {name for base in kind.__mro__ for name in getattr(base, "__slots__", ())}
+    if not names:
+        raise AssertionError(f"an object without __slots__: {kind}")
+    return [(name, state_of(getattr(value, name, None), seen)) for name in sorted(names - PASSING)]
+
+
+class Version(unittest.TestCase):
+    """While ``version`` stands still, nothing has changed but text that grew, and the call touched last.
+
+    The fast path takes a frame for one that it knows only if ``version`` is the same as then.
+    """
+
+    def test_nothing_but_text_changes_while_it_stands_still(self):
+        streams = [(name, wires_of(frames)) for name, frames, _ in RUNS if len(frames) < 100]
+        streams += [(row[0], [sse(one) for one in row[1]]) for rows in TABLES.values() for row in rows]
+        for name, wires in streams:
+            stream = sseparse.ChatStream(fast_path=False)
+            reader = stream._reader
+            version, state = reader.version, state_of(reader, {})
+            with self.subTest(name):
+                for wire in [*wires, sse(END)]:
+                    stream.feed(wire)
+                    self.assertGreaterEqual(reader.version, version)
+                    now = state_of(reader, {})
+                    if reader.version == version:
+                        self.assertEqual(now, state, wire)
+                    version, state = reader.version, now
+
+
+if __name__ == "__main__":
+    unittest.main()
