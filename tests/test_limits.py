@@ -688,22 +688,22 @@ class Memory(unittest.TestCase):
 
     def test_text_in_small_pieces(self):
         """To keep each piece would take 59 bytes and more of each 2."""
-        count = 12_000
-        for name, frame in (
-            ("content", delta({"content": "xy"})),
-            ("reasoning", delta({"reasoning": "xy"})),
-            ("reasoning under two names", delta({"reasoning": "xy", "thinking": "xy"})),
-            ("refusal", delta({"refusal": "xy"})),
-            ("arguments", calls(fragment(0, "i", "f", "xy"))),
-            ("a field that appends", delta({"summary": "xy"})),
-            ("text of a completion", {"choices": [{"index": 0, "text": "xy"}]}),
+        count = 5 * 1024
+        for name, fields, frames in (
+            ("content", {"content": "xy"}, 1),
+            ("content, many frames at once", {"content": "xy"}, 16),
+            ("reasoning", {"reasoning": "xy"}, 1),
+            ("reasoning under two names", {"reasoning": "xy", "thinking": "xy"}, 1),
+            ("refusal", {"refusal": "xy"}, 1),
+            ("arguments", {"tool_calls": [fragment(0, "i", "f", "xy")]}, 1),
+            ("arguments, many frames at once", {"tool_calls": [fragment(0, "i", "f", "xy")]}, 16),
+            ("a field that appends", {"summary": "xy"}, 1),
         ):
             for fast_path in (True, False):
-                for frames in (1, 16):
-                    wire = sse(frame) * frames
-                    _, _, held = self.measure([wire] * (count // frames), fast_path=fast_path)
-                    with self.subTest(name, fast_path=fast_path, frames=frames):
-                        self.assertLess(held, 3 * 2 * count + 64 * 1024)
+                wire = sse(delta(fields)) * frames
+                _, _, held = self.measure([wire] * (count // frames), fast_path=fast_path)
+                with self.subTest(name, fast_path=fast_path):
+                    self.assertLess(held, 3 * 2 * count + 64 * 1024)
 
     def test_a_huge_frame(self):
         for piece in ("x" * 64, "\u00e9" * 32, "x" * 62 + "\n"):

@@ -236,22 +236,38 @@ def eighths(wire):
     return [wire[start:stop] for start, stop in zip(places, places[1:])]
 
 
-def ways(frames, **options):
-    """Deliver the frames in every way; yield a name of the way, the stream and its events.
+CUT_BEFORE = set()  # frames, each with the limits it met, that were cut at every place
 
-    With LF and the fast road every place is cut, otherwise every seventh.
+
+def places(pieces, every, limits):
+    """Where the bytes are cut in two, if each piece is a frame.
+
+    With ``every``: at each place of a frame that no row before this one had, and at every seventh of the
+    others. Without: at every seventh.
     """
+    start = 0
+    for piece in pieces:
+        is_new = every and (piece, limits) not in CUT_BEFORE
+        yield from range(start + 1, start + len(piece) + 1, 1 if is_new else 7)
+        start += len(piece)
+    if every:
+        CUT_BEFORE.update((piece, limits) for piece in pieces)
+
+
+def ways(frames, **options):
+    """Deliver the frames in every way; yield a name of the way, the stream and its events."""
     for fast_path in (True, False):
         for end in LINE_ENDS:
-            wire = sse(*frames, end=end)
+            pieces = [sse(frame, end=end) for frame in frames]
+            wire = b"".join(pieces)
             options["fast_path"] = fast_path
             way = f"fast_path={fast_path}, {end!r}, "
             yield (way + "whole", *deliver([wire], **options))
             yield (way + "byte by byte", *deliver(single_bytes(wire), **options))
-            yield (way + "frame by frame", *deliver([sse(frame, end=end) for frame in frames], **options))
+            yield (way + "frame by frame", *deliver(pieces, **options))
             yield (way + "copied", *deliver_to_copies(eighths(wire), **options))
-            first, step = (1, 1) if fast_path and end == "\n" else (1 + LINE_ENDS.index(end), 7)
-            for place in range(first, len(wire), step):
+            every = fast_path and end == "\n"
+            for place in places(pieces, every, str(options)):
                 yield (way + f"cut at {place}", *deliver([wire[:place], wire[place:]], **options))
 
 
