@@ -459,7 +459,8 @@ def _cut(line: bytes, holes: list[Hole], path: tuple[Any, ...], chunk: Any, blan
     template = Template(line[: first[0]], seam, line[last[1] :], blank)
     if len(holes) == 2:
         template.dead_first = first[3] != path[-1]
-        template.dead_is_number = "created" in (first[3], last[3])
+        dead = first if template.dead_first else last
+        template.dead_is_number = dead[2].__class__ is int
     if "tool_calls" in path:
         template.indexed = chunk["choices"][0]["delta"]["tool_calls"][0].get("index") is not None
     return template
@@ -508,6 +509,8 @@ def _leaf(chunk: Any, event: Any, name: str, text: str) -> tuple[Any, ...] | Non
         if event.__class__ is ToolCallDelta and event.index is not None:
             if calls.__class__ is not list or len(calls) != 1:
                 return None
+            if calls[0].get("custom") is not None and calls[0].get("function") is not None:
+                return None  # which of them counts hangs on what is in them
             path = ("choices", 0, "delta", "tool_calls", 0, "custom" if name == "input" else "function", name)
         elif calls:
             return None  # they may change which call was touched last

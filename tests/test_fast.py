@@ -132,6 +132,19 @@ RUNS = [
      run_of({"p": {"content": MARK}, "obfuscation": OTHER, **CONTENT}, ["a"] * 40, OTHERS), 2),
     ("the same text in too many places to try",
      run_of({"p": [{"content": "a"}] * 4, **CONTENT}, ["a"] * 40), None),
+    *((f"padding that was {first} and is no JSON any more",
+       [*run_of(padded, ["a"] * 3, [first] * 3), *run_of(padded, ["a"], ["x"]), *run_of(padded, ["b"], ["5"])],
+       None)
+      for padded in (text_of(pattern).replace(json.dumps(OTHER), OTHER)
+                     for pattern in (PADDED, {"p": OTHER, **CONTENT}))
+      for first in ("1", "1.5", "true", "null", "{}", "[]")),
+    *((f"both kinds of call in one fragment, {key}, {before}, then {after}",
+       [text_of(chunk(call(function={"name": "f"})))] * kind
+       + [text_of(chunk(call(custom={"name": "f", "input": one}, function={"arguments": two})))
+          .replace('"arguments"', key) for one, two in [before] * 3 + [after]], None)
+      for kind in (0, 1) for key in ('"arguments"', '"argument\\u0073"')
+      for before in (("a", "b"), ("a", "a"), ("", "b"), ("a", ""))
+      for after in (("a", ""), ("", "a"), ("c", "b"), ("a", "c"), ("", ""))),
     ("the end", [*run_of(CONTENT, WORDS), "[DONE]"], 3),
     *((f"a field more in the frame {place}",
        run_of(CONTENT, [*WORDS[:place], 'a","y":"b', *WORDS[place:]]), 4) for place in range(20, 40)),
