@@ -14,6 +14,7 @@ Where things live:
     _sse.py        SSEDecoder: the event stream of the WHATWG standard
     _fast.py   the fast road: frames read without parsing them
     _assembler.py  ChatAssembler: what a chunk changes, and the events that tell of it
+    _calls.py      the tool calls of a choice, and which of them a fragment belongs to
     _answer.py     the answer so far, and the final object
     _values.py     JSON values that grow, for fields without a rule of their own
     _json.py       whole JSON texts

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
 
+from ._calls import Calls
 from ._errors import StreamError
-from ._json import is_whole
-from ._partial import MAX_DEPTH, PartialJSON
 from ._text import Text
 from ._values import fill_in, render
 
@@ -20,66 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from ._events import Error, Kind
+    from ._calls import Call
+    from ._events import Error
     from .types import Completion, Message, ToolCall
-
-
-class Call:
-    """One tool call, or the legacy function_call. ``begun``: it has argument text. ``inner``: unknown
-    fields of ``function`` or ``custom``. ``scanner`` has read the arguments up to ``blocks[scanned]``.
-    """
-
-    __slots__ = (
-        "arguments",
-        "begun",
-        "extras",
-        "id",
-        "index",
-        "inner",
-        "kind",
-        "name",
-        "name_rest",
-        "name_size",
-        "scanned",
-        "scanner",
-        "started",
-        "type",
-    )
-
-    def __init__(self, index: int | None, kind: Kind) -> None:
-        self.index = index
-        self.kind = kind
-        self.id: str | None = None
-        self.type: str | None = None
-        self.name: str | None = None
-        self.name_rest: list[str] = []
-        self.name_size = 0
-        self.arguments = Text()
-        self.begun = False
-        self.started = False
-        self.inner: dict[str, Any] = {}
-        self.extras: dict[str, Any] = {}
-        self.scanner: PartialJSON | None = None
-        self.scanned = 0
-
-    def full_name(self) -> str | None:
-        """Return the name with all that was appended to it."""
-        if self.name is not None and self.name_rest:
-            self.name = "".join([self.name, *self.name_rest])
-            self.name_rest.clear()
-        return self.name
-
-    def is_whole(self) -> bool:
-        """Whether the arguments so far are one complete JSON value; reads only what is new (rule 4d)."""
-        if self.scanner is None:
-            self.scanner = PartialJSON(max_depth=MAX_DEPTH)
-        arguments = self.arguments
-        if arguments.pieces:
-            arguments.fold()
-        for block in arguments.blocks[self.scanned :]:
-            self.scanner.feed(block)
-        self.scanned = len(arguments.blocks)
-        return is_whole(self.scanner)
 
 
 class Audio:
@@ -110,22 +52,18 @@ class Audio:
 
 
 class Choice:
-    """One choice. Its calls are found by wire index (``at``), by id (``ids``) and by both (``at_id``)."""
+    """One choice."""
 
     __slots__ = (
-        "at",
-        "at_id",
         "audio",
         "calls",
         "content",
         "extras",
         "finish_reason",
         "function_call",
-        "ids",
         "index",
         "is_chat",
         "is_text",
-        "last",
         "logprobs",
         "logprobs_seen",
         "message_extras",
@@ -149,11 +87,7 @@ class Choice:
         self.thoughts_field = ""  # the wire name that the last of it came under
         self.refusal: Text | None = None
         self.refusal_seen = False
-        self.calls: list[Call] = []
-        self.at: dict[int, Call] = {}
-        self.ids: dict[str, Call] = {}
-        self.at_id: dict[tuple[str, int], Call] = {}
-        self.last: Call | None = None
+        self.calls = Calls()
         self.function_call: Call | None = None
         self.audio: Audio | None = None
         self.logprobs: dict[str, Any] | None = None

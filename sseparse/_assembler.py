@@ -12,7 +12,7 @@ tool calls after it, so nothing is closed by it. ``close()`` ends all choices at
 Done event, and from then on entries of ``choices`` are not read any more.
 
 A *call* is unnamed, started or done. It is made by the first fragment that the rules of
-``_find_call`` give to no existing call. While it is unnamed its arguments are kept silently; the
+``Calls.find`` give to no existing call. While it is unnamed its arguments are kept silently; the
 name starts it (``ToolCallStart``, then what was kept as one delta, then deltas as they come). It is
 done with its choice, never before: arguments that parse as JSON may still go on.
 
@@ -31,7 +31,8 @@ from __future__ import annotations
 
 import json
 
-from ._answer import Answer, Audio, Call, Choice, Reading
+from ._answer import Answer, Audio, Choice, Reading
+from ._calls import DONE, STARTED, UNNAMED, Call
 from ._errors import LimitReached
 from ._events import (
     AudioDelta,
@@ -107,46 +108,6 @@ PASSING_FIELDS = ("id", "created", "obfuscation", "p")
 # Known fields of a fragment of tool_calls. ("extra_content" and the like are kept: Gemini's thought
 # signatures must be sent back, earendil-works/pi#3234)
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE_FIELDS))
-
-
-def _find_call(choice: Choice, id: str | None, index: int | None, name: str | None) -> Call | None:
-    """Return the call that a fragment of tool_calls belongs to (rule 4), None if it begins a new one."""
-    here = None if index is None else choice.at.get(index)
-    if here is not None and id is None and name is None:
-        return here  # most fragments
-    # (a) The id is known. (repeated on each fragment: Fireworks, TGI, SillyTavern/SillyTavern#5948)
-    if id is not None and id in choice.ids:
-        if index is not None and (id, index) in choice.at_id:
-            return choice.at_id[id, index]
-        latest = choice.ids[id]
-        if here is not None and (here is latest or here.id == id):
-            return here
-        if here is None or latest.id == id:
-            return None if name is not None and index is not None and latest.begun else latest
-        # A call's second id says less than a call at this index. (id "null": zed-industries/zed#54058)
-    if index is not None:
-        # (b) A call is at this index. (all calls at index 0: ollama/ollama#15457; an id that changes
-        # without a name: poolsideai/pool#9; indexes from 1: router-for-me/CLIProxyAPI#5229)
-        if here is None or (name is not None and id is not None and here.id is not None):
-            return None
-        return None if _begins_anew(here, id, name) else here
-    # (c) No index: the call touched last. (Mistral, Gemini: openai/openai-python#2806; continuations
-    # with nothing at all: OCI, oracle/langchain-oracle#253)
-    last = choice.last
-    if last is None or (id is not None and last.id is not None):
-        return None
-    if name is not None and last.name is not None:
-        return None
-    return None if _begins_anew(last, id, name) else last
-
-
-def _begins_anew(call: Call, id: str | None, name: str | None) -> bool:
-    """(d) A second whole call without any identity. (local servers: huggingface/smolagents#1958)"""
-    if name is None or call.id is not None or call.kind == "custom":
-        return False
-    if id is not None and call.full_name() in (None, name):
-        return False
-    return call.is_whole()
 
 
 class ChunkReader:
@@ -808,8 +769,9 @@ class ChunkReader:
         id: Any = fragment.get("id")
         id = self._text(id) if id.__class__ is str and id else None
         kind, body = self._body_of(choice, fragment)
+        calls = choice.calls
         if id is None and index is None and body is None:
-            call = choice.last
+            call = calls.last
             if call is None:
                 if any(value is not None for value in fragment.values()):
                     self._extra(choice.index, None, "tool_calls", fragment, "delta")
@@ -818,23 +780,23 @@ class ChunkReader:
             name: Any = body.get("name") if body else None
             if name.__class__ is not str or not name:
                 name = None
-            call = _find_call(choice, id, index, name)
+            call = calls.find(id, index, name)
             if call is None:
-                call = self._new_call(choice, index)
-                if call is None:
+                if len(calls) >= self._max_tool_calls:
+                    calls.forget(index)
+                    what = f"more than max_tool_calls ({self._max_tool_calls}) calls; the fragment was ignored"
+                    self._malformed(what, choice.index)
                     return
+                call = calls.add()
+                self.version += 1
             if name is not None and call.id is None:
                 self.version += 1  # rule (d) looks at the arguments each time
         is_custom = kind == "custom" or fragment.get("type") == "custom"
-        if is_custom and call.kind == "function" and not (call.started or call.begun):
+        if is_custom and call.kind == "function" and call.stage == UNNAMED and not call.arguments:
             call.kind = "custom"
             self.version += 1
-        choice.last = call  # the fast road does the same, or checks it
-        if index is not None and choice.at.get(index) is not call:
-            choice.at[index] = call
+        if calls.note(call, id, index):
             self.version += 1
-        if id is not None:
-            self._identify(choice, call, id, index)
         if body:
             self._grow_call(choice, call, body, "input" if kind == "custom" else "arguments")
         if len(fragment) > 2 or index is None or body is None:
@@ -856,32 +818,6 @@ class ChunkReader:
             return kind, {}
         return kind, None
 
-    def _new_call(self, choice: Choice, index: int | None) -> Call | None:
-        if len(choice.calls) >= self._max_tool_calls:
-            choice.last = None  # or what comes next would go to a call that it is not of
-            if index is not None:
-                choice.at.pop(index, None)
-            what = f"more than max_tool_calls ({self._max_tool_calls}) calls; the fragment was ignored"
-            self._malformed(what, choice.index)
-            return None
-        call = Call(len(choice.calls), "function")
-        choice.calls.append(call)
-        self.version += 1
-        return call
-
-    def _identify(self, choice: Choice, call: Call, id: str, index: int | None) -> None:
-        """Note an id: the call's own, or an alias. (id after the arguments began: vercel/ai back-fills it)"""
-        if call.id is None:
-            call.id = id
-            self.version += 1
-        known = choice.ids.get(id)
-        if known is None or (known.index or 0) < (call.index or 0):  # they all have one
-            choice.ids[id] = call
-            self.version += 1
-        if index is not None and choice.at_id.get((id, index)) is not call:
-            choice.at_id[id, index] = call
-            self.version += 1
-
     def _grow_call(self, choice: Choice, call: Call, body: dict[str, Any], field: str) -> None:
         """Read the inside of a fragment: name, arguments (``input`` of a custom tool), unknown fields."""
         piece: Any = None
@@ -891,8 +827,8 @@ class ChunkReader:
             if key == field:
                 piece = value
             elif key == "name":
-                if value.__class__ is str and value:
-                    self._name(call, self._text(value))
+                if value.__class__ is str and value and call.rename(self._text(value)):
+                    self.version += 1
             elif key not in NOISE_FIELDS:
                 self.version += 1
                 overlay(call.inner, render({key: value}, self._halves))
@@ -903,37 +839,20 @@ class ChunkReader:
             if piece:
                 self._malformed(f"{field} is neither string nor object; it was ignored", choice.index)
             piece = None
-        if not call.started and call.name is not None and not (call.index is None and choice.calls):
+        if call.stage == UNNAMED and call.name is not None and not (call.index is None and choice.calls):
             self._start(choice, call)
         if piece:
-            if not call.begun:
-                call.begun = True
+            if not call.arguments:
                 self.version += 1
             piece = self._utter(call.arguments, piece)
-            if not call.started:
+            if call.stage == UNNAMED:
                 self.version += 1  # text without an event
             elif piece:
                 self.events.append(ToolCallDelta(choice.index, call.index, piece))
 
-    def _name(self, call: Call, name: str) -> None:
-        """Set, grow or keep the name. (split: NVIDIA-NeMo/Switchyard#785; repeated: Fireworks, TGI)"""
-        if call.name is not None:
-            if call.begun:
-                return
-            if len(name) < call.name_size or not name.startswith(call.full_name() or ""):
-                call.name_rest.append(name)
-                call.name_size += len(name)
-                self.version += 1
-                return
-            if len(name) == call.name_size:
-                return
-        call.name = name
-        call.name_size = len(name)
-        self.version += 1
-
     def _start(self, choice: Choice, call: Call) -> None:
         """Fire the start of a call, and what came before it as one delta."""
-        call.started = True
+        call.stage = STARTED
         self.version += 1
         self.events.append(ToolCallStart(choice.index, call.index, call.id, call.full_name(), call.kind))
         earlier = call.arguments.uttered()
@@ -982,10 +901,10 @@ class ChunkReader:
                 elif text.held:
                     emit(delta(index, "\ufffd"))
                 emit(whole(index, text.settle()))
-        calls = choice.calls.copy()
+        calls = choice.calls.in_order.copy()
         legacy = choice.function_call
         if legacy is not None:
-            if legacy.started or not calls:
+            if legacy.stage == STARTED or not calls:
                 calls.append(legacy)
             else:
                 legacy.arguments.settle()
@@ -997,7 +916,7 @@ class ChunkReader:
         emit(ChoiceDone(index, choice.finish_reason))
 
     def _finish_call(self, choice: Choice, call: Call, done: bool) -> None:
-        if not call.started:
+        if call.stage == UNNAMED:
             self._start(choice, call)
         if call.arguments.held:
             self.events.append(ToolCallDelta(choice.index, call.index, "\ufffd"))
@@ -1009,6 +928,7 @@ class ChunkReader:
             status = "incomplete"  # without a grammar, only the end of the choice tells
         else:
             status = "complete" if call.kind == "custom" else "empty"
+        call.stage = DONE
         id = self.answer.call_id(choice, call)
         self.events.append(
             ToolCallDone(choice.index, call.index, id, call.full_name(), arguments, call.kind, status)

@@ -334,13 +334,13 @@ class Template:
 
     def applies(self, reader: ChunkReader) -> bool:
         """Whether the state is still the one in which this frame was seen to have no other effect."""
-        return self.version == reader.version and (self.indexed or self.choice.last is self.call)
+        return self.version == reader.version and (self.indexed or self.choice.calls.last is self.call)
 
     def emit(self, text: str, events: list[Event]) -> None:
         """Do what the assembler does with this frame."""
         call = self.call
         if call is not None and call.index is not None:
-            self.choice.last = call
+            self.choice.calls.last = call
         if text:
             kept = self.text
             kept.pieces.append(text)
@@ -359,7 +359,7 @@ class Template:
         if call is not None:
             place = call.index
             if place is not None:
-                self.choice.last = call
+                self.choice.calls.last = call
             events += map(ToolCallDelta, repeat(index), repeat(place), filter(None, texts))
         else:
             args = () if self.field is None else (repeat(self.field),)
