@@ -110,6 +110,25 @@ PASSING_FIELDS = ("id", "created", "obfuscation", "p")
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE_FIELDS))
 
 
+def error_of(chunk: dict[str, Any], choices: Any) -> Any:
+    """Return the error that an object is (rule 12), or None: what stands under ``error``, else the object.
+
+    ``choices`` is what the chunk has under that key. (``error_msg``: Langchain-Chatchat#1922)
+    """
+    if chunk.get("error"):
+        return chunk["error"]
+    if chunk.get("object") == "error":
+        return chunk
+    if choices.__class__ is list:
+        return None
+    if chunk.get("type") == "error" or chunk.get("error_msg") or chunk.get("error_code"):
+        return chunk
+    code: Any = chunk.get("code")
+    message: Any = chunk.get("message")
+    is_code = bool(code) and code != 200
+    return chunk if is_code and message.__class__ is str and message else None
+
+
 class ChunkReader:
     """Read chunks: change the answer, emit events. ``ChatStream`` and ``ChatAssembler`` each own one.
 
@@ -185,6 +204,10 @@ class ChunkReader:
         """Emit an Error that whoever sees the framing found."""
         self._error(kind, message, data=data)
 
+    def foreign_frame(self, event: str, value: dict[str, Any], halves: bool) -> None:
+        """Emit the object of a frame that is no chunk, under its event type (rule 2)."""
+        self.events.append(Extra(None, None, event, render(value, halves), "frame"))
+
     def limit(self, message: str) -> None:
         """Emit the limit error: from now on nothing is read."""
         error = Error("limit", message)
@@ -247,8 +270,9 @@ class ChunkReader:
         for place in places:
             found: Any = place
             if place.__class__ is dict:
-                found = place.get("message")
+                found = place.get("message") or place.get("error_msg")
                 code = place.get("code") if code is None else code
+                code = place.get("error_code") if code is None else code
             if not message and found.__class__ is str:
                 message = found
         kind: Any = error.get("type") if error.__class__ is dict else None
@@ -262,9 +286,7 @@ class ChunkReader:
     def _chunk(self, chunk: dict[str, Any], choices: Any, usage: Any, error: Any) -> None:
         """Read a chunk, whose ``choices`` and ``usage`` were taken out."""
         if error is None:
-            error = chunk.get("error")
-            if not error and chunk.get("object") == "error":
-                error = chunk
+            error = error_of(chunk, choices)
         if error is chunk:
             error = chunk.copy()
             if choices is not ...:

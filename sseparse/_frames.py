@@ -9,6 +9,7 @@ frame says is for its subclass (``_frame``, ``_read_line``).
 
 from __future__ import annotations
 
+from ._assembler import error_of
 from ._json import BLANK, TEXT_AFTER, parse_json, parse_or_none
 from ._partial import MAX_DEPTH, PartialJSON
 from ._sse import OPENING_BYTES, EventStreamParser, data_of
@@ -144,7 +145,7 @@ class FrameParser(EventStreamParser):
                     self._frame("", text)
         if value.__class__ is dict:
             first = not (self._framed or self._frames or self._event_seen or self._data or document)
-            if first and not is_error(value) and value.get("choices").__class__ is not list:
+            if first and error_of(value, value.get("choices")) is None and value.get("choices").__class__ is not list:
                 self._document = _Document(text, len(line), whole=True)
                 return
             self._end_pending()
@@ -177,7 +178,7 @@ class FrameParser(EventStreamParser):
         """The body was one JSON document."""
         text = document.text()
         value = parse_or_none(text)
-        if value.__class__ is dict and (is_error(value) or is_completion(value)):
+        if value.__class__ is dict and (error_of(value, value.get("choices")) is not None or is_completion(value)):
             self._bare_frame(text, value)
         elif document.complete:
             self._foreign = True
@@ -223,11 +224,6 @@ class _Document:
 
     def text(self) -> str:
         return "\n".join(self.lines)
-
-
-def is_error(chunk: dict[str, Any]) -> bool:
-    """Whether a chunk says that it is an error."""
-    return bool(chunk.get("error")) or chunk.get("object") == "error"
 
 
 def is_completion(chunk: dict[str, Any]) -> bool:
