@@ -53,7 +53,8 @@ from ._events import (
     ToolCallStart,
     Usage,
 )
-from ._json import BLANK, status_of
+from ._json import status_of
+from ._partial import BLANK
 from ._text import Text, has_halves, well_formed
 from ._values import (
     CHANGED,

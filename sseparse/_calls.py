@@ -12,8 +12,7 @@ from one stage to the next.
 
 from __future__ import annotations
 
-from ._json import is_whole
-from ._partial import MAX_DEPTH, PartialJSON
+from ._partial import JSONScanner
 from ._text import Text
 
 TYPE_CHECKING = False
@@ -61,7 +60,7 @@ class Call:
         self.arguments = Text()
         self.inner: dict[str, Any] = {}
         self.extras: dict[str, Any] = {}
-        self.scanner: PartialJSON | None = None
+        self.scanner: JSONScanner | None = None
         self.scanned = 0
 
     def full_name(self) -> str | None:
@@ -92,14 +91,14 @@ class Call:
     def is_whole(self) -> bool:
         """Whether the arguments so far are one complete JSON value. Reads only what came since the last time."""
         if self.scanner is None:
-            self.scanner = PartialJSON(max_depth=MAX_DEPTH)
+            self.scanner = JSONScanner()
         arguments = self.arguments
         if arguments.pieces:
             arguments.fold()
         for block in arguments.blocks[self.scanned :]:
             self.scanner.feed(block)
         self.scanned = len(arguments.blocks)
-        return is_whole(self.scanner)
+        return self.scanner.is_whole()
 
 
 class Calls:

@@ -10,8 +10,8 @@ frame says is for its subclass (``_frame``, ``_read_line``).
 from __future__ import annotations
 
 from ._assembler import error_of
-from ._json import BLANK, TEXT_AFTER, parse_json, parse_or_none
-from ._partial import MAX_DEPTH, PartialJSON
+from ._json import TEXT_AFTER, parse_json, parse_or_none
+from ._partial import BLANK, JSONScanner
 from ._sse import OPENING_BYTES, EventStreamParser, data_of
 
 TYPE_CHECKING = False
@@ -200,7 +200,7 @@ class _Document:
         self.lines = [text]
         self.size = size  # in bytes
         self.whole = whole  # the first line is all of it
-        self.scanner = PartialJSON(max_depth=MAX_DEPTH)
+        self.scanner = JSONScanner()
         if not whole:
             self.scanner.feed(text)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 
-from ._partial import MAX_DEPTH, PartialJSON, is_lax, scanstring
+from ._partial import BLANK, MAX_DEPTH, JSONScanner, is_lax, scanstring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from ._events import Status
 
-BLANK: Final = " \t\n\r"  # JSON's white space
 TOO_DEEP: Final = f"JSON nested deeper than {MAX_DEPTH} levels"
 TEXT_AFTER: Final = "text after the JSON value"
 
@@ -51,7 +50,8 @@ def _strictly(read: Callable[..., Any]) -> Callable[..., Any]:
 # Called directly: the decoder's public methods cost half as much again.
 _decoder: Any = json.JSONDecoder(parse_float=_finite, parse_constant=_null)
 scan_json: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once
-_LONG = 16384  # characters; from here on one string is likely nearly all of it
+_LONG = 16384  # characters; in a longer text one string is likely nearly all of it
+_BATCH = 256  # strings; the memory that is_too_deep() needs does not grow with their number
 
 
 def is_too_deep(text: str) -> bool:
@@ -63,23 +63,27 @@ def is_too_deep(text: str) -> bool:
         arrays = text.count("[")  # a level takes two characters if it is an array, else five: {"":}
         if len(text) < 5 * MAX_DEPTH - 3 * arrays or arrays + text.count("{") <= MAX_DEPTH:
             return False
-    between: list[str] = []  # the strings
-    end = 0
-    while True:
-        start = text.find('"', end) + 1 or len(text)
-        between.append(text[end:start])
-        try:
-            end = scanstring(text, start, True)[1]
-        except ValueError:
-            break  # the text has ended; or so far it is read, and no further
-    bare = "".join(between)
-    if bare.count("[") + bare.count("{") <= MAX_DEPTH:
-        return False
-    depth = deepest = 0
-    for bracket in re.findall(r"[\[\]{}]", bare):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest > MAX_DEPTH
+    depth = end = 0
+    while end < len(text):
+        between: list[str] = []  # what stands between this many strings
+        while end < len(text) and len(between) < _BATCH:
+            start = text.find('"', end) + 1 or len(text)
+            between.append(text[end:start])
+            try:
+                end = scanstring(text, start, True)[1]
+            except ValueError:
+                end = len(text)  # it has ended, or the parser will refuse this string
+        bare = "".join(between)
+        opened = bare.count("[") + bare.count("{")
+        if depth + opened <= MAX_DEPTH:
+            depth += opened - bare.count("]") - bare.count("}")
+            continue
+        for at in range(0, len(bare), _LONG):
+            for bracket in re.findall(r"[][{}]", bare[at : at + _LONG]):
+                depth += 1 if bracket in "[{" else -1
+                if depth > MAX_DEPTH:
+                    return True
+    return False
 
 
 def _has_many(text: str, bracket: str) -> bool:
@@ -103,6 +107,8 @@ def parse_json(text: str) -> Any:
         value, end = scan_json(text, len(text) - len(text.lstrip(BLANK)))
     except StopIteration:
         raise ValueError from None
+    except RecursionError:  # the caller's stack is nearly full (up to Python 3.11)
+        raise ValueError("JSON nested too deep for what is left of the stack") from None
     if end != len(text) and text[end:].strip(BLANK):
         raise ValueError(TEXT_AFTER)
     return value
@@ -126,23 +132,27 @@ if is_lax:
     _loads = _strictly(_loads)
 
 
-def is_whole(scanner: PartialJSON) -> bool:
-    """Whether the text so far is one complete JSON value."""
-    ends = scanner.complete or scanner._ends_in_number()  # pyright: ignore[reportPrivateUsage]
-    return ends and scanner.error is None
-
-
 def status_of(arguments: str) -> Status:
-    """Return ToolCallDone.status of a function's arguments that are not blank."""
-    if arguments.count("[") + arguments.count("{") <= MAX_DEPTH:
+    """Say what the text of a function's arguments is.
+
+    ``"empty"``: nothing but white space. ``"complete"``: one JSON object. ``"incomplete"``: the beginning
+    of one. ``"invalid"``: anything else, also text after the object.
+    """
+    text = arguments.strip(BLANK)
+    if not text:
+        return "empty"
+    if text[0] != "{":
+        return "invalid"
+    # Only what ends like an object is parsed: the tree of a text that was cut would be built in vain.
+    if text[-1] == "}" and not is_too_deep(text):
         try:
-            return "complete" if _loads(arguments).__class__ is dict else "invalid"
-        except ValueError:
+            _loads(text)
+        except (ValueError, RecursionError):
             pass
-    scanner = PartialJSON(max_depth=MAX_DEPTH)
-    scanner.feed(arguments)
+        else:
+            return "complete"
+    scanner = JSONScanner()
+    scanner.feed(text)
     if scanner.error is not None:
         return "invalid"
-    if not scanner.complete:
-        return "incomplete"
-    return "complete" if scanner.value.__class__ is dict else "invalid"
+    return "complete" if scanner.complete else "incomplete"

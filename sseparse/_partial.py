@@ -1,30 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""JSON that is still being written: ``PartialJSON``.
+"""JSON that is still being written: ``PartialJSON`` and ``JSONScanner``, which share one grammar.
 
-Whoever waits for a whole JSON text sees nothing of a long tool call until it is over, and whoever
-parses all of it again at each token pays quadratically. ``PartialJSON`` reads every character once,
-says which string grew and which value ended, and shows the tree so far. This is the one JSON grammar
-of the package; whole texts (``_json.py``) are left to the standard library. It knows nothing of streams,
-choices or tool calls.
+A tool call's arguments arrive in pieces. To wait for the whole text shows nothing until the call is over,
+and to parse all of it again with each piece takes quadratic time. The classes here read every character
+once. ``PartialJSON`` says what each piece brought:
 
-How it works. What is open is kept in an explicit stack of containers (never in Python's own), and
-``_state`` says what may come next. Within a chunk, runs of characters are taken by C code: the
-standard library's string scanner, and a few regexes (``json`` imports ``re`` anyway). A token that
-the end of a chunk cuts is kept in ``_held`` and put before the next chunk. Only what is bounded is
-ever held: the beginning of a literal, of an escape or of a surrogate pair, and, for a number, the
-shortest number that can go on in the same ways. So no character is looked at more than a few times.
+    reader = PartialJSON()
+    reader.feed('{"city": "Par')    # [JSONTextDelta(path=("city",), text="Par")]
+    reader.feed('is"')              # [JSONTextDelta(("city",), "is"), JSONValue(("city",), "Paris")]
+    reader.feed("}")                # [JSONValue((), {"city": "Paris"})]
+
+``JSONScanner`` keeps nothing and only says whether the text is whole, unfinished or wrong.
+
+How it works. The reader is always in one of the states below, and ``_NEXT`` says which characters may come
+in it and what each of them leads to. The open containers are in a list of our own, never on Python's
+stack. C code takes the long runs: the standard library's string scanner, and a few regexes (``json`` imports
+``re`` anyway). If the end of a piece cuts a token, the part that is not decided yet waits in ``_held`` and
+is put before the next piece. That part is always short: the beginning of a literal, of an escape or of a
+surrogate pair, or, for a number, the shortest number that can continue in the same ways. So no character is
+looked at more than a few times. This file knows nothing of streams, choices or tool calls.
 """
 
 from __future__ import annotations
 
 import re
 
-from ._events import JSONTextDelta, JSONValue
+from ._events import JSONTextDelta, JSONValue, _Record  # pyright: ignore[reportPrivateUsage]
 from ._text import well_formed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, ClassVar, Final
+    from typing import Any, Callable, ClassVar, Final, Literal
 
     _Matcher = Callable[[str, int], re.Match[str]]
 
@@ -33,31 +39,63 @@ if TYPE_CHECKING:
 else:
     from json.decoder import scanstring
 
-MAX_DEPTH: Final = 128  # fixed, or the outcome would hang on how deep the caller's stack is
+MAX_DEPTH: Final = 128  # fixed, so that the outcome does not depend on how deep the caller's stack is
+BLANK: Final = " \t\n\r"  # JSON's white space
+_SLICE: Final = 16384  # characters that JSONScanner reads at once: what it needs beside the text
 
-# What may come next. White space may come everywhere but in strings.
-_VALUE: Final = 0  # a value
-_FIRST_VALUE: Final = 1  # a value, or the end of the array that has just begun
-_NAME: Final = 2  # a key
-_FIRST_NAME: Final = 3  # a key, or the end of the object that has just begun
-_COLON: Final = 4
-_AFTER: Final = 5  # a comma, or the end of the container
-_END: Final = 6  # nothing: the first value has ended
-_IN_TEXT: Final = 7  # more of a string value
-_IN_NAME: Final = 8  # more of a key
-_FAILED: Final = 9  # nothing, there was an error
-_CLOSED: Final = 10  # nothing, close() was called
+# The states. In the first two we are inside a string.
+_IN_TEXT: Final = 0  # a string value
+_IN_NAME: Final = 1  # a key
+_NAME: Final = 2  # a key must come
+_VALUE: Final = 3  # a value must come
+_FIRST_NAME: Final = 4  # a key, or the end of the object that has just begun
+_FIRST_VALUE: Final = 5  # a value, or the end of the array that has just begun
+_COLON: Final = 6  # the colon after a key
+_AFTER_ITEM: Final = 7  # a comma, or the end of the array
+_AFTER_MEMBER: Final = 8  # a comma, or the end of the object
+_END: Final = 9  # nothing: the first value has ended
+_FAILED: Final = 10  # nothing: there was an error
+_CLOSED: Final = 11  # nothing: close() was called
 
+# What a character leads to: the next state, or one of these.
+_BLANK: Final = 12
+_ENDS: Final = 13  # the container ends
+_LITERAL: Final = 14
+_NUMBER: Final = 15
+
+_BLANKS: Final = dict.fromkeys(BLANK, _BLANK)
+_VALUES: Final = {
+    **_BLANKS,
+    **dict.fromkeys("tfn", _LITERAL),
+    **dict.fromkeys("-0123456789", _NUMBER),
+    '"': _IN_TEXT,
+    "{": _FIRST_NAME,
+    "[": _FIRST_VALUE,
+}
+# The grammar: for each state the characters that may come, and what each of them leads to.
+_NEXT: Final[tuple[dict[str, int], ...]] = (
+    {},  # inside a string the string scanner decides
+    {},
+    {**_BLANKS, '"': _IN_NAME},
+    _VALUES,
+    {**_BLANKS, '"': _IN_NAME, "}": _ENDS},
+    {**_VALUES, "]": _ENDS},
+    {**_BLANKS, ":": _VALUE},
+    {**_BLANKS, ",": _VALUE, "]": _ENDS},
+    {**_BLANKS, ",": _NAME, "}": _ENDS},
+    _BLANKS,
+)
 _EXPECTED: Final = (
-    "expected a value",
-    "expected a value or ']'",
-    "expected a key in double quotes",
-    "expected a key in double quotes or '}'",
-    "expected ':'",
-    "expected ',' or the end of the container",
-    "text after the end of the value",
     "control character or bad escape in a string",
     "control character or bad escape in a key",
+    "expected a key in double quotes",
+    "expected a value",
+    "expected a key in double quotes or '}'",
+    "expected a value or ']'",
+    "expected ':'",
+    "expected ',' or the end of the container",
+    "expected ',' or the end of the container",
+    "text after the end of the value",
 )
 
 _LITERALS: Final[dict[str, tuple[str, Any]]] = {
@@ -72,53 +110,31 @@ _blank: _Matcher = re.compile(r"[ \t\n\r]*").match  # type: ignore[assignment]
 _number: _Matcher = re.compile(  # type: ignore[assignment]
     r"(-?)(?:(0|[1-9][0-9]*)(\.[0-9]*)?((?<=[0-9])[eE][-+]?[0-9]*)?)?"
 ).match
-# What the end of a chunk leaves undecided in a string: an escape that is cut, and the first half of
-# a surrogate pair (bare or escaped) whose second half may follow or has begun. 11 characters at most.
+# What the end of a piece leaves undecided in a string: an escape that is cut, and a high surrogate (bare or
+# escaped) whose low surrogate may follow or has begun. At most 11 characters.
 _undecided = re.compile(
     r"(?:(?:\\u[dD][89abAB][0-9a-fA-F]{2}|[\ud800-\udbff])(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?"
     r"|\\(?:u[0-9a-fA-F]{0,3})?)\Z"
 ).search
 
 
-class JSONProblem:
+class JSONProblem(_Record):
     """Why a text is no JSON. Compared by value.
 
     Fields: ``message`` (str, a sentence without any of the text), ``offset`` (int, how many characters
     come before the first one that no valid text can continue with; all of them if the text merely ends).
     """
 
-    __slots__ = ("message", "offset")
-    __match_args__ = ("message", "offset")
-    __hash__: ClassVar[None] = None  # type: ignore[assignment]
+    __slots__ = __match_args__ = ("message", "offset")
+    type: Literal["json.problem"] = "json.problem"
 
     def __init__(self, message: str, offset: int) -> None:
         self.message = message
         self.offset = offset
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, JSONProblem):
-            return NotImplemented
-        return self.message == other.message and self.offset == other.offset
 
-    def __repr__(self) -> str:
-        return f"JSONProblem(message={self.message!r}, offset={self.offset!r})"
-
-
-class PartialJSON:
-    """Reads one JSON text as it arrives, cut anywhere.
-
-    ``max_depth`` is how many containers may be open at once; the bracket that opens one more is an
-    error. Nothing in the text makes it raise. What it accepts is what ``json.loads`` accepts, save NaN
-    and Infinity, and what it builds is the same, save that halves of surrogate pairs are joined, or
-    become U+FFFD where they are alone. (``1e999`` is a valid number and too large for a float: it
-    gives ``inf``, as in ``json.loads``. Integers with more digits than the interpreter converts,
-    ``sys.set_int_max_str_digits``, are errors.) It pickles and copies mid-way.
-
-    Attributes:
-        error: None, or the ``JSONProblem`` that ended the reading; what was read before it stays.
-        end: int, offset just after the first value, or None as long as that has not ended. (A number at
-            the top level ends with the white space after it, or at ``close()``.)
-    """
+class _Reader:
+    """The state of the reading, and the grammar (``_read``)."""
 
     __slots__ = (
         "_at",
@@ -136,8 +152,9 @@ class PartialJSON:
         "end",
         "error",
     )
+    _keeps: ClassVar[bool]  # whether it builds the tree and makes events
 
-    def __init__(self, *, max_depth: int = 128) -> None:
+    def __init__(self, *, max_depth: int = MAX_DEPTH) -> None:
         self.error: JSONProblem | None = None
         self.end: int | None = None
         self._max_depth = max_depth
@@ -161,9 +178,228 @@ class PartialJSON:
         """Whether the first value has ended. Text after it is an error, but the value stays complete."""
         return self.end is not None
 
+    def _ends_in_number(self) -> bool:
+        """Whether all that was read is a number, which only the end of the text can tell."""
+        return self._state == _VALUE and not self._stack and self._held[-1:].isdigit()
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} read={self._seen} depth={len(self._stack)}"
+            f" complete={self.complete} error={self.error!r}>"
+        )
+
+    def _keep(self, piece: str) -> None:
+        """Add to the string or number that is being read."""
+        pieces = self._pieces
+        if len(pieces) >= 1024:
+            self._blocks.append("".join(pieces))
+            pieces.clear()
+        pieces.append(piece)
+
+    def _taken(self) -> str:
+        """Take out the string or number that is being read."""
+        whole = "".join(self._blocks) + "".join(self._pieces)
+        self._blocks.clear()
+        self._pieces.clear()
+        return whole
+
+    def _settle(self) -> None:
+        """Bring a string that grew into the tree."""
+        if self._state == _IN_TEXT and self._keeps:
+            text = self._taken()
+            self._keep(text)
+            self._container[self._key] = text
+
+    def _read(self, text: str) -> list[JSONTextDelta | JSONValue]:
+        """Read on from any state. One turn of the loop reads one token, or the rest of a string."""
+        events: list[JSONTextDelta | JSONValue] = []
+        held = self._held
+        base = self._seen - len(held)  # offset of text[0] (of a held number, only what follows it counts)
+        self._seen += len(text)
+        text = held + text
+        self._held = ""
+        keeps = self._keeps
+        follows = _NEXT
+        state = self._state
+        stack = self._stack
+        container = self._container
+        is_array = container.__class__ is list
+        path = self._path
+        key = self._key
+        at = self._at
+        value: Any
+        problem = ""
+        quoted = ""  # the text as far as strings in it can be decoded, and a quote: made when needed
+        pos = 0
+        length = len(text)
+        while pos < length:
+            if state <= _IN_NAME:
+                if not quoted:
+                    plain = "\\" not in text and text.isascii()  # most are: half of what a small delta costs
+                    quoted = (text if plain else text[: _decidable(text)]) + '"'
+                try:
+                    value, pos = scanstring(quoted, pos, True)
+                except ValueError:
+                    # At most once: read again what is good, as if the text ended there.
+                    length = _first_bad(text, pos)
+                    text = text[:length]
+                    quoted = ""
+                    problem = _EXPECTED[state]
+                    continue
+                if keeps:
+                    if len(value) == length:
+                        # Nothing to decode. To keep the caller's str and not a second one of the same makes
+                        # a long string in large pieces three times as fast: it touches less memory.
+                        value = text
+                    if not value.isascii():
+                        value = well_formed(value)
+                    if value and state == _IN_TEXT:
+                        events.append(JSONTextDelta(at, value))
+                if pos == len(quoted):  # it has met our quote: the string goes on in the next piece
+                    if value and keeps:
+                        self._keep(value)
+                    self._held = text[pos - 1 :]
+                    pos = length
+                    break
+                if self._pieces:
+                    self._keep(value)
+                    value = self._taken()
+                if state == _IN_NAME:
+                    key = value
+                    state = _COLON
+                    continue
+                if keeps:
+                    container[key] = value
+            else:
+                try:
+                    step = follows[state][text[pos]]
+                except KeyError:
+                    problem = _EXPECTED[state]
+                    break
+                if _IN_NAME <= step <= _VALUE:  # a comma, a colon, or the quote before a key
+                    state = step
+                    pos += 1
+                    continue
+                if step == _BLANK:
+                    pos += 1
+                    if text[pos : pos + 1] in " \t\n\r":  # a longer run: less common than a single blank
+                        pos = _blank(text, pos).end()
+                    continue
+                if step == _ENDS:
+                    value, at = container, path
+                    container = stack.pop()
+                    is_array = container.__class__ is list
+                    path = path[:-1]
+                    pos += 1
+                else:
+                    if step == _IN_TEXT:
+                        value = ""
+                    elif step == _NUMBER:
+                        value, pos, problem = self._read_number(text, pos, held)
+                        if pos == length or problem:
+                            break
+                    elif step == _LITERAL:
+                        word, value = _LITERALS[text[pos]]
+                        if not text.startswith(word, pos):
+                            pos, problem = self._cut_literal(text, pos, word)
+                            break
+                        pos += len(word)
+                    elif len(stack) >= self._max_depth:
+                        problem = f"nested deeper than {self._max_depth}"
+                        break
+                    else:
+                        value = [] if step == _FIRST_VALUE else {}
+                    if keeps:
+                        if is_array:
+                            key = len(container)
+                            container.append(value)
+                        else:
+                            container[key] = value
+                        at = path + (key,) if stack else ()
+                    if step < _BLANK:  # it has only begun
+                        pos += 1
+                        state = step
+                        if step != _IN_TEXT:
+                            stack.append(container)
+                            container = value
+                            is_array = step == _FIRST_VALUE
+                            path = at
+                        continue
+            # A value has ended.
+            if keeps:
+                events.append(JSONValue(at, value))
+            if stack:
+                state = _AFTER_ITEM if is_array else _AFTER_MEMBER
+            else:
+                state = _END
+                self.end = base + pos
+        self._state = state
+        self._container = container
+        self._path = path
+        self._key = key
+        self._at = at
+        if problem:
+            self._settle()
+            self._state = _FAILED
+            self.error = JSONProblem(problem, base + pos)
+        return events
+
+    def _read_number(self, text: str, pos: int, held: str) -> tuple[Any, int, str]:
+        """Return the number at ``pos``, where it ends, and what is wrong with it, if anything is.
+
+        A number that reaches the end of the text may go on: then it is held, and there is no value yet.
+        """
+        match = _number(text, pos)
+        word = match[0]
+        pos = match.end()
+        if self._pieces:  # it began in an earlier piece, and what is held only stands for it
+            self._keep(word[len(held) :])
+        if pos == len(text):
+            if not self._pieces:
+                self._keep(word)
+            # Of "-123.55e+38", "-1.5e+3" is enough to know what may follow.
+            self._held = "".join([part[:3] for part in match.groups("")])
+            return None, pos, ""
+        if not word[-1:].isdigit():
+            return None, pos, "expected a digit"
+        if self._pieces:
+            word = self._taken()
+        try:
+            return int(word) if match.lastindex == 2 else float(word), pos, ""
+        except ValueError:  # more than sys.get_int_max_str_digits(). Until here a fraction could follow.
+            return None, pos, "an integer of too many digits"
+
+    def _cut_literal(self, text: str, start: int, word: str) -> tuple[int, str]:
+        """Hold the beginning of a literal; return where it ends and, if it is another word, what is wrong."""
+        pos = start
+        while pos < len(text) and text[pos] == word[pos - start]:
+            pos += 1
+        self._held = text[start:]
+        return pos, "" if pos == len(text) else f"expected {word}"
+
+
+class PartialJSON(_Reader):
+    """Reads one JSON text as it arrives, cut anywhere, and says what each piece brought.
+
+    ``max_depth`` is how many containers may be open at once; the bracket that opens one more is an
+    error. Nothing in the text makes it raise. It accepts what ``json.loads`` accepts, except NaN and
+    Infinity, and it builds the same value, except that two surrogates that meet are joined and a lone one
+    becomes U+FFFD. (``1e999`` is a valid number and too large for a float: it gives ``inf``, as in
+    ``json.loads``. An integer with more digits than the interpreter converts,
+    ``sys.set_int_max_str_digits``, is an error.) It can be pickled and copied while it reads.
+
+    Attributes:
+        error: None, or the ``JSONProblem`` that ended the reading; what was read before it stays.
+        end: int, offset just after the first value, or None as long as that has not ended. (A number at
+            the top level ends with the white space after it, or at ``close()``.)
+    """
+
+    __slots__ = ()
+    _keeps = True
+
     @property
     def value(self) -> Any:
-        """The tree so far, None before there is one: a part of the end result, and alive: copy it to keep it.
+        """The tree so far, None before there is one. It goes on growing: copy it to keep it as it is.
 
         A string that is still growing counts; a number, literal or key does not until it has ended.
         Nothing is parsed for it. Reading it costs nothing, unless a string grew since the last time:
@@ -177,11 +413,8 @@ class PartialJSON:
 
         ``TypeError`` for anything but str, ``RuntimeError`` after ``close()``.
         """
-        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(
-                f"PartialJSON.feed() takes str, not {type(text).__name__}: feed the arguments of a"
-                " ToolCallDelta or the text of a ContentDelta, and decode bytes incrementally first"
-            )
+        if text.__class__ is not str:
+            text = _plain(text)
         # The common delta: a few characters more of a string, with nothing special among them.
         if (
             self._state == _IN_TEXT
@@ -215,201 +448,44 @@ class PartialJSON:
         self._state = _CLOSED
         return events
 
-    def _ends_in_number(self) -> bool:
-        """Whether all that was read is a number, which only the end of the text can tell."""
-        return self._state == _VALUE and not self._stack and self._held[-1:].isdigit()
 
-    def __repr__(self) -> str:
-        return (
-            f"<PartialJSON read={self._seen} depth={len(self._stack)}"
-            f" complete={self.complete} error={self.error!r}>"
+class JSONScanner(_Reader):
+    """Reads one JSON text as it arrives and keeps nothing of it, to say whether it is whole.
+
+        scanner = JSONScanner()
+        scanner.feed('{"a": [1, ')
+        scanner.is_whole()              # False, and scanner.error is None: it is unfinished
+
+    Beside the text it needs a bounded amount of memory (a number is kept until it ends).
+
+    Attributes:
+        error: None, or the ``JSONProblem`` that ended the reading.
+        end: int, offset just after the first value, or None as long as that has not ended.
+    """
+
+    __slots__ = ()
+    _keeps = False
+
+    def feed(self, text: str) -> None:
+        """Read on. After an error nothing more is read."""
+        for start in range(0, len(text), _SLICE):
+            if self._state == _FAILED:
+                return
+            self._read(text[start : start + _SLICE])
+
+    def is_whole(self) -> bool:
+        """Whether the text so far is one complete JSON value."""
+        return self.error is None and (self.complete or self._ends_in_number())
+
+
+def _plain(text: str) -> str:
+    """Return an instance of a subclass of str as a plain str."""
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(
+            f"PartialJSON.feed() takes str, not {type(text).__name__}: feed the arguments of a"
+            " ToolCallDelta or the text of a ContentDelta, and decode bytes incrementally first"
         )
-
-    def _keep(self, piece: str) -> None:
-        """Add to the string or number that is being read."""
-        pieces = self._pieces
-        if len(pieces) >= 1024:
-            self._blocks.append("".join(pieces))
-            pieces.clear()
-        pieces.append(piece)
-
-    def _taken(self) -> str:
-        """Take out the string or number that is being read."""
-        whole = "".join(self._blocks) + "".join(self._pieces)
-        self._blocks.clear()
-        self._pieces.clear()
-        return whole
-
-    def _settle(self) -> None:
-        """Bring a string that grew into the tree."""
-        if self._state == _IN_TEXT:
-            text = self._taken()
-            self._keep(text)
-            self._container[self._key] = text
-
-    def _read(self, text: str) -> list[JSONTextDelta | JSONValue]:
-        """Read on, wherever we are. The whole grammar is here."""
-        events: list[JSONTextDelta | JSONValue] = []
-        held = self._held
-        base = self._seen - len(held)  # offset of text[0] (of a held number, only what follows it counts)
-        self._seen += len(text)
-        text = held + text
-        self._held = ""
-        state = self._state
-        stack = self._stack
-        container = self._container
-        array = container.__class__ is list
-        path = self._path
-        key = self._key
-        at = self._at
-        value: Any
-        problem = ""
-        quoted = ""  # the text as far as strings in it can be decoded, and a quote: made when needed
-        pos = 0
-        length = len(text)
-        while pos < length:
-            if state >= _IN_TEXT:
-                if not quoted:
-                    plain = "\\" not in text and text.isascii()  # most are: half of what a small delta costs
-                    quoted = (text if plain else text[: _decidable(text)]) + '"'
-                try:
-                    value, pos = scanstring(quoted, pos, True)
-                except ValueError:
-                    # At most once: read again what is good, as if the text ended there.
-                    length = _first_bad(text, pos)
-                    text = text[:length]
-                    quoted = ""
-                    problem = _EXPECTED[state]
-                    continue
-                if len(value) == length:
-                    # Nothing to decode. To keep the caller's str and not a second one of the same makes a
-                    # long string in large pieces three times as fast: fewer pages of memory are touched.
-                    value = text
-                if not value.isascii():
-                    value = well_formed(value)
-                if value and state == _IN_TEXT:
-                    events.append(JSONTextDelta(at, value))
-                if pos == len(quoted):  # it has met our quote: the string goes on in the next chunk
-                    if value:
-                        self._keep(value)
-                    self._held = text[pos - 1 :]
-                    pos = length
-                    break
-                if self._pieces:
-                    self._keep(value)
-                    value = self._taken()
-                if state == _IN_NAME:
-                    key = value
-                    state = _COLON
-                    continue
-                container[key] = value
-                events.append(JSONValue(at, value))
-                state = _AFTER
-            else:
-                char = text[pos]
-                if char in " \t\n\r":
-                    pos += 1
-                    if text[pos : pos + 1] in " \t\n\r":  # a longer run: less common than a single blank
-                        pos = _blank(text, pos).end()
-                    continue
-                if state <= _FIRST_VALUE and char != "]":
-                    if char == '"':
-                        value, after = "", _IN_TEXT
-                    elif char == "{":
-                        value, after = {}, _FIRST_NAME
-                    elif char == "[":
-                        value, after = [], _FIRST_VALUE
-                    elif char in _LITERALS:
-                        word, value = _LITERALS[char]
-                        after = _AFTER
-                        if not text.startswith(word, pos):
-                            start = pos
-                            while pos < length and text[pos] == word[pos - start]:
-                                pos += 1
-                            self._held = text[start:]
-                            problem = "" if pos == length else f"expected {word}"
-                            break
-                        pos += len(word)
-                    else:
-                        match = _number(text, pos)
-                        word = match[0]
-                        if self._pieces:  # it began in an earlier chunk, and what is held only stands for it
-                            self._keep(word[len(held) :])
-                        elif match.end() == length:
-                            self._keep(word)
-                        pos = match.end()
-                        if pos == length:
-                            self._held = "".join([part[:3] for part in match.groups("")])
-                            break
-                        if not word[-1:].isdigit():
-                            problem = word and "expected a digit"  # if there is no sign of a number: a value
-                            break
-                        if self._pieces:
-                            word = self._taken()
-                        try:
-                            value = int(word) if match.lastindex == 2 else float(word)
-                        except ValueError:  # more than sys.get_int_max_str_digits(); a fraction could follow
-                            problem = "an integer of too many digits"
-                            break
-                        after = _AFTER
-                    if array:
-                        key = len(container)
-                    at = path + (key,) if stack else ()
-                    if after == _AFTER:
-                        events.append(JSONValue(at, value))
-                    elif after != _IN_TEXT and len(stack) >= self._max_depth:
-                        problem = f"nested deeper than {self._max_depth}"
-                        break
-                    if array:
-                        container.append(value)
-                    else:
-                        container[key] = value
-                    state = after
-                    if after != _AFTER:
-                        pos += 1
-                        if after != _IN_TEXT:
-                            stack.append(container)
-                            container = value
-                            array = after == _FIRST_VALUE
-                            path = at
-                        continue
-                elif char == "," and state == _AFTER:
-                    state = _VALUE if array else _NAME
-                    pos += 1
-                elif char == ":" and state == _COLON:
-                    state = _VALUE
-                    pos += 1
-                elif char == '"' and _NAME <= state <= _FIRST_NAME:
-                    state = _IN_NAME
-                    pos += 1
-                elif (
-                    state == _FIRST_VALUE or (state == _AFTER and array)
-                    if char == "]"
-                    else char == "}" and (state == _FIRST_NAME or (state == _AFTER and not array))
-                ):
-                    events.append(JSONValue(path, container))
-                    container = stack.pop()
-                    array = container.__class__ is list
-                    path = path[:-1]
-                    state = _AFTER
-                    pos += 1
-                else:
-                    break
-            if not stack:  # a value has ended, and nothing is around it
-                state = _END
-                self.end = base + pos
-        self._state = state
-        self._container = container
-        self._path = path
-        self._key = key
-        self._at = at
-        if pos < length:
-            problem = problem or _EXPECTED[state]
-        if problem:
-            self._settle()
-            self._state = _FAILED
-            self.error = JSONProblem(problem, base + pos)
-        return events
+    return str.__str__(text)
 
 
 def _scan_strictly(text: str, start: int, strict: bool = True, /) -> tuple[str, int]:
@@ -432,7 +508,7 @@ if is_lax:
 
 def _first_bad(text: str, pos: int) -> int:
     """Return where a string whose inside starts at pos ends or has its first bad character."""
-    # Needed once at most, so it is not for the import to compile.
+    # Used at most once per text, so compiled here and not at import.
     good = re.compile(r'[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})').match
     while True:
         match = good(text, pos)

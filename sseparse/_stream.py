@@ -14,8 +14,8 @@ from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChunkReader
 from ._errors import LimitReached
 from ._fast import LARGEST_BULK, SMALL, Road
 from ._frames import ABSENT, FrameParser
-from ._json import BLANK, is_too_deep, parse_json, scan_json
-from ._partial import MAX_DEPTH
+from ._json import is_too_deep, parse_json, scan_json
+from ._partial import BLANK, MAX_DEPTH
 from ._sse import CR, LF, MAX_EVENT_BYTES, OPENING_BYTES
 
 TYPE_CHECKING = False

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import copy
 import importlib
+import inspect
 import json
 import pickle
 import re
 import sys
 import time
+import tracemalloc
 import unittest
 from itertools import takewhile
 from json import decoder
@@ -27,6 +29,7 @@ from tests import sseparse
 from tests.reference.streams import examples
 from tests.wire import measures_time
 
+_json = sseparse._json
 _partial = sseparse._partial
 PartialJSON = sseparse.PartialJSON
 
@@ -539,6 +542,27 @@ class Contract(unittest.TestCase):
                 with self.assertRaisesRegex(RuntimeError, r"^PartialJSON.feed\(\) after close\(\): use a"):
                     reader.feed(piece)
 
+    def test_an_instance_of_a_subclass_of_str(self):
+        class Marked(str):
+            def __str__(self):
+                return "another"
+
+            def isprintable(self):
+                return True
+
+        reader = PartialJSON()
+        events = []
+        for piece in ('{"k', 'ey":"', "ab", "", "x" * 300, "\n", '"}'):
+            if piece == "\n":
+                break
+            events += reader.feed(Marked(piece))
+        self.assertEqual(flat(events), [text("key", "ab" + "x" * 300)])
+        for event in events:
+            self.assertEqual({type(part) for part in (event.text, *event.path)}, {str})
+        self.assertIs(type(reader.value["key"]), str)
+        self.assertEqual(reader.feed(Marked("\n")), [])
+        self.assertEqual(reader.error.offset, 310)
+
     def test_only_str(self):
         for piece in (b"[]", bytearray(b"[]"), None, ["a"], 1):
             reader = PartialJSON()
@@ -790,6 +814,164 @@ class Properties(unittest.TestCase):
 
 
 # ---- what it costs ----------------------------------------------------------------------------------
+
+
+class Scanner(unittest.TestCase):
+    """``JSONScanner``: the same grammar, and nothing is kept."""
+
+    def check(self, source, pieces):
+        reader, scanner = PartialJSON(), _partial.JSONScanner()
+        for piece in pieces:
+            reader.feed(piece)
+            scanner.feed(piece)
+            self.assertEqual((scanner.error, scanner.end), (reader.error, reader.end), source)
+        copied = pickle.loads(pickle.dumps(scanner))
+        reader.close()
+        for each in (scanner, copied):
+            self.assertIs(each.is_whole(), reader.error is None, source)
+        self.assertEqual(scanner._top, [])
+
+    def test_tables(self):
+        for source in [row[1] for row in GOOD] + [row[1] for row in BAD] + [row[0] for row in SO_FAR]:
+            with self.subTest(source):
+                self.check(source, [source])
+                self.check(source, source)
+                for cut in range(len(source)):
+                    self.check(source, [source[:cut], source[cut:]])
+
+    @examples(200)
+    @given(anything, cuts)
+    def test_any_text(self, source, cuts):
+        self.check(source, pieces_of(source, [cut % (len(source) + 1) for cut in cuts]))
+
+    def test_slices(self):
+        size = _partial._SLICE
+        for before in ('["' + "x" * (size - 4), '["' + "x" * (size - 3), " " * (size - 1)):
+            for after in ('\\ud83d\\ude00"]', '\\n"]', '"]', "tru", "12", "-1.5e+7", '\\x"]', "\n"):
+                source = before + after
+                self.check(source, [source])
+                self.check(source, [source, source])
+
+    def test_depth(self):
+        for depth, message in ((128, None), (129, "nested deeper than 128")):
+            scanner = _partial.JSONScanner()
+            scanner.feed("[" * depth)
+            self.assertEqual(scanner.error and scanner.error.message, message)
+
+    def test_an_error_ends_the_reading(self):
+        scanner = _partial.JSONScanner()
+        scanner.feed("[x")
+        before = pickle.dumps(scanner)
+        scanner.feed("]")
+        self.assertEqual(pickle.dumps(scanner), before)
+        self.assertFalse(scanner.is_whole())
+
+    def test_repr_says_nothing_of_the_text(self):
+        scanner = _partial.JSONScanner()
+        scanner.feed('{"secret')
+        self.assertEqual(repr(scanner), "<JSONScanner read=8 depth=1 complete=False error=None>")
+
+
+@unittest.skipUnless(sys.implementation.name == "cpython", "it counts CPython's memory")
+class Memory(unittest.TestCase):
+    """What reading needs beside the text does not grow with it."""
+
+    SHAPES = (
+        ("numbers", "[" * 127, "1,"),
+        ("numbers in an object", '{"a":[', "1,"),
+        ("empty arrays", '{"a":' * 100 + "[", "[],"),
+        ("empty objects", '{"a":[', "{},"),
+        ("empty strings", "[" * 127, '"",'),
+        ("keys", "{", '"":1,'),
+        ("nested", '{"a":[', "[[[[[[[[[[]]]]]]]]]],"),
+        ("blanks", '{"a":[', " "),
+        ("escapes", '{"a":"', "\\n"),
+        ("beyond ASCII", '{"a":"', "\U0001f600"),
+        ("a long key", '{"', "x"),
+    )
+
+    def check(self, run, copies=0):
+        """Yield each text and what ``run`` returned for it. It may copy the text so many times."""
+        for name, opening, piece in self.SHAPES:
+            source = opening + piece * (100_000 // len(piece))
+            tracemalloc.start()
+            try:
+                found = run(source)
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+            self.assertLess(peak, 250_000 + copies * sys.getsizeof(source), name)
+            yield source, found
+
+    def test_the_scanner(self):
+        def run(source):
+            scanner = _partial.JSONScanner()
+            scanner.feed(source)
+            return scanner.error
+
+        self.assertEqual({found for _, found in self.check(run)}, {None})
+
+    def test_the_verdict(self):
+        # One copy may be made, without the white space at the ends.
+        for source, status in self.check(_json.status_of, copies=1):
+            self.assertEqual(status, "incomplete" if source[0] == "{" else "invalid")
+
+    def test_the_depth(self):
+        # Copies of what stands between the strings, without a list of it.
+        self.assertEqual({found for _, found in self.check(_json.is_too_deep, copies=2)}, {False})
+
+
+class WholeTexts(unittest.TestCase):
+    def test_status(self):
+        # tests/rules/tool_call_status.py has the table.
+        for text, status in (
+            ("", "empty"), (" \t\r\n", "empty"), ("{}", "complete"), (" {} ", "complete"),
+            ("{", "incomplete"), ("{}x", "invalid"), ("[]", "invalid"), ("[", "invalid"), ("\xa0", "invalid"),
+        ):  # fmt: skip
+            self.assertEqual(_json.status_of(text), status, text)
+
+    @examples(200)
+    @given(anything)
+    def test_any_status(self, source):
+        status = _json.status_of(source)
+        if not source.strip(" \t\n\r"):
+            self.assertEqual(status, "empty")
+        elif is_json(source):
+            self.assertEqual(status, "complete" if isinstance(json.loads(source), dict) else "invalid")
+        else:
+            begun = source.lstrip(" \t\n\r")[:1] == "{" and problem_offset(source) == len(source)
+            self.assertEqual(status, "incomplete" if begun else "invalid")
+
+    def test_depth(self):
+        deep = '{"a":' * 128 + "1" + "}" * 128
+        self.assertEqual(_json.status_of(deep), "complete")
+        self.assertEqual(_json.status_of(f'{{"a":{deep}}}'), "invalid")
+        # Brackets in strings are no levels, however many strings there are.
+        strings = ",".join(['"[[[[{{{{"', '"\\"]"'] * 1000)
+        for depth, too_deep in ((128, False), (129, True)):
+            for inside in (strings, "", f"{strings},[],{strings}"[: -2 if depth == 1 else None]):
+                levels = depth - ("[]" in inside)
+                text = "[" * levels + inside + "]" * levels
+                self.assertIs(_json.is_too_deep(text), too_deep, (depth, inside[:20]))
+                self.assertIs(_json.is_too_deep(f"[[],{text[1:]}"), too_deep)
+
+    def test_on_a_stack_that_is_nearly_full(self):
+        text = '{"a":' * 122 + "1" + "}" * 122
+
+        def deeper(levels):
+            if levels:
+                return deeper(levels - 1)
+            try:
+                parsed = _json.parse_json(text)
+            except ValueError:
+                parsed = None
+            return _json.status_of(text), parsed
+
+        room = sys.getrecursionlimit() - len(inspect.stack())
+        for levels in range(0, room - 50, 20):
+            status, parsed = deeper(levels)
+            self.assertEqual(status, "complete")
+            self.assertIn(parsed, (None, json.loads(text)))
 
 
 class Cost(unittest.TestCase):

@@ -1403,6 +1403,8 @@ class Answer:
         state, _ = scan(text)
         if state == "complete":
             return "complete" if bare_object(text) is not None else "invalid"
+        if not text.lstrip(JSON_SPACE).startswith("{"):
+            return "invalid"  # it cannot become an object
         return state
 
     def call_id(self, choice, call):

@@ -16,11 +16,13 @@ def status_rows():
         "empty": ["", " ", "\n\t\r "],
         "incomplete": ["{", '{"', '{"a', '{"a\\', '{"a\\u00', '{"a"', '{"a":', '{"a":"', '{"a":tr', '{"a":-',
                        '{"a":1', '{"a":1.', '{"a":1e', '{"a":1e+', '{"a":1,', '{"a":[', '{"a":[1,', '{"a":{}',
-                       " {", "[", '"x', "tru", "-", deep[:-1]],
+                       " {", '{"a":"NaN', deep[:-1]],
         "invalid": ["{}{}", '{"a":1}{"a":1}', "{} {}", "{}x", '{"a":1}}', '{"a":1},', "[]", "[1]", '"x"', "1",
                     "true", "null", "x", "None", "{'a'", '{"a":1,}', '{"a" 1', '{"a":NaN}', '{"a":Infinity',
                     '{"a":-Infinity}', '{"a":01}', '{"a":"\n"}', '{"a":"\\x', '{"a":+', '{"a":.5}', "{a",
-                    '{"a":tru}', "\ufeff{}", '{"a":{' + deep, "```json\n{}"],
+                    '{"a":tru}', "\ufeff{}", '{"a":{' + deep, "```json\n{}",
+                    # The beginning of no object, also where the text merely ends:
+                    "[", '"x', "tru", "-", "12", "1.", '[{"a":1', "{]", '{"a":N', '{"a":-I', "\ufeff{"],
     }
     for status, examples in texts.items():
         for text in examples:
