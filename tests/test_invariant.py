@@ -70,6 +70,22 @@ class InvariantCase(unittest.TestCase):
         self.assertEqual(Reading(pieces, **options).seen(), expected)
 
 
+class TestExamples(InvariantCase):
+    def test_they_do_not_depend_on_the_package(self):
+        """Or a change of its source would change what the properties below look at."""
+        drawn = set()
+
+        @examples(500)
+        @given(st.text())
+        def draw(text):
+            drawn.add(text)
+
+        draw()
+        names = {text for text in drawn if text.isascii() and text.isidentifier() and "_" in text.strip("_")}
+        self.assertEqual(names, set())  # they come out of source, not out of st.text()
+        self.assertGreater(len(drawn), 100)
+
+
 class TestInvariant(InvariantCase):
     @examples(150)
     @given(any_body, cuts, cuts, limits)
