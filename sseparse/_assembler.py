@@ -17,10 +17,11 @@ name starts it (``ToolCallStart``, then what was kept as one delta, then deltas 
 done with its choice, never before: arguments that parse as JSON may still go on.
 
 Who may touch them: ``_choice`` makes choices, ``_fragment`` and ``_function_call`` make calls,
-``_finish`` ends both. ``version`` counts each change of state that a later chunk could meet, but two:
-text appended to a text which was there already, and which call was touched last. A chunk that leaves
-it alone and emits one delta would do the same again with another text: that is what the fast road
-(``_fast.py``) stands on, so whatever else changes such state here must count ``version`` up.
+``_finish`` ends both. Two numbers tell the fast path (``_fast.py``) what a chunk changed. ``kept``
+increases when the kept value of an unknown field changes. ``version`` increases with every other state
+change that can affect how a later chunk is read, except for text appended to an existing text, usage,
+logprobs, and which call was touched last. A chunk that changes neither number would have the same effects
+again, with another text. Whatever else changes such state here must increase ``version``.
 
 Text that grows is kept in pieces (``Text``), never in a string. Strings may hold halves of
 surrogate pairs (``"\\ud83d"`` alone in one chunk); text is stored as it came and mended when read,
@@ -134,7 +135,7 @@ class ChunkReader:
     """Read chunks: change the answer, emit events. ``ChatStream`` and ``ChatAssembler`` each own one.
 
     ``events`` is the list that events are appended to. ``frame`` is the ordinal of the current frame.
-    ``version`` increases with every state change that can affect how a later chunk is read (see above).
+    ``version`` and ``kept`` increase with state changes that can affect how a later chunk is read (above).
     ``stopped``: a limit was passed, and nothing more is read.
     """
 
@@ -152,6 +153,7 @@ class ChunkReader:
         "choices",
         "events",
         "frame",
+        "kept",
         "stopped",
         "version",
     )
@@ -171,6 +173,7 @@ class ChunkReader:
         self.events: list[Event] = []
         self.frame: int | None = 0
         self.version = 0
+        self.kept = 0
         self.stopped = False
 
     def take(self) -> list[Event]:
@@ -403,7 +406,6 @@ class ChunkReader:
         for usage in usages:
             changed |= overlay(answer.usage, render(usage, True) if self._halves else usage)
         if changed:
-            self.version += 1
             if changed & GROWN:
                 self._usage_values = count_values(answer.usage)
             if not is_same(answer.usage, before):  # one choice may undo what another did
@@ -539,7 +541,6 @@ class ChunkReader:
                 return
             self._malformed("logprobs is not an object; it was ignored", choice.index)
             return
-        self.version += 1
         if self._halves:
             logprobs = render(logprobs, True)
         kept = choice.logprobs
@@ -565,23 +566,28 @@ class ChunkReader:
         place: Place,
     ) -> None:
         """Keep unknown fields outside of deltas: the last non-null one; objects are merged."""
+        if place == "chunk":
+            self._header = None  # it says which of these fields were kept last
         for key, value in (render(extras, True) if self._halves else extras).items():
             kind = value.__class__
             if value is None:
                 continue
             old: Any = kept.get(key)
             if kind is dict and old.__class__ is dict:
-                overlay(old, value)
+                if overlay(old, value):
+                    self.kept += 1
             elif kind is dict or kind is list:
-                kept[key] = render(value, False)
+                if not is_same(old, value):
+                    kept[key] = render(value, False)
+                    self.kept += 1
             elif replaces(key, old, value):
                 kept[key] = value
+                self.kept += 1
             else:
                 continue
             self._extra(choice, index, key, value, place)
 
     def _extra(self, choice: int | None, index: int | None, field: str, value: Any, place: Place) -> None:
-        self.version += 1
         if self._halves:
             field = well_formed(field)
             value = render(value, True)
@@ -636,8 +642,14 @@ class ChunkReader:
             self._function_call(choice, rest.pop("function_call"))
         if "audio" in rest:
             self._audio(choice, rest.pop("audio"))
-        for key, value in rest.items():
+        if rest:
+            self._keep_delta_extras(choice, rest)
+
+    def _keep_delta_extras(self, choice: Choice, fields: dict[str, Any]) -> None:
+        """Keep unknown fields of a delta (rules 9 and 10)."""
+        for key, value in fields.items():
             if grow(choice.message_extras, key, value, self._halves):
+                self.kept += 1
                 self._extra(choice.index, None, key, value, "delta")
 
     def _utter(self, text: Text, piece: str) -> str:

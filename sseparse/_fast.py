@@ -177,6 +177,8 @@ class Road:
 
     def learn(self, line: bytes, event: Any) -> None:
         """Learn a frame that the full road just read with this one effect, or see it has no other still."""
+        if event.__class__ not in (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta):
+            return
         self._misses += 1
         reader = self._reader
         text = event.arguments if event.__class__ is ToolCallDelta else event.text
@@ -210,7 +212,7 @@ class Road:
 class Template:
     """One frame with holes. ``head``, ``seam`` and ``tail`` are the bytes around them, ``seam`` None with one
     hole. ``end`` is ``tail`` with the blank line that follows. ``choice``, ``call`` and ``text`` are where
-    the assembler puts the delta, ``version`` when that was seen; ``indexed`` is
+    the assembler puts the delta, ``state`` when that was seen; ``indexed`` is
     False for a fragment that goes to the call touched last. ``then`` is the number of the one that
     came after it last (a reference would make a cycle, and each stream work for the garbage collector).
     """
@@ -230,12 +232,12 @@ class Template:
         "seam",
         "seam_size",
         "start",
+        "state",
         "streak",
         "strings",
         "tail",
         "text",
         "then",
-        "version",
     )
 
     def __init__(self, head: bytes, seam: bytes | None, tail: bytes, blank: bytes) -> None:
@@ -249,7 +251,7 @@ class Template:
         self.dead_first = False
         self.dead_is_number = False
         self.indexed = True
-        self.version: int
+        self.state: tuple[int, int]
         self.streak = 0
         self.bulk = 2048
         self.number: int
@@ -334,7 +336,9 @@ class Template:
 
     def applies(self, reader: ChunkReader) -> bool:
         """Whether the state is still the one in which this frame was seen to have no other effect."""
-        return self.version == reader.version and (self.indexed or self.choice.calls.last is self.call)
+        if self.state != (reader.version, reader.kept):
+            return False
+        return self.indexed or self.choice.calls.last is self.call
 
     def emit(self, text: str, events: list[Event]) -> None:
         """Do what the assembler does with this frame."""
@@ -386,7 +390,7 @@ class Template:
         else:
             text = choice.refusal
         self.text = text
-        self.version = reader.version
+        self.state = (reader.version, reader.kept)
 
 
 def _strings_of(holes: Sequence[str]) -> list[str] | None:

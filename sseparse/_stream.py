@@ -412,7 +412,7 @@ class ChatStream(FrameParser, Reading):
         self._full += 1
         reader.read(value, text, "\\" in text and has_escaped_half(text))
         if self._road.is_open and reader.version == version and len(events) == count + 1:
-            self._road.learn(line, events[-1])  # a text delta: all other events come with a change
+            self._road.learn(line, events[-1])
 
     def __repr__(self) -> str:
         if self._reader.stopped:

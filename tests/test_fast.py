@@ -240,12 +240,16 @@ class Runs(unittest.TestCase):
 
 
 # Attributes that may change while ``version`` stands still: what a chunk gave, the memory of the last chunk,
-# which the next one is compared with before it is used, the call touched last, which the fast path sets, and
-# whether a choice is a chat, which is asked for the final object only.
-PASSING = {"_core", "_halves", "_header", "_source", "events", "frame", "is_chat", "last", "version"}
+# which the next one is compared with before it is used, the call touched last, which the fast path sets,
+# usage and logprobs, which it always hands on, and whether a choice is a chat, which is asked for the final
+# object only.
+PASSING = {"_core", "_halves", "_header", "_source", "_usage_values", "events", "frame", "is_chat", "kept", "last",
+           "logprobs", "usage", "version"}  # fmt: skip
+# While only ``kept`` changes, these may, too.
+KEPT = {"extras", "message_extras"}
 
 
-def state_of(value, seen):
+def state_of(value, seen, passing=frozenset(PASSING)):
     """All that can be reached from an object, without the length of texts."""
     kind = value.__class__
     if isinstance(value, (str, int, float, type(None))):
@@ -256,36 +260,42 @@ def state_of(value, seen):
     if isinstance(value, sseparse._text.Text):
         return ("text", value.halves)
     if isinstance(value, dict):
-        return [(repr(key), state_of(item, seen)) for key, item in value.items()]
+        return [(repr(key), state_of(item, seen, passing)) for key, item in value.items()]
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [kind.__name__, *(state_of(item, seen) for item in value)]
+        return [kind.__name__, *(state_of(item, seen, passing) for item in value)]
     names = {name for base in kind.__mro__ for name in getattr(base, "__slots__", ())}
     if not names:
         raise AssertionError(f"an object without __slots__: {kind}")
-    return [(name, state_of(getattr(value, name, None), seen)) for name in sorted(names - PASSING)]
+    return [(name, state_of(getattr(value, name, None), seen, passing)) for name in sorted(names - passing)]
 
 
 class Version(unittest.TestCase):
-    """While ``version`` stands still, nothing has changed but text that grew, and the call touched last.
+    """While ``version`` and ``kept`` stand still, nothing has changed but text that grew, usage, logprobs,
+    and the call touched last; and while ``version`` does, nothing else but unknown fields.
 
-    The fast path takes a frame for one that it knows only if ``version`` is the same as then.
+    The fast path takes a frame for one that it knows only if both are the same as then.
     """
 
-    def test_nothing_but_text_changes_while_it_stands_still(self):
+    def test_what_changes_while_they_stand_still(self):
         streams = [(name, wires_of(frames)) for name, frames, _ in RUNS if len(frames) < 100]
         streams += [(row[0], [sse(one) for one in row[1]]) for rows in TABLES.values() for row in rows]
         for name, wires in streams:
             stream = sseparse.ChatStream(fast_path=False)
             reader = stream._reader
-            version, state = reader.version, state_of(reader, {})
+            before = self.facts(reader)
             with self.subTest(name):
                 for wire in [*wires, sse(END)]:
                     stream.feed(wire)
-                    self.assertGreaterEqual(reader.version, version)
-                    now = state_of(reader, {})
-                    if reader.version == version:
-                        self.assertEqual(now, state, wire)
-                    version, state = reader.version, now
+                    now = self.facts(reader)
+                    self.assertGreaterEqual(now[:2], before[:2])
+                    if now[0] == before[0]:
+                        self.assertEqual(now[2], before[2], wire)
+                        if now[1] == before[1]:
+                            self.assertEqual(now[3], before[3], wire)
+                    before = now
+
+    def facts(self, reader):
+        return reader.version, reader.kept, state_of(reader, {}, PASSING | KEPT), state_of(reader, {})
 
 
 if __name__ == "__main__":
