@@ -401,6 +401,24 @@ def spoil(value):
         value.append("spoilt")
 
 
+READERS = """closed completion done errors finish_reason finished id message model reasoning refusal snapshot text
+    tool_calls usage"""
+
+
+class Names(unittest.TestCase):
+    """What an object shows is what the documentation names: all else begins with an underscore."""
+
+    def test_names(self):
+        for shown, names in (
+            (sseparse.ChatAssembler(), f"add close {READERS}"),
+            (sseparse.HTTPBody(), "close complete feed headers status"),
+            (sseparse.PartialJSON(), "close complete end error feed value"),
+        ):
+            with self.subTest(type(shown).__name__):
+                found = {name for name in dir(shown) if not name.startswith("_")}
+                self.assertEqual(found, set(names.split()))
+
+
 class Completion(unittest.TestCase):
     def test_before_the_end(self):
         for one in (sseparse.ChatStream(), sseparse.ChatAssembler()):
