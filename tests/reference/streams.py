@@ -98,6 +98,9 @@ ODD = [
     {"message": "M", "code": 3},
     [{"type": "text", "text": "t"}],
     [{"type": "thinking", "thinking": "t"}],
+    {"type": "reasoning", "summary": [{"type": "summary_text", "text": "t"}]},
+    {"text": "t", "signature": "s"},
+    [{"error": {"message": "M"}}],
     Raw("NaN"),
     Raw("-Infinity"),
     Raw("1e999"),
@@ -147,9 +150,9 @@ PIECES = [
     "\ude00",
 ]
 NAMES = ["f", "g", "get_", "get_x", "x", ""]
-IDS = ["a", "b", "c", "", None]
-INDEXES = [0, 0, 0, 1, 1, 2, 7, None]
-ODD_INDEXES = ["0", "1", "00", -1, 1.0, True, "x", 10**30, "\u0663", "9" * 5000, 128]
+IDS = ["a", "b", "c", "a", "b", "", None, 5, "5", 0, True, 1.0]
+INDEXES = [0, 0, 0, 1, 1, 2, 7, -1, None]
+ODD_INDEXES = ["0", "1", "00", "-1", "+1", 1.0, True, "x", 10**30, "\u0663", "9" * 5000, 128]
 REASONS = [
     None,
     None,
@@ -162,7 +165,11 @@ REASONS = [
     "function_call",
     "error",
     "eos",
+    "End_Turn",
+    "abort",
 ]
+
+SCALARS = [0, 7, 0.25, -1, False, True, 10**30, 1.0]  # where a text belongs (Cloudflare)
 
 words = st.sampled_from(WORDS) | st.sampled_from(WORDS) | st.text(max_size=4)
 odd = st.sampled_from(ODD)
@@ -183,6 +190,10 @@ class Maker:
 
     def word(self):
         return self.draw(words)
+
+    def text(self):
+        """A text, or now and then a number or a literal in its place."""
+        return self.pick(SCALARS) if self.chance(12) else self.word()
 
     def object(self, **makers):
         """An object of these fields: a maker that says ABSENT leaves its field out."""
@@ -229,23 +240,39 @@ class Maker:
 
     def detail(self):
         return self.object(
-            type=self.some(lambda: self.pick(["text", "thinking", "t", "u"]), 2),
+            type=self.some(lambda: self.pick(["text", "thinking", "t", "u", "summary_text"]), 2),
             index=self.some(lambda: self.pick([0, 1, None]), 2),
             text=self.some(self.word, 2),
-            thinking=self.some(self.word, 2),
+            thinking=self.some(self.word, 4),
+            summary=self.some(self.any(self.word, lambda: [{"text": self.word()}]), 8),
+            content=self.some(self.word, 8),
             signature=self.some(lambda: self.pick(["", "s"])),
+            data=self.some(lambda: "encrypted", 8),
             id=self.some(lambda: self.pick(["", "i", "j"])),
         )
+
+    def thoughts(self):
+        """What stands under a name of reasoning: a text, or what has one inside."""
+        if not self.chance(4):
+            return self.text()
+        return self.pick([self.detail, self.few(self.detail, 2)])()
 
     def part(self):
         text = self.word()
         return self.pick(
             [
                 {"type": "text", "text": text},
+                {"type": "output_text", "text": text},
+                {"text": text},
+                text,
                 {"type": "thinking", "thinking": text},
                 {"type": "thinking", "thinking": [{"type": "text", "text": text}]},
+                {"type": "reasoning", "summary": [{"type": "summary_text", "text": text}]},
+                {"type": "reasoning", "text": text, "signature": "s"},
                 {"type": "text", "text": text, "a": text},
                 {"type": "image", "x": 1},
+                {"type": "reference", "text": text},
+                {},
             ]
         )
 
@@ -255,9 +282,10 @@ class Maker:
             arguments=self.any(
                 lambda: self.pick(PIECES),
                 lambda: self.pick(PIECES),
-                lambda: {"a": [1, "\ud83d"]},
+                lambda: self.pick([{"a": [1, "\ud83d"]}, {}, *SCALARS]),
                 lambda: ABSENT,
             ),
+            id=self.some(lambda: self.pick(IDS), 12),
             u=self.some(self.unknown, 8),
         )
 
@@ -273,7 +301,7 @@ class Maker:
             index=self.any(self.index, self.index, lambda: ABSENT),
             id=lambda: self.pick(IDS),
             type=self.some(lambda: "custom" if is_custom else "function"),
-            function=lambda: ABSENT if is_custom else self.function(),
+            function=lambda: ABSENT if is_custom or self.chance(8) else self.function(),
             custom=lambda: self.custom() if is_custom else ABSENT,
             w=self.some(self.unknown, 8),
         )
@@ -289,22 +317,26 @@ class Maker:
     def delta(self):
         fragments = self.few(self.fragment, 2, 1)
         makers = {
-            "content": self.word,
-            "reasoning_content": self.word,
-            "reasoning": self.word,
-            "thinking": self.word,
-            "refusal": self.word,
+            "content": self.text,
+            "reasoning_content": self.thoughts,
+            "reasoning": self.thoughts,
+            "reasoning_text": self.text,
+            "thinking": self.thoughts,
+            "refusal": self.text,
             "tool_calls": self.any(fragments, fragments, fragments, self.fragment),
             "function_call": self.function,
             "audio": self.audio,
             "role": lambda: self.pick(["assistant", "", "tool"]),
             "reasoning_details": self.few(self.detail, 2),
+            "thinking_blocks": self.few(self.detail, 2),
+            "token_ids": self.few(lambda: self.pick([1, 2]), 2),
+            "token_id": lambda: 7,
             "annotations": self.few(self.any(self.detail, self.scalar), 2),
             "v": self.unknown,
             "obfuscation": self.word,
         }
         if self.chance(12):
-            makers["content"] = self.few(self.part)
+            makers["content"] = self.any(self.few(self.part), self.part)
         some = self.draw(
             st.lists(st.sampled_from(["content", "tool_calls", *makers]), max_size=3, unique=True)
         )
@@ -327,7 +359,17 @@ class Maker:
         )
 
     def error(self):
-        return self.pick(["E", {"message": "E", "code": 5}, {"error": {"message": "F"}}, "", {}, None])
+        return self.pick(
+            [
+                "E",
+                {"message": "E", "code": 5, "type": "rate_limit_error"},
+                {"error": {"message": "F", "type": "x"}},
+                {"detail": "G"},
+                "",
+                {},
+                None,
+            ]
+        )
 
     def entry(self):
         kind = self.pick(["delta"] * 6 + ["text", "message", "null"])
@@ -335,7 +377,9 @@ class Maker:
             index=self.any(self.index, self.index, lambda: ABSENT),
             delta=lambda: {"delta": self.delta, "null": lambda: None}.get(kind, lambda: ABSENT)(),
             message=lambda: self.delta() if kind == "message" else ABSENT,
-            text=lambda: self.word() if kind in ("text", "null") else ABSENT,
+            text=lambda: self.text() if kind in ("text", "null") or self.chance(20) else ABSENT,
+            token_ids=self.some(self.few(lambda: self.pick([1, 2]), 2), 8),
+            annotations=self.some(self.few(self.any(self.detail, self.scalar), 2), 12),
             finish_reason=lambda: self.pick(REASONS),
             logprobs=self.some(self.logprobs, 8),
             y=self.some(self.unknown, 8),
@@ -362,7 +406,108 @@ class Maker:
             p=self.some(self.word, 12),
             error=self.some(self.error, 12),
             code=self.some(self.scalar, 12),
+            token_ids=self.some(self.few(lambda: self.pick([1, 2]), 2), 12),
         )
+
+    # --- what is no chunk
+
+    def stranger(self):
+        """An object of another API, or an error without the key for it."""
+        return self.object(
+            type=self.some(lambda: self.pick(["error", "ping", "message_start", "response.created"]), 2),
+            message=self.some(lambda: self.pick(["M", "", {"content": "x"}]), 2),
+            code=self.some(lambda: self.pick([0, 200, 400, "200", "x", None]), 2),
+            error_msg=self.some(lambda: self.pick(["M", ""]), 8),
+            error_code=self.some(lambda: self.pick([17, 0, "c"]), 8),
+            detail=self.some(lambda: self.pick(["D", [], ""]), 8),
+            msg=self.some(lambda: "S", 12),
+            id=self.some(lambda: "other", 8),
+            model=self.some(lambda: "other", 8),
+            choices=self.some(lambda: self.pick([None, [], 5]), 8),
+            usage=self.some(self.any(self.usage, lambda: None), 8),
+            x=self.some(self.unknown, 4),
+        )
+
+    # --- calls as servers stream them
+
+    def calls(self):
+        """Chunks of one to three calls whose fragments interleave, by a server with habits of its own."""
+        ids = self.pick(["unique", "unique", "shared", "integers", "each new", "inside", "none", "late", "same"])
+        indexes = self.pick(["right", "right", "all 0", "none", "from -1", "digits", "reused", "wandering"])
+        names = self.pick(["first", "first", "each", "grows", "pieces", "late", "again"])
+        habits = (ids, indexes, names, self.pick(["together", "apart"]), self.pick(["", "function"]))
+        queues = [self.fragments(number, habits) for number in range(self.draw(st.integers(1, 3)))]
+        is_interleaved = self.chance(2)
+        chunks = []
+        while any(queues):
+            place = self.draw(st.integers(0, len(queues) - 1)) if is_interleaved else 0
+            queue = queues[place] or next(queue for queue in queues if queue)
+            made = [queue.pop(0)]
+            if is_interleaved and self.chance(4):
+                made += [other.pop(0) for other in queues if other and other is not queue]
+            chunks.append({"choices": [{"index": 0, "delta": {"tool_calls": made}}]})
+            if self.chance(12):
+                chunks.append({"choices": [{"index": 0, "delta": {"content": "\n"}}]})
+        return chunks
+
+    def fragments(self, number, habits):
+        ids, indexes, names, header, kind = habits
+        name = self.pick(["get_weather", "get_time", "get"])
+        text = self.pick(['{"a":1}', '{"a":"b"}', "{}", "", '{"a": [1, {"b": "}"}]}', "[1]", '{"a":1}{"a":1}'])
+        size = self.pick([1, 3, 100])
+        pieces = [text[at : at + size] for at in range(0, len(text), size)] or [""]
+        pieces = (["", *pieces] if header == "apart" else pieces)[:6]
+        if self.chance(12):
+            pieces = [*pieces, text]  # the whole once more
+        made = []
+        for at, piece in enumerate(pieces):
+            first, last = at == 0, at == len(pieces) - 1
+            said = {
+                "first": name if first else None,
+                "each": name,
+                "grows": name[: 3 + 4 * at],
+                "pieces": name[4 * at : 4 * at + 4],
+                "late": name if last else None,
+                "again": name if first or last else "",
+            }[names]
+            call_id = {
+                "unique": f"call_{number}" if first else self.pick([None, "", f"call_{number}"]),
+                "shared": "call",
+                "integers": number,
+                "each new": f"call_{number}_{at}",
+                "inside": None,
+                "none": None,
+                "late": f"call_{number}" if last else None,
+                "same": f"call_{number}" if first else "null",
+            }[ids]
+            index = {
+                "right": number,
+                "all 0": 0,
+                "none": None,
+                "from -1": number - 1,
+                "digits": str(number),
+                "reused": number // 2,
+                "wandering": number + at // 2,
+            }[indexes]
+            function = {"name": said, "arguments": piece}
+            if ids == "inside":
+                function["id"] = f"call_{number}"
+            fragment = {"index": index, "id": call_id, "type": kind, "function": function}
+            made.append({key: value for key, value in fragment.items() if value is not None})
+        return made
+
+
+@st.composite
+def call_chunks(draw):
+    """A whole answer of tool calls, and how it ends."""
+    maker = Maker(draw, is_odd=False)
+    reason = draw(st.sampled_from(["tool_calls", "tool_calls", "stop", "length", "abort", None]))
+    return [*maker.calls(), {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}]
+
+
+@st.composite
+def strangers(draw):
+    return Maker(draw, draw(st.booleans())).stranger()
 
 
 @st.composite
@@ -382,7 +527,9 @@ def loads(text):
 
 
 # Chunks as those have them who call ChatAssembler.
-decoded_chunks = st.lists(chunks().map(dumps).map(loads).filter(lambda chunk: chunk is not None), max_size=6)
+decoded_chunks = call_chunks() | st.lists(
+    chunks().map(dumps).map(loads).filter(lambda chunk: chunk is not None), max_size=6
+)
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -405,6 +552,13 @@ FRAMINGS = {
     "all fields": "event: x\n: c\nid: 1\nretry: 5\ndata: {}\n\n",
     "heartbeat before its blank line": "data: {}\n: c\n\n",
     "spaces": "data:   {} \n\n",
+    "message event": "event: message\ndata: {}\n\n",
+    "stray prefix": "1a data: {}\n\n",
+    "stray bytes": "\0\0data: {}\n\n",
+    "spliced": "event: messagedata: {}\n\n",
+    "list": "data: [{}]\n\n",
+    "bare list": "[{}]\n",
+    "event and bare": "event: error\n{}\n",
 }
 # What stands between frames.
 NOISE = [
@@ -443,24 +597,77 @@ NOISE = [
     "}\n",
     "id: 1\0\n",
     "unknown: {}\n",
+    "[DONE]\n",
+    "data: DONE\n\n",
+    "event: error\n",
+    "event: error\nid: 1\n\n",
+    "event: error\ndata:\n\n",
+    "event: error\ndata: null\n\n",
+    "event: error\ndata: {}\n\n",
+    "event: error\ndata: []\n\n",
+    "event: error\ndata: 5\n\n",
+    "event: ping\ndata: {}\n\n",
+    'event: ping\ndata: {"type": "ping"}\n\n',
+    'event: ping\ndata: {"a": 1}\n\n',
+    'event: message_start\ndata: {"type": "message_start", "message": {"id": "x"}}\n\n',
+    'event: message_delta\ndata: {"type": "message_delta", "usage": {"a": 1}}\n\n',
+    'data: {"type": "response.created", "response": {"id": "x"}}\n\n',
+    'data: {"candidates": [{"content": {"parts": [{"text": "x"}]}}]}\n\n',
+    'data: [{"error": {"message": "M", "code": 400}}]\n\n',
+    'data: [{"error": "M"}, {"a": 1}]\n\n',
+    '[{"error": {"message": "M", "code": 400}}]\n',
+    '[\n{\n"error": "M"\n}\n]\n',
+    '[{"a": 1},\n{"choices": []}\n]\n',
+    '{\n"error": {\n: c\n"message": "M"\n\n}\n}\n',
+    '{\n"detail": "M"\n}\n',
+    '{"detail": "M"}\n',
+    '{\n"a": "x\n"}\n',
+    '{\n"a": 1\ndata: {"b": 1}\n\n',
+    '{"choices": [\nx\n',
+    'data: {\n"error": "M"\n}\n\n',
+    'event: error\ndata: {\n"message": "M"\n}\n\n',
+    'data: {"choices": [\n{"delta": {"content": "A"}}\n]}\n\n',
+    'data: {\n"a": 1\n: c\n}\n{"b": 1}\n\n',
+    'data: {"a":\nx\n1}\n\n',
+    'x "choices" y\n',
+    "data : {\n",
+    "<p>data: {</p>\n",
+    'data: {"a": 1}data: {"b": 1}',
 ]
-START = [b"\xef\xbb\xbf", b"HTTP/1.1 200 OK\nserver: x\n\n", b"\x1f\x8b", b"<html>\n", b" \n", b"\n"]
+START = [
+    b"\xef\xbb\xbf",
+    b"HTTP/1.1 200 OK\nserver: x\n\n",
+    b"HTTP/2 200\n\n",
+    b"\x1f\x8b",
+    b"\xff\xfe",
+    b"\xfe\xff",
+    b"<html>\n",
+    b" \n",
+    b"\n",
+    b"retry: 3000\n\n",
+    b": c\n",
+    b"\0\0{}\0data: {}\n",
+]
 
-framings = st.integers(0, 2 * len(FRAMINGS)).map(
-    lambda die: list(FRAMINGS.values())[max(0, die - len(FRAMINGS) - 1)]
+framings = st.integers(0, 3 * len(FRAMINGS)).map(
+    lambda die: list(FRAMINGS.values())[max(0, die - 2 * len(FRAMINGS) - 1)]
 )
+event_names = st.sampled_from(["", "", "", "", "", "", "", "", "event: x\n", "event: message_delta\n"])
 
 
 @st.composite
 def frames(draw, is_odd=None, sound=False):
     """The bytes of one frame. ``sound``: no part of it is a frame, so several lines end in a blank one."""
-    chunk = draw(chunks(is_odd))
+    chunk = draw(st.one_of(chunks(is_odd), chunks(is_odd), chunks(is_odd), strangers()))
     ascii = draw(st.booleans())
     comma, colon = draw(st.sampled_from([(", ", ": "), (",", ":"), (", ", ": "), (",\n", ": ")]))
     text = dumps(chunk, ascii, comma, colon)
-    head, tail = draw(framings).split("{}")
+    head, tail = (draw(event_names) + draw(framings)).split("{}")
     field = head.rpartition("\n")[2]
-    text = text.replace("\n", " " if field == "error: " else "\n" + field)
+    if field.startswith("data:") and draw(st.integers(0, 3)):
+        text = text.replace("\n", "\n" + field)  # else only its first line has the prefix
+    elif field == "error: ":
+        text = text.replace("\n", " ")
     if sound and "\n" in text and not tail.endswith("\n\n"):
         tail += "\n"
     return encode(head + text + tail)
@@ -481,6 +688,17 @@ def bodies(draw, is_odd=None, max_size=5, sound=False):
     if not sound and draw(st.booleans()):
         body = body[: draw(st.integers(0, len(body)))]
     return body
+
+
+@st.composite
+def call_bodies(draw):
+    """A body of tool calls, with or without what comes before, and now and then cut."""
+    sent = draw(call_chunks())
+    if draw(st.booleans()):
+        sent = [{**chunk, "id": "chat-1", "object": "chat.completion.chunk"} for chunk in sent]
+    body = encode("".join(f"data: {dumps(chunk, comma=',', colon=':')}\n\n" for chunk in sent))
+    body += draw(st.sampled_from([b"data: [DONE]\n\n", b"data: [DONE]\n\n", b""]))
+    return body[: draw(st.integers(0, len(body)))] if draw(st.integers(0, 7)) == 0 else body
 
 
 # ---------------------------------------------------------------------------------------------------
