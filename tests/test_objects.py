@@ -401,8 +401,8 @@ def spoil(value):
         value.append("spoilt")
 
 
-READERS = """closed completion done errors finish_reason finished id message model reasoning refusal snapshot text
-    tool_calls usage"""
+READERS = """closed completion done errors finish_reason finished id message model reasoning refusal snapshot
+    text tool_calls usage"""
 
 
 class Names(unittest.TestCase):
