@@ -1,32 +1,33 @@
 # SPDX-License-Identifier: MIT
-"""The body of one HTTP/1.1 response, out of the bytes of its connection, for those who read raw sockets.
+"""The body of one HTTP/1.1 response, for those who read a raw connection.
 
-It follows RFC 9112 (bare numbers are its sections), knows no requests and no events, and is strict where
-two readers could end up with two different bodies. A lone LF ends a line of a head or a trailer section,
-as 2.2 permits, never a chunk size or a chunk (7.1). A lone CR or a NUL in a head (2.2; RFC 9110, 5.5),
-white space in or around a field's name (5.1), Transfer-Encoding in HTTP/1.0 (6.1) and every coding that
-is not undone here are errors; folded lines are unfolded (5.2). 101 is final, unlike other 1xx, and has no
-body, like 204 and 304: what follows it is not HTTP. Whatever follows a body is dropped (6.3).
+    body, stream = HTTPBody(), ChatStream()
+    while not body.complete and (data := connection.recv(65536)):
+        events = stream.feed(body.feed(data))
+    body.close()                                    # raises StreamError if the response was cut
+
+It follows RFC 9112 (a bare number is a section of it) and knows no requests and no events. It refuses what two
+readers could read as two bodies: a lone CR or a NUL in a head (2.2; RFC 9110, 5.5), a field name that is no
+token (5.1), Transfer-Encoding in HTTP/1.0 (6.1), codings. A lone LF may end a line of a head or a trailer
+section (2.2), not a chunk size or a chunk (7.1). ``_state`` says what comes next; only protocol text is kept.
 """
 
 from __future__ import annotations
 
-import re  # json has imported it; patterns are compiled on first use, so that importing stays free
+import re  # json has imported it; patterns are compiled on first use, not at import
 
 from ._errors import StreamError
 
 _MAX_PROTOCOL = 65536  # bytes of any one head, chunk size with its extensions, or trailer section
-# The states, in words for repr() and messages: first those that read protocol text line by line.
 _HEAD, _SIZE, _TRAILER = "head", "chunk size", "trailer section"
 _CHUNK, _LENGTH, _REST, _COMPLETE = "chunk", "body by content-length", "body until close", "complete"
 
 
 class HTTPBody:
-    """The bytes of one HTTP/1.1 response in, its body out (RFC 9112, sections 6 and 7).
+    """The bytes of one HTTP/1.1 response in, its body out. Not for answers to HEAD and CONNECT.
 
-    It does not see the request, so answers to HEAD and CONNECT are not for it. Attributes: ``status`` (int,
-    None before the end of the head; 1xx before it are skipped), ``headers`` (list of (name, value) as str,
-    Latin-1, names in lower case, values stripped, in wire order, without trailers), ``complete`` (bool).
+    Attributes: ``status`` (int, None before the end of the head; 1xx are skipped), ``headers`` (list of (name,
+    value) as str, Latin-1, names in lower case, in wire order, without trailers), ``complete`` (bool).
     """
 
     __slots__ = ("_closed", "_error", "_left", "_pending", "_received", "_state", "headers", "status")
@@ -35,11 +36,10 @@ class HTTPBody:
         self.status: int | None = None
         self.headers: list[tuple[str, str]] = []
         self._state = _HEAD
-        self._pending = bytearray()  # protocol text that is not whole yet; the body is never kept
-        self._left = 0  # bytes to come of the chunk or the body
-        self._received = 0  # bytes of body
-        self._error = ""
-        self._closed = False
+        self._pending = bytearray()  # protocol text that is not whole yet
+        self._left = 0  # how many bytes of the chunk or of the body are still to come
+        self._received = 0  # how many bytes of body were returned
+        self._error, self._closed = "", False
 
     @property
     def complete(self) -> bool:
@@ -51,15 +51,13 @@ class HTTPBody:
         return f"<HTTPBody {state}: status {self.status}, {self._received} bytes of body>"
 
     def feed(self, data: bytes | bytearray | memoryview) -> bytes:
-        """Take bytes of the connection, return the bytes of body among them, ``b""`` if there are none.
+        """Take bytes of the connection; return the bytes of body among them, ``b""`` if there are none.
 
-        ``b""`` is an empty piece, not the end. Linear in the bytes, of which at most 64 KiB are kept.
-        Raises StreamError where they are no response, or none that can be read here. Body before the fault
-        is returned first and the next call raises, so that the outcome does not depend on the cuts; so does
-        every later call. TypeError for what is not bytes, RuntimeError after close().
+        ``b""`` is an empty piece, not the end. Raises StreamError for a response that cannot be read here; if
+        there is body before the fault, the next call raises. TypeError if not bytes, RuntimeError if closed.
         """
         try:
-            data = memoryview(data).tobytes()  # not bytes(data): that makes bytes of an int, too
+            data = memoryview(data).tobytes()  # bytes(data) would also take an int
         except TypeError:
             raise TypeError(f"feed() takes bytes as recv() returns them, not {type(data).__name__}") from None
         if self._closed:
@@ -81,8 +79,7 @@ class HTTPBody:
         return bytes(body)
 
     def close(self) -> None:
-        """Say that the connection has ended. Raises StreamError, each time, if the response could not be
-        read or was cut (even of the empty line after its last chunk, 7.1)."""
+        """Say that the connection has ended. Raises StreamError if the response was cut or not readable."""
         self._closed = True
         if self._state == _REST:
             self._state = _COMPLETE
@@ -123,25 +120,28 @@ class HTTPBody:
 
     def _read_head(self, text: str) -> str:
         """Read status line and fields (4, 5), decide what ends the body (6.3); return the next state."""
-        text = text.replace("\r\n", "\n").replace("\n ", "  ").replace("\n\t", "  ")
-        head = re.fullmatch(r"HTTP/1\.([01]) ([0-9]{3})( [^\r\n\0]*)?\n(([^\s:\0]+:[^\r\n\0]*\n)*)\n", text)
-        if not head:
+        first, end, rest = text.replace("\r\n", "\n").partition("\n")
+        # A folded line is joined with one space (5.2), and ignored just after the status line (2.2).
+        rest = re.sub(r"(?<![ \t])[ \t]*(?:\n[ \t]+)+", " ", end + rest)
+        head = re.fullmatch(r"HTTP/1\.([01]) ([0-9]{3})(?: [^\r\0]*)?", first)
+        fields = re.fullmatch(r"(?: [^\r\n\0]*)?\n((?:[-!#$%&'*+.^_`|~0-9A-Za-z]+:[^\r\n\0]*\n)*)\n", rest)
+        if not head or not fields:
             return self._fail("has no valid status line or header fields: discard it and reconnect")
         if head[2][0] == "1" and head[2] != "101":
             return _HEAD
         self.status = int(head[2])
-        self.headers = [(n.lower(), v.strip(" \t")) for n, v in re.findall("(.+?):(.*)\n", head[4])]
+        self.headers = [(n.lower(), v.strip(" \t")) for n, v in re.findall("(.+?):(.*)\n", fields[1])]
         if self.status in (101, 204, 304):
             return _COMPLETE
         listed = [(name, part.strip(" \t").lower()) for name, v in self.headers for part in v.split(",")]
         encoding = [part for name, part in listed if name == "content-encoding"]
         transfer = [part for name, part in listed if name == "transfer-encoding"]
         length = [part for name, part in listed if name == "content-length"]
-        if set(encoding) - {"", "identity"}:
+        if set(encoding) - {"", "identity", "none"}:  # "none": Vercel's advice to users of Next.js
             return self._fail(f"has content-encoding {','.join(encoding)[:40]!a}: accept only identity")
+        if head[1] == "1" and [part for part in transfer if part] == ["chunked"]:
+            return _SIZE
         if transfer:
-            if head[1] == "1" and [part for part in transfer if part] == ["chunked"]:
-                return _SIZE
             return self._fail(f"has transfer-encoding {','.join(transfer)[:40]!a}: use HTTP/1.1, send no TE")
         size = ",".join({part.lstrip("0") or "0" for part in length if part})
         if length and not re.fullmatch("[0-9]{1,16}", size):
