@@ -8,7 +8,6 @@ Below the properties, ``FOUND`` has one input for each disagreement that they br
 from __future__ import annotations
 
 import copy
-import json
 import types
 import unittest
 
@@ -32,13 +31,9 @@ from tests.reference.streams import (
     pieces_of,
     runs,
 )
+from tests.wire import strict
 
 ChatStream = sseparse.ChatStream
-
-
-def strict(value):
-    """JSON text, in which 1, 1.0 and true differ and the order of keys does not."""
-    return json.dumps(value, sort_keys=True, allow_nan=False)
 
 
 def comparable(events):

@@ -11,7 +11,7 @@ import json
 import unittest
 
 from tests.rules import TABLES
-from tests.wire import END, deliver, delta, readings, sse, sseparse, text_of
+from tests.wire import END, chunk, deliver, delta, readings, sse, sseparse, text_of
 
 
 def read_in_full(stream):
@@ -21,11 +21,6 @@ def read_in_full(stream):
 
 MARK = "\x1a"  # stands where the text comes
 OTHER = "\x1b"  # where another comes
-
-
-def chunk(fields, **more):
-    """A chunk with the fields that all servers send."""
-    return {"id": "i", "created": 5, "model": "m", **delta(fields), **more}
 
 
 def call(**fields):
@@ -133,7 +128,7 @@ RUNS = [
     ("the same text in too many places to try",
      run_of({"p": [{"content": "a"}] * 4, **CONTENT}, ["a"] * 40), None),
     *((f"padding that was {first} and is no JSON any more",
-       [*run_of(padded, ["a"] * 3, [first] * 3), *run_of(padded, ["a"], ["x"]), *run_of(padded, ["b"], ["5"])],
+       [*run_of(padded, ["a"] * 3, [first] * 3), *run_of(padded, "a", "x"), *run_of(padded, "b", "5")],
        None)
       for padded in (text_of(pattern).replace(json.dumps(OTHER), OTHER)
                      for pattern in (PADDED, {"p": OTHER, **CONTENT}))
@@ -243,8 +238,9 @@ class Runs(unittest.TestCase):
 # which the next one is compared with before it is used, the call touched last, which the fast path sets,
 # usage and logprobs, which it always hands on, and whether a choice is a chat, which is asked for the final
 # object only.
-PASSING = {"_core", "_halves", "_header", "_source", "_usage_values", "events", "frame", "is_chat", "kept", "last",
-           "logprobs", "usage", "version"}  # fmt: skip
+PASSING = set(
+    "_core _halves _header _source _usage_values events frame is_chat kept last logprobs usage version".split()
+)
 # While only ``kept`` changes, these may, too.
 KEPT = {"extras", "message_extras"}
 

@@ -31,18 +31,12 @@ from tests.reference.streams import (
     pieces_of,
     runs,
 )
+from tests.wire import END, calls, delta, fragment, say, sse, strict
 
 ChatStream = sseparse.ChatStream
 ChatAssembler = sseparse.ChatAssembler
 
 any_body = st.one_of(bodies(), bodies(), mutated(bodies()), runs())
-
-
-def strict(value):
-    """What goes for the same: equal JSON text, in strict JSON that is valid Unicode."""
-    text = json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    text.encode("utf-8")
-    return text
 
 
 class Reading:
@@ -287,29 +281,17 @@ class TestTexts(InvariantCase):
         def data(*chunks):
             return encode("".join(f"data: {dumps(chunk, False)}\n\n" for chunk in chunks))
 
-        def say(delta, **more):
-            return {"choices": [{"index": 0, "delta": delta, **more}]}
-
-        def call(**fragment):
-            return say({"tool_calls": [fragment]})
-
+        custom = {"type": "custom", "custom": {"name": "g", "input": "\u00e9"}}
+        legacy = {"function_call": {"name": "h", "arguments": {"a": 1}}, "reasoning": "B"}
         for body in (
-            data(
-                say({"content": "\u00e9\ud83d"}),
-                say({"content": "\ude00\U0001f600\ud83d"}),
-                say({"content": "A"}),
-            )
-            + b"data: [DONE]\n\n",
+            data(say("\u00e9\ud83d"), say("\ude00\U0001f600\ud83d"), say("A")) + sse(END),
             b'\xef\xbb\xbfevent: x\ndata: {"choices": [\ndata: {"text": "A"}]}\n: c\n\n{"choices": []}\n'
             b"error: E\n",
             data(
-                call(index=0, function={"arguments": '{"a":"\ud83d'}),
-                call(index=0, id="a", function={"name": "f", "arguments": '\ude00"}'}),
-                call(type="custom", custom={"name": "g", "input": "\u00e9"}),
-                say(
-                    {"function_call": {"name": "h", "arguments": {"a": 1}}, "reasoning": "B"},
-                    finish_reason="stop",
-                ),
+                calls(fragment(0, arguments='{"a":"\ud83d')),
+                calls(fragment(0, "a", "f", '\ude00"}')),
+                calls(custom),
+                delta(legacy, finish_reason="stop"),
             ),
             b'{\n"object": "chat.completion",\n"choices": [\n{"message": {"content": "A"}}\n]\n}\n',
             b'{"choices": [{"delta": {"content": "A"}}]}\n{"choices": [{"text": "B"}]}\n{"error": "E"}',
@@ -318,15 +300,6 @@ class TestTexts(InvariantCase):
             for end in range(len(body) + 1):
                 with self.subTest(body[:end]):
                     self.check_prefix(body[:end], whole)
-
-
-def function(name, arguments):
-    return {"index": 0, "function": {"name": name, "arguments": arguments}}
-
-
-def chunk_of(*fragments, index=0, **delta):
-    calls = {"tool_calls": list(fragments)} if fragments else {}
-    return {"choices": [{"index": index, "delta": {**delta, **calls}, "finish_reason": None}]}
 
 
 DEEP = 100_000
@@ -343,15 +316,15 @@ EXTREMES = [
     ("deep, an error event", b"event: error\ndata: " + b"[" * DEEP + b"]" * DEEP + b"\n\n", ["server"]),
     (
         "deep arguments",
-        encode(
-            f"data: {dumps(chunk_of({'function': {'name': 'f', 'arguments': '[' * DEEP}}))}\n\n"
-            f"data: {dumps(chunk_of({'function': {'arguments': ']' * DEEP}}))}\n\n"
+        sse(
+            calls(fragment(name="f", arguments="[" * DEEP)),
+            calls(fragment(arguments="]" * DEEP)),
         ),
         [],
     ),
     (
         "deep arguments, told apart by their end",
-        b"".join([encode(f"data: {dumps(chunk_of(function('f', '{}' + 'x' * 9)))}\n\n")] * 9),
+        sse(*[calls(fragment(0, None, "f", "{}" + "x" * 9))] * 9),
         [],
     ),
     ("a long integer", f'data: {{"created": {LONG}, "a": {LONG}}}\n\n'.encode(), ["malformed"]),
@@ -364,7 +337,7 @@ EXTREMES = [
     ),
     (
         "a long string as a tool index",
-        encode(f"data: {dumps(chunk_of({'index': LONG, 'id': 'a'}))}\n\n"),
+        sse(calls(fragment(LONG, "a"))),
         ["malformed"],
     ),
     ("a bare long integer", LONG.encode() + b"\n" + LONG.encode(), ["not_sse"]),
@@ -379,17 +352,17 @@ EXTREMES = [
     ("NUL", b"\0\n\0\0: \0\ndata: \0\nid: \0\nevent: \0\n\ndata: {\0}\n\n", ["malformed"] * 2),
     (
         "10 000 choices",
-        encode("data: " + dumps({"choices": [{"index": i} for i in range(10_000)]}) + "\n\n"),
+        sse({"choices": [{"index": index} for index in range(10_000)]}),
         None,
     ),
     (
         "10 000 choices, one by one",
-        encode("".join(f"data: {dumps(chunk_of(index=i, content='A'))}\n\n" for i in range(10_000))),
+        sse(*(say("A", index) for index in range(10_000))),
         None,
     ),
     (
         "10 000 calls",
-        encode("data: " + dumps(chunk_of(*[{"index": i, "id": str(i)} for i in range(10_000)])) + "\n\n"),
+        sse(calls(*(fragment(index, str(index)) for index in range(10_000)))),
         None,
     ),
     ("10 000 errors", b'data: {"error": "E"}\n\n' * 10_000, None),
@@ -502,7 +475,7 @@ class TestNothingRaises(InvariantCase):
                 self.assertEqual(
                     [error.kind for error in stream.errors], ["malformed"] * (not is_choice_index)
                 )
-                body = encode(f"data: {dumps(chunk_of({'index': index, 'id': 'a'}))}\n\ndata: [DONE]\n\n")
+                body = encode(f"data: {dumps(calls(fragment(index, 'a')))}\n\ndata: [DONE]\n\n")
                 stream = self.check_survives(body)
                 self.assertEqual([error.kind for error in stream.errors], ["malformed"] * (not is_index))
                 self.assertEqual(len(stream.tool_calls()), int(is_index))

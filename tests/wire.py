@@ -46,12 +46,24 @@ def sse(*frames, end="\n"):
     return wire
 
 
+def strict(value):
+    """Strict JSON text in valid Unicode, in which 1, 1.0 and true differ and the order of keys does not."""
+    text = json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    text.encode("utf-8")
+    return text
+
+
 END = "data: [DONE]\n\n"
 
 
 def delta(fields, choice=0, **entry):
     """A chunk with one entry, and a second key as all servers send it: such chunks may take the fast road."""
     return {"object": "", "choices": [{"index": choice, "delta": fields, **entry}]}
+
+
+def chunk(fields, **more):
+    """A chunk with one entry and the fields that all servers send."""
+    return {"id": "i", "created": 5, "model": "m", **delta(fields), **more}
 
 
 def say(text, choice=0, **chunk):
