@@ -10,7 +10,7 @@ from __future__ import annotations
 from binascii import a2b_base64, b2a_base64
 
 from ._calls import Calls
-from ._errors import StreamError
+from ._errors import StreamError, check_kinds, story
 from ._text import Text
 from ._values import fill_in, render
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._calls import Call
-    from ._events import Error
+    from ._events import Error, ErrorKind
     from .types import Completion, Message, ToolCall
 
 
@@ -281,35 +281,21 @@ class Reading:
         """
         return self._answer.snapshot()  # type: ignore[return-value]
 
-    def completion(self, ignore: Iterable[str] = ()) -> Completion:
+    def completion(self, ignore: Iterable[ErrorKind] = ()) -> Completion:
         """Return the whole answer, or raise what keeps it from being whole.
 
         Args:
             ignore: kinds of errors to tolerate, e.g. ``("malformed",)``.
 
-        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any error, TypeError if
-        ``ignore`` is one string.
+        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any other error, TypeError
+        if ``ignore`` is one string, ValueError if it names a kind there is not.
         """
-        if isinstance(ignore, str):
-            raise TypeError(f"ignore takes a collection of error kinds: pass ({ignore!r},)")
+        ignored = check_kinds(ignore)
         if not (self._answer.done or self._answer.closed):
             raise RuntimeError(
                 "completion() before the end: feed to [DONE] or call close(), or use snapshot()"
             )
-        ignored = set(ignore)
         grave = [error for error in self._answer.errors if error.kind not in ignored]
         if grave:
-            raise StreamError(_story(grave), self._answer.errors, self.snapshot())  # type: ignore[arg-type]
+            raise StreamError(story(grave), self._answer.errors, self.snapshot())
         return self.snapshot()
-
-
-def _story(errors: list[Error]) -> str:
-    """Return what str() of a StreamError says: the first errors, with the server's messages and codes."""
-    lines: list[str] = []
-    for error in errors[:3]:
-        where = "" if error.frame is None else f" in frame {error.frame}"
-        code = "" if error.code is None else f" (code {error.code!r})"
-        lines.append(f"{error.kind} error{where}: {error.message}{code}")
-    if len(errors) > 3:
-        lines.append(f"and {len(errors) - 3} more")
-    return "; ".join(lines)

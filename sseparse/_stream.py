@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from ._events import Event
+    from ._events import ErrorKind, Event
     from ._sse import BytesLike
     from .types import Completion
 
@@ -433,7 +433,7 @@ def has_escaped_half(text: str) -> bool:
     return "\\" in text and ("\\ud" in text or "\\uD" in text)
 
 
-def parse(body: BytesLike, ignore: Iterable[str] = ()) -> Completion:
+def parse(body: BytesLike, ignore: Iterable[ErrorKind] = ()) -> Completion:
     """Return the final object of a whole recorded stream.
 
     ``body`` is any bytes-like; ``ignore`` and what it raises are those of ``ChatStream.completion()``.

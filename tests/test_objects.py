@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import enum
 import json
 import pickle
+import re
 import types
 import unittest
 from collections import UserDict
+from pathlib import Path
 
 from tests.test_rules import TABLES
 from tests.wire import (
@@ -250,6 +253,67 @@ class StreamError(unittest.TestCase):
                 self.assertEqual((str(error), error.errors), (says, stream.errors))
                 self.assertEqual(error.snapshot, stream.snapshot())
 
+    def test_the_story_is_short_whatever_the_server_says(self):
+        long, numbers = "x" * 1_000_000, list(range(1_000_000))
+        for error, says in (
+            ({"message": long}, "x" * 500 + "..."),
+            ({"message": "x" * 501}, "x" * 500 + "..."),
+            ({"message": "x" * 500}, "x" * 500),
+            ({"message": "M", "code": numbers}, "M"),
+            ({"message": "M", "code": {"a": "b"}}, "M"),
+            ({"message": "M", "code": []}, "M"),
+            ({"message": "M", "code": long}, "M"),
+            ({"message": "M", "code": "c" * 65}, "M"),
+            ({"message": "M", "code": "c" * 64}, f"M (code {'c' * 64!r})"),
+            ({"message": "M", "code": 10**64}, "M"),
+            ({"message": "M", "code": -(10**64)}, "M"),
+            ({"message": "M", "code": 10**64 - 1}, f"M (code {10**64 - 1})"),
+            ({"message": "M", "code": 1.5}, "M (code 1.5)"),
+            ({"message": "M", "code": "a\nb"}, "M (code 'a\\nb')"),
+        ):
+            with self.subTest(says[:80]):
+                stream, raised = self.raised({"error": error}, END)
+                self.assertEqual(str(raised), f"server error in frame 0: {says}")
+                self.assertEqual(raised.errors, stream.errors)
+                self.assertEqual((raised.errors[0].message, raised.errors[0].code),
+                                 (error["message"], error.get("code")))
+        _, raised = self.raised(*[{"error": {"message": long, "code": long}}] * 9, END)
+        self.assertLess(len(str(raised)), 1700)
+        self.assertEqual([len(one.message) for one in raised.errors], [1_000_000] * 9)
+        twin = pickle.loads(pickle.dumps(raised))
+        self.assertEqual((str(twin), twin.errors, twin.snapshot),
+                         (str(raised), raised.errors, raised.snapshot))
+
+    def test_a_code_that_no_interpreter_prints(self):
+        error = sseparse.Error("server", "M", code=10**5000)
+        assembler = sseparse.ChatAssembler()
+        assembler.errors.append(error)
+        assembler.close()
+        with self.assertRaisesRegex(sseparse.StreamError, "^server error: M$"):
+            assembler.completion()
+
+    def test_ignore_takes_kinds_that_there_are(self):
+        stream, _ = deliver([sse("data: x\n\n", say("a"), END)])
+        kinds = ("server", "malformed", "truncated", "limit", "not_sse", "not_chat")
+        for ignore in (kinds, list(kinds), set(kinds), iter(kinds), dict.fromkeys(kinds), ["malformed"]):
+            self.assertEqual(stream.completion(ignore), stream.snapshot())
+        for wrong, named in ((["malfromed"], "'malfromed'"), (("server", "Malformed"), "'Malformed'"),
+                             ({None}, "None"), (["b", "server", "a"], "'a', 'b'")):
+            with self.assertRaisesRegex(ValueError, f"^there is no error of kind {named}: ignore takes server"):
+                stream.completion(wrong)
+            with self.assertRaisesRegex(ValueError, "^there is no error of kind "):
+                sseparse.parse(sse(say("a"), END), wrong)
+            with self.assertRaisesRegex(ValueError, "^there is no error of kind "):
+                sseparse.ChatStream().completion(wrong)
+        with self.assertRaisesRegex(TypeError, r"pass \('malformed',\)"):
+            stream.completion("malformed")
+
+    def test_the_kinds_are_those_of_the_events(self):
+        source = (Path(sseparse.__file__).parent / "_events.py").read_text()
+        literal = re.search(r"ErrorKind = (Literal\[.*?\])", source, re.S)[1]
+        names = [ast.literal_eval(one) for one in re.findall('".*?"', literal)]
+        self.assertEqual(names, list(sseparse._errors.KINDS))
+
     def test_what_is_ignored_is_not_told_but_attached(self):
         _, error = self.raised("data: x\n\n", {"error": "A"}, END, ignore=("malformed",))
         self.assertEqual(str(error), "server error in frame 1: A")
@@ -445,7 +509,7 @@ class Completion(unittest.TestCase):
         for ignore in ((), ("malformed",), ["server", "malformed"], {"truncated", "server"}):
             self.assertRaises(sseparse.StreamError, stream.completion, ignore)
         every = ("malformed", "server", "truncated")
-        for ignore in (every, list(every), set(every), iter(every), (*every, "unknown")):
+        for ignore in (every, list(every), set(every), iter(every), (*every, "limit")):
             self.assertEqual(stream.completion(ignore), stream.snapshot())
         self.assertEqual(stream.completion(ignore=every), sseparse.parse(wire, ignore=every))
 
