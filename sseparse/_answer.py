@@ -98,6 +98,12 @@ class Choice:
         self.is_text = False  # an entry had a text and neither of them
 
 
+def id_tail(id: str | None) -> str:
+    """Return what the ids that are made up for calls have of the completion's id (rule 4)."""
+    tail = [c for c in id or "" if c.isascii() and (c.isalnum() or c in "-_")][-16:]
+    return "_" + "".join(tail) if tail else ""
+
+
 class Answer:
     """What is known of one answer. ``done``: the server declared its end; ``closed``: nothing more comes."""
 
@@ -122,8 +128,7 @@ class Answer:
         if call.id is not None or call.index is None:
             return call.id
         if self._id_tail is None:  # once, because an id can be long and the calls many
-            tail = [c for c in self.id or "" if c.isascii() and (c.isalnum() or c in "-_")][-16:]
-            self._id_tail = "_" + "".join(tail) if tail else ""
+            self._id_tail = id_tail(self.id)
         return f"call{self._id_tail}_{choice.index}_{call.index}"
 
     def snapshot(self) -> dict[str, Any]:
