@@ -238,9 +238,10 @@ class Runs(unittest.TestCase):
 # which the next one is compared with before it is used, the call touched last, which the fast path sets,
 # usage and logprobs, which it always hands on, and whether a choice is a chat, which is asked for the final
 # object only.
-PASSING = set(
-    "_core _halves _header _source _usage_values events frame is_chat kept last logprobs usage version".split()
-)
+PASSING = {
+    *("_core", "_halves", "_header", "_source", "_usage_values", "events", "frame", "is_chat", "kept"),
+    *("last", "logprobs", "usage", "version"),
+}
 # While only ``kept`` changes, these may, too.
 KEPT = {"extras", "message_extras"}
 
