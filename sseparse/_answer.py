@@ -292,8 +292,8 @@ class Reading:
         Args:
             ignore: kinds of errors to tolerate, e.g. ``("malformed",)``.
 
-        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any other error, TypeError
-        if ``ignore`` is one string, ValueError if it names a kind there is not.
+        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any other error,
+        TypeError if ``ignore`` is one string, ValueError if it names a kind there is not.
         """
         ignored = check_kinds(ignore)
         if not (self._answer.done or self._answer.closed):

@@ -11,6 +11,8 @@ that ``errors`` and ``completion()`` show.
 
 from __future__ import annotations
 
+import json
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, Literal, Union, final
@@ -27,16 +29,12 @@ else:
         return cls
 
 
-class _Record:
-    """What all events share. ``__match_args__`` names the fields in order."""
+class _Plain:
+    """Plain data: compared by value, shown with its fields. ``__match_args__`` names these in order."""
 
     __slots__ = ()
     __match_args__: ClassVar[tuple[str, ...]] = ()
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the event as a dict: ``type`` first, then its fields in order, values not copied."""
-        return {name: getattr(self, name) for name in ("type", *self.__match_args__)}
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
@@ -46,6 +44,16 @@ class _Record:
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
         return f"{self.__class__.__name__}({fields})"
+
+
+class _Record(_Plain):
+    """What all events share."""
+
+    __slots__ = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the event as a dict: ``type`` first, then its fields in order, values not copied."""
+        return {name: getattr(self, name) for name in ("type", *self.__match_args__)}
 
 
 @final
@@ -83,7 +91,7 @@ class Start(_Record):
         self.id = id
         self.model = model
         self.created = created
-        self.object = object
+        self.object: ObjectName = object
 
 
 class _Text(_Record):
@@ -170,7 +178,7 @@ class ToolCallStart(_Record):
         self.index = index
         self.id = id
         self.name = name
-        self.kind = kind
+        self.kind: Kind = kind
 
 
 @final
@@ -219,8 +227,20 @@ class ToolCallDone(_Record):
         self.id = id
         self.name = name
         self.arguments = arguments
-        self.kind = kind
-        self.status = status
+        self.kind: Kind = kind
+        self.status: Status = status
+
+    @property
+    def value(self) -> dict[str, Any] | None:
+        """The arguments, parsed when asked for: a new dict where ``status`` is ``"complete"``, ``{}`` where
+        it is ``"empty"``, else None. (None for the input of a custom tool, which is a text.)
+        """
+        if self.status == "empty":
+            return {}
+        if self.status == "complete" and self.kind != "custom":
+            arguments: dict[str, Any] = json.loads(self.arguments)
+            return arguments
+        return None
 
 
 @final
@@ -300,7 +320,7 @@ class Extra(_Record):
         self.index = index
         self.field = field
         self.value = value
-        self.place = place
+        self.place: Place = place
 
 
 @final
@@ -329,7 +349,7 @@ class Error(_Record):
         frame: int | None = None,
         server_type: str | None = None,
     ) -> None:
-        self.kind = kind
+        self.kind: ErrorKind = kind
         self.message = message
         self.choice = choice
         self.code = code

@@ -6,9 +6,9 @@
         events = stream.feed(body.feed(data))
     body.close()                                    # raises StreamError if the response was cut
 
-It follows RFC 9112 (a bare number is a section of it) and knows no requests and no events. It refuses what two
-readers could read as two bodies: a lone CR or a NUL in a head (2.2; RFC 9110, 5.5), a field name that is no
-token (5.1), Transfer-Encoding in HTTP/1.0 (6.1), codings. A lone LF may end a line of a head or a trailer
+It follows RFC 9112 (a bare number is a section of it) and knows no requests and no events. It refuses what
+two readers could read as two bodies: a lone CR or a NUL in a head (2.2; RFC 9110, 5.5), a field name that is
+no token (5.1), Transfer-Encoding in HTTP/1.0 (6.1), codings. A lone LF may end a line of a head or a trailer
 section (2.2), not a chunk size or a chunk (7.1). ``_state`` says what comes next; only protocol text is kept.
 """
 
@@ -26,8 +26,8 @@ _CHUNK, _LENGTH, _REST, _COMPLETE = "chunk", "body by content-length", "body unt
 class HTTPBody:
     """The bytes of one HTTP/1.1 response in, its body out. Not for answers to HEAD and CONNECT.
 
-    Attributes: ``status`` (int, None before the end of the head; 1xx are skipped), ``headers`` (list of (name,
-    value) as str, Latin-1, names in lower case, in wire order, without trailers), ``complete`` (bool).
+    Attributes: ``status`` (int, None before the end of the head; 1xx are skipped), ``headers`` (list of
+    (name, value) as str, Latin-1, names in lower case, in wire order, no trailers), ``complete`` (bool).
     """
 
     __slots__ = ("_closed", "_error", "_left", "_pending", "_received", "_state", "headers", "status")

@@ -25,12 +25,12 @@ from __future__ import annotations
 
 import re
 
-from ._events import JSONTextDelta, JSONValue, _Record  # pyright: ignore[reportPrivateUsage]
+from ._events import JSONTextDelta, JSONValue, _Plain  # pyright: ignore[reportPrivateUsage]
 from ._text import well_formed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, ClassVar, Final, Literal
+    from typing import Any, Callable, ClassVar, Final
 
     _Matcher = Callable[[str, int], re.Match[str]]
 
@@ -118,7 +118,7 @@ _undecided = re.compile(
 ).search
 
 
-class JSONProblem(_Record):
+class JSONProblem(_Plain):
     """Why a text is no JSON. Compared by value.
 
     Fields: ``message`` (str, a sentence without any of the text), ``offset`` (int, how many characters
@@ -126,7 +126,6 @@ class JSONProblem(_Record):
     """
 
     __slots__ = __match_args__ = ("message", "offset")
-    type: Literal["json.problem"] = "json.problem"
 
     def __init__(self, message: str, offset: int) -> None:
         self.message = message

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: MIT
 """The final object, for type checkers: what ``completion()``, ``snapshot()`` and ``message()`` return.
 
-Imported only when asked for (``from sseparse.types import Completion``), because it imports typing.
-They are plain dicts at runtime, in the shape of the OpenAI API's non-streaming response, so that a
-message can be appended to ``messages`` as it is. Fields that no rule knows are kept beside these,
-where the server put them.
+    if TYPE_CHECKING:
+        from sseparse.types import Completion
+
+    def bill(completion: Completion) -> int:
+        return completion.get("usage", {}).get("total_tokens", 0)
+
+Imported only when asked for, because it imports typing. At runtime all of these are plain dicts in the shape
+of the OpenAI API's non-streaming response, so that a message can be appended to ``messages`` as it is. Fields
+that no rule knows are kept beside these, where the server put them.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypedDict, Union
+from typing import Any, Literal, TypedDict, Union, final
 
 
 class Function(TypedDict):
@@ -26,13 +31,29 @@ class Custom(TypedDict):
     input: str
 
 
-class ToolCall(TypedDict, total=False):
-    """An entry of ``tool_calls``, with ``function`` or ``custom``. ``id`` is made up where none was sent."""
+@final
+class FunctionToolCall(TypedDict):
+    """A call of a function. ``id`` is made up where none was sent.
+
+    ``type`` is ``"function"`` unless the server sent a type of its own, which is kept.
+    """
 
     id: str
-    type: str
+    type: Literal["function"]
     function: Function
+
+
+@final
+class CustomToolCall(TypedDict):
+    """A call of a custom tool. ``id`` is made up where none was sent."""
+
+    id: str
+    type: Literal["custom"]
     custom: Custom
+
+
+# An entry of ``tool_calls``: test ``"function" in call``, or ``call["type"]``.
+ToolCall = Union[FunctionToolCall, CustomToolCall]
 
 
 class _Audio(TypedDict, total=False):
@@ -70,28 +91,50 @@ class _ChoiceBase(TypedDict):
     finish_reason: Union[str, None]
 
 
-class Choice(_ChoiceBase, total=False):
-    """A choice: ``message``, or ``text`` in a text completion; ``logprobs`` where any chunk had the key."""
-
+class _ChatChoiceBase(_ChoiceBase):
     message: Message
+
+
+class _TextChoiceBase(_ChoiceBase):
     text: str
+
+
+class Choice(_ChatChoiceBase, total=False):
+    """A choice of a chat completion. ``logprobs`` is there if any chunk had the key."""
+
+    logprobs: Union[dict[str, Any], None]
+
+
+class TextChoice(_TextChoiceBase, total=False):
+    """A choice of a text completion: ``text`` instead of a message."""
+
     logprobs: Union[dict[str, Any], None]
 
 
 class _CompletionBase(TypedDict):
     id: Union[str, None]
-    object: str
+    object: Literal["chat.completion", "text_completion"]
     created: Union[int, None]
     model: Union[str, None]
-    choices: list[Choice]
 
 
-class Completion(_CompletionBase, total=False):
-    """The final object: ``object`` is ``"chat.completion"`` or ``"text_completion"``.
-
-    ``id``, ``created`` (seconds since the Unix epoch) and ``model`` are None where the server said nothing.
-    """
-
+class _OptionalCompletionBase(_CompletionBase, total=False):
     usage: dict[str, Any]
     service_tier: str
     system_fingerprint: str
+
+
+class Completion(_OptionalCompletionBase):
+    """The final object. ``id``, ``created`` (seconds since the Unix epoch) and ``model`` are None where the
+    server said nothing.
+
+    If ``object`` is ``"text_completion"``, it is a ``TextCompletion``: ``cast(TextCompletion, completion)``.
+    """
+
+    choices: list[Choice]
+
+
+class TextCompletion(_OptionalCompletionBase):
+    """The final object of the legacy Completions API."""
+
+    choices: list[TextChoice]

@@ -127,6 +127,29 @@ class Events(unittest.TestCase):
         self.assertEqual(sseparse.ServerSentEvent("e", "d"), sseparse.ServerSentEvent("e", "d", ""))
         self.assertEqual(sseparse.Error("limit", "M"), sseparse.Error("limit", "M", None, None, None, None))
 
+    def test_value_of_a_call(self):
+        for arguments, kind, status, value in (
+            ('{"a": [1, {"b": "\\u00e9"}]}', "function", "complete", {"a": [1, {"b": "\xe9"}]}),
+            (' {"a": 1}\n', "function_call", "complete", {"a": 1}),
+            ("{}", "function", "complete", {}),
+            ("", "function", "empty", {}),
+            (" ", "function_call", "empty", {}),
+            ("", "custom", "empty", {}),
+            ('{"a": 1}', "function", "invalid", None),
+            ('{"a": 1', "function", "incomplete", None),
+            ("", "function", "incomplete", None),
+            ('{"a": 1}', "custom", "complete", None),
+            ("text", "custom", "complete", None),
+        ):
+            with self.subTest(arguments, kind=kind, status=status):
+                event = sseparse.ToolCallDone(0, 0, "i", "f", arguments, kind, status)
+                self.assertEqual(event.value, value)
+                self.assertNotIn("value", event.as_dict())
+                if value is not None:
+                    self.assertIsNot(event.value, event.value)
+        with self.assertRaises(AttributeError):
+            event.value = {}
+
     def test_the_union(self):
         apart = ("ServerSentEvent", "JSONTextDelta", "JSONValue")
         names = [name for name, *_ in EVENTS if name not in apart]
@@ -299,7 +322,8 @@ class StreamError(unittest.TestCase):
             self.assertEqual(stream.completion(ignore), stream.snapshot())
         for wrong, named in ((["malfromed"], "'malfromed'"), (("server", "Malformed"), "'Malformed'"),
                              ({None}, "None"), (["b", "server", "a"], "'a', 'b'")):
-            with self.assertRaisesRegex(ValueError, f"^there is no error of kind {named}: ignore takes server"):
+            says = f"^there is no error of kind {named}: ignore takes server, malformed, truncated"
+            with self.assertRaisesRegex(ValueError, says):
                 stream.completion(wrong)
             with self.assertRaisesRegex(ValueError, "^there is no error of kind "):
                 sseparse.parse(sse(say("a"), END), wrong)

@@ -13,14 +13,25 @@ import http.client
 import io
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Union
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Union, cast
 
 import sseparse
 
 if TYPE_CHECKING:
     from typing_extensions import assert_type
 
-    from sseparse.types import Choice, Completion, Function, Message, ToolCall
+    from sseparse.types import (
+        Choice,
+        Completion,
+        Custom,
+        CustomToolCall,
+        Function,
+        FunctionToolCall,
+        Message,
+        TextChoice,
+        TextCompletion,
+        ToolCall,
+    )
 else:
 
     def assert_type(value: object, kind: object) -> object:
@@ -66,6 +77,9 @@ def by_tag(event: sseparse.Event) -> str:
         assert_type(event, sseparse.ToolCallDone)
         assert_type(event.name, "Union[str, None]")
         assert_type(event.arguments, str)
+        assert_type(event.value, "Union[dict[str, Any], None]")
+        assert_type(event.status, Literal["complete", "empty", "incomplete", "invalid"])
+        assert_type(event.kind, Literal["function", "custom", "function_call"])
         return f"{event.index} {event.id} {event.name} {event.arguments} {event.kind} {event.status}"
     if event.type == "audio.delta":
         assert_type(event, sseparse.AudioDelta)
@@ -81,6 +95,7 @@ def by_tag(event: sseparse.Event) -> str:
         return str(event.usage.get("total_tokens"))
     if event.type == "extra":
         assert_type(event, sseparse.Extra)
+        assert_type(event.place, Literal["chunk", "choice", "delta", "tool_call", "function", "frame"])
         return event.field
     if event.type == "error":
         assert_type(event, sseparse.Error)
@@ -133,8 +148,9 @@ def read_answer(completion: Completion) -> tuple[str, list[str]]:
     choice: Choice = completion["choices"][0]
     assert_type(choice["index"], int)
     assert_type(choice["finish_reason"], "Union[str, None]")
-    if "message" not in choice:
-        return choice.get("text", ""), []
+    if completion["object"] == "text_completion":
+        legacy: TextChoice = cast("TextCompletion", completion)["choices"][0]
+        return legacy["text"], []
     message: Message = choice["message"]
     assert_type(message["role"], str)
     content = message["content"]
@@ -142,11 +158,20 @@ def read_answer(completion: Completion) -> tuple[str, list[str]]:
     text = content if isinstance(content, str) else ""
     calls: list[str] = []
     for call in message.get("tool_calls", []):
-        assert_type(call, "ToolCall")
+        assert_type(call, "Union[FunctionToolCall, CustomToolCall]")
         if "function" in call:
             function: Function = call["function"]
             assert_type(function["arguments"], str)
-            calls.append(f"{call.get('id')} {function['name']} {function['arguments']}")
+            calls.append(f"{call['id']} {function['name']} {function['arguments']}")
+        else:
+            custom: Custom = call["custom"]
+            calls.append(f"{call['id']} {custom['name']} {custom['input']}")
+        if call["type"] == "function":
+            of_function: FunctionToolCall = call
+            assert_type(of_function["function"], "Function")
+        else:
+            of_custom: CustomToolCall = call
+            assert_type(of_custom["custom"], "Custom")
     usage: dict[str, Any] = completion.get("usage", {})
     return f"{text} ({usage.get('total_tokens')})", calls
 
@@ -184,7 +209,7 @@ def mend(body: bytes) -> Union[str, None]:
         assert_type(sseparse.parse(body), "Completion")
     except sseparse.StreamError as error:
         assert_type(error.errors, "list[sseparse.Error]")
-        assert_type(error.snapshot, "Union[dict[str, Any], None]")
+        assert_type(error.snapshot, "Union[Completion, None]")
         return ", ".join(each.kind for each in error.errors)
     return None
 

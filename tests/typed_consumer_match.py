@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import sseparse
 
@@ -38,7 +38,7 @@ def by_pattern(event: sseparse.Event) -> str:
             assert_type(arguments, str)
             return arguments
         case sseparse.ToolCallDone(_, index, id, name, arguments, kind, status):
-            assert_type(status, str)
+            assert_type(status, Literal["complete", "empty", "incomplete", "invalid"])
             return f"{index} {id} {name} {arguments} {kind} {status}"
         case sseparse.Start(id, model, created):
             assert_type(created, "int | None")
