@@ -6,13 +6,13 @@ from __future__ import annotations
 import ast
 import copy
 import enum
+import inspect
 import json
 import pickle
 import re
 import types
 import unittest
 from collections import UserDict
-from pathlib import Path
 
 from tests.test_rules import TABLES
 from tests.wire import (
@@ -333,7 +333,7 @@ class StreamError(unittest.TestCase):
             stream.completion("malformed")
 
     def test_the_kinds_are_those_of_the_events(self):
-        source = (Path(sseparse.__file__).parent / "_events.py").read_text()
+        source = inspect.getsource(sseparse._events)
         literal = re.search(r"ErrorKind = (Literal\[.*?\])", source, re.S)[1]
         names = [ast.literal_eval(one) for one in re.findall('".*?"', literal)]
         self.assertEqual(names, list(sseparse._errors.KINDS))

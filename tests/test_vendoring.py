@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(tests.sseparse.__file__).parent
 
 # Not run against a copy: these are about the files around the package, and this one would never end.
-AROUND = ("test_benchmarks", "test_readme", "test_setup", "test_vendoring")
+AROUND = ("test_benchmarks", "test_readme", "test_setup", "test_type_checkers", "test_vendoring")
 PART = ("test_package", "test_objects", "test_decoder", "test_cli", "test_rules")
 WHOLE = os.environ.get("SSEPARSE_VENDORED") == "whole"
 NAMES = [f"tests.{path.stem}" for path in sorted((ROOT / "tests").glob("test_*.py"))
