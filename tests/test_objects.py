@@ -14,7 +14,7 @@ import types
 import unittest
 from collections import UserDict
 
-from tests.test_rules import TABLES
+from tests.rules import TABLES
 from tests.wire import (
     DONE,
     END,
