@@ -15,6 +15,8 @@ import unittest
 
 from tests.wire import (
     LINE_ENDS,
+    deliver,
+    deliver_to_copies,
     eighths,
     growth,
     measures_memory,
@@ -115,18 +117,7 @@ MIXED = [
 
 
 def decode(pieces, **options):
-    decoder = sseparse.SSEDecoder(**options)
-    events = [event for piece in pieces for event in decoder.feed(piece)]
-    return decoder, events + decoder.close()
-
-
-def decode_by_copies(pieces, **options):
-    decoder = sseparse.SSEDecoder(**options)
-    events = []
-    for number, piece in enumerate(pieces):
-        decoder = copy.deepcopy(decoder) if number % 2 else pickle.loads(pickle.dumps(decoder))
-        events += decoder.feed(piece)
-    return decoder, events + decoder.close()
+    return deliver(pieces, sseparse.SSEDecoder(**options))
 
 
 def readings(decoder):
@@ -146,7 +137,7 @@ class Standard(unittest.TestCase):
                 self.assertEqual(readings(decoder), facts, pieces)
             for pieces in ([bytearray(wire)], [memoryview(wire)]):
                 self.assertEqual(decode(pieces, **options)[1], events)
-            decoder, found = decode_by_copies(eighths(wire), **options)
+            decoder, found = deliver_to_copies(eighths(wire), sseparse.SSEDecoder(**options))
             self.assertEqual((found, readings(decoder)), (events, facts))
 
     def test_streams(self):

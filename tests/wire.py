@@ -216,7 +216,7 @@ def limit(what):
 
 
 def deliver(pieces, stream=None, **options):
-    """Feed the pieces, close, and return the stream with all its events."""
+    """Feed the pieces, close, and return the stream (or another reader of bytes) with all its events."""
     stream = stream or sseparse.ChatStream(**options)
     events = []
     for piece in pieces:
@@ -224,9 +224,9 @@ def deliver(pieces, stream=None, **options):
     return stream, events + stream.close()
 
 
-def deliver_to_copies(pieces, **options):
+def deliver_to_copies(pieces, stream=None, **options):
     """The same, but each piece goes to a pickled or deep copy of the stream that took the one before."""
-    stream = sseparse.ChatStream(**options)
+    stream = stream or sseparse.ChatStream(**options)
     events = []
     for number, piece in enumerate(pieces):
         stream = copy.deepcopy(stream) if number % 2 else pickle.loads(pickle.dumps(stream))
