@@ -5,19 +5,14 @@
     mkdir -p CORPUS && PYTHONPATH=. /tmp/fuzz/bin/python tests/fuzz/fuzz_stream.py -max_total_time=120 \
         -max_len=3000 CORPUS
 
-An input is a byte that picks limits, a byte that seeds the cuts, and the body. What must hold: nothing
-is raised; whatever the cuts, the bytes-like, with and without the fast road, through pickled and
-deep-copied copies while the original is closed: the same events, final object and facts. Deltas joined
-are the text of their Done. Any snapshot is strict JSON and UTF-8, and later feeds leave it alone. A body
-of plain data lines, each of them JSON, cut off anywhere, has a text that is the beginning of the whole one.
+An input is a byte that picks limits, a byte that seeds the cuts, and the body. What must hold of it is in
+``oracle.py``.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import os
-import pickle
 import random
 import re
 import sys
@@ -25,7 +20,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports():
-    from tests import sseparse
+    from tests.fuzz.oracle import BLANK, examine
 
 LIMITS = (
     {},
@@ -37,8 +32,6 @@ LIMITS = (
     {"max_errors": 1},
     {"max_choices": 2, "max_tool_calls": 2, "max_errors": 3},
 )
-KINDS = (bytes, bytearray, memoryview)
-DONES = {"content": "text", "reasoning": "text", "refusal": "text", "tool_call": "arguments"}
 
 # ---------------------------------------------------------------------------------------------------
 # What bodies are made of. Blind mutations break JSON at once; most of ours exchange a value, a string,
@@ -128,7 +121,6 @@ TOKEN = re.compile(rb'"(?:[^"\\\r\n]|\\.)*"(?:\s*:)?|\[[^\[\]]*\]|\{[^{}]*\}|[-\
 TEXT = re.compile(
     rb'("(?:content|reasoning_content|arguments|refusal|text|input|obfuscation|id)": ?)"(?:[^"\\\r\n]|\\.)*"'
 )
-BLANK = re.compile(rb"(\r\n\r\n|\n\n|\r\r)")
 
 
 def seeds():
@@ -245,136 +237,9 @@ def mutate_body(randomness, body):
     return body[:start] + body[start:stop].replace(old, new) + body[stop:]
 
 
-# ---------------------------------------------------------------------------------------------------
-# The oracle
-
-
-def dump(snapshot):
-    text = json.dumps(snapshot, allow_nan=False)
-    json.dumps(snapshot, ensure_ascii=False).encode()  # which takes no lone surrogate
-    return text
-
-
-def facts(stream):
-    """Whatever a stream tells but for its events."""
-    choices = [*range(3), 127]
-    return (
-        dump(stream.snapshot()),
-        stream.done,
-        stream.finished,
-        stream.truncated,
-        stream.closed,
-        repr(stream.errors),
-        stream.id,
-        stream.model,
-        repr(stream.usage),
-        stream.comments,
-        [
-            (
-                stream.text(choice),
-                stream.reasoning(choice),
-                stream.refusal(choice),
-                stream.finish_reason(choice),
-                repr(stream.tool_calls(choice)),
-            )
-            for choice in choices
-        ],
-    )
-
-
-def run(pieces, options, fast, copied_at=-1, before=(), kinds=(bytes,)):
-    """Return all events and the stream. The copied one is closed, and ``before`` gets its events."""
-    stream, events = sseparse.ChatStream(fast_path=fast, **options), []
-    for number, piece in enumerate(pieces):
-        if number == copied_at:
-            original = stream
-            stream = pickle.loads(pickle.dumps(stream)) if number % 2 else copy.deepcopy(stream)
-            now = facts(original)
-            assert facts(stream) == now, "copy"
-            snapshot = original.snapshot()
-            early = [*events, *original.close()]
-            assert json.dumps(snapshot) == now[0], "a snapshot changed"
-            check(early, original)
-            before.append(early)
-        events += stream.feed(kinds[number % len(kinds)](piece))
-    events += stream.close()
-    assert stream.close() == []
-    return events, stream
-
-
-def key_of(event):
-    return event.type.partition(".")[0], event.choice, getattr(event, "index", None)
-
-
-def check(events, stream):
-    """What holds of any whole list of events."""
-    texts = {}
-    done = {}
-    for event in events:
-        kind, _, what = event.type.partition(".")
-        if kind in DONES and what == "delta":
-            assert key_of(event) not in done, "a delta after its Done"
-            text = getattr(event, DONES[kind])
-            assert text, "an empty delta"
-            texts.setdefault(key_of(event), []).append(text)
-        elif kind in DONES and what == "done":
-            assert key_of(event) not in done, "two Dones"
-            done[key_of(event)] = text = getattr(event, DONES[kind])
-            assert "".join(texts.pop(key_of(event), [])) == text, "deltas joined are the Done"
-            if kind == "tool_call" and event.index is not None:
-                call = stream.message(event.choice)["tool_calls"][event.index]
-                assert (call["id"], call[event.kind]["name"]) == (event.id, event.name or "")
-                assert call[event.kind]["input" if event.kind == "custom" else "arguments"] == text
-            elif kind == "content":
-                assert stream.text(event.choice) == text
-        json.dumps(event.as_dict(), ensure_ascii=False, allow_nan=False).encode()
-    assert not texts, "deltas without a Done"
-    assert [event for event in events if event.type == "error"] == stream.errors
-    assert sum(event.type == "start" for event in events) <= 1
-    return done
-
-
-def outcome(result):
-    events, stream = result
-    return repr(events), facts(stream)
-
-
-def compare(whole, result, how):
-    for here, there in zip(whole, outcome(result)):
-        assert here == there, f"{how}:\n{here}\n{there}"
-
-
 def one_input(data):
-    if len(data) < 2:
-        return
-    options, body = LIMITS[data[0] & 7], data[2:]
-    result = run([body], options, True)
-    whole = outcome(result)
-    done = check(*result)
-    if not result[0]:
-        assert result[1].completion()["choices"] == []
-    compare(whole, run([body], options, False), "without the fast road")
-    randomness = random.Random(data[1])
-    pieces = BLANK.split(body)
-    frames = [b"".join(pieces[place : place + 2]) for place in range(0, len(pieces), 2)]
-    early = []
-    compare(whole, run(frames, options, True, randomness.randrange(-1, len(frames)), early), "frame by frame")
-    places = sorted(randomness.randrange(len(body) + 1) for _ in range(randomness.randrange(1, 8)))
-    cut = [body[i:j] for i, j in zip([0, *places], [*places, len(body)])]
-    fast = bool(randomness.randrange(4))
-    compare(whole, run(cut, options, fast, randomness.randrange(len(cut)), early, KINDS), f"cut at {places}")
-    width = 1 if len(body) < 200 else randomness.choice((3, 16, 61))
-    few = [body[place : place + width] for place in range(0, len(body), width)]
-    compare(whole, run(few, options, fast, randomness.randrange(60), early), f"in pieces of {width}")
-    # (A line that is no JSON may begin with some: cut there, it is read. A limit takes back lines that are
-    # frames of their own once the next line comes, or the end.)
-    broken = any(event.type == "error" and event.kind in ("malformed", "limit") for event in result[0])
-    if not broken and all(line == b"" or line.startswith(b"data: ") for line in body.splitlines()):
-        for events in early:
-            for event in events:
-                if event.type == "content.done":
-                    text = event.text[:-1] if event.text.endswith("\ufffd") else event.text
-                    assert done.get(key_of(event), "").startswith(text), "not the beginning of the whole text"
+    if len(data) >= 2:
+        examine(data[2:], LIMITS[data[0] & 7], random.Random(data[1]))
 
 
 if __name__ == "__main__":

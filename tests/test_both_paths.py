@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+"""The fast path and the full one say the same: a search through small frames, and random streams.
+
+The search is systematic: two places of a chunk are filled, each place with each other, in several ways of
+writing. The frame is learnt from two or three that are almost alike, then it comes again with every value
+in the places, well-formed or not. It needs no idea of what may go wrong; it is small enough to try nearly
+everything, and ``python -m tests.test_both_paths`` does. What it finds is cut down to the frames that matter.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import unittest
+
+from tests import sseparse
+from tests.fuzz.fuzz_grammar import both_paths
+from tests.fuzz.grammar import stream
+
+# Where a value may stand: the path to it from the chunk. The first eight are texts with a delta of their own.
+ENTRY = ("choices", 0)
+DELTA = (*ENTRY, "delta")
+CALL = (*DELTA, "tool_calls", 0)
+PLACES = {
+    "content": (*DELTA, "content"),
+    "reasoning_content": (*DELTA, "reasoning_content"),
+    "reasoning": (*DELTA, "reasoning"),
+    "refusal": (*DELTA, "refusal"),
+    "text": (*ENTRY, "text"),
+    "arguments": (*CALL, "function", "arguments"),
+    "input": (*CALL, "custom", "input"),
+    "legacy": (*DELTA, "function_call", "arguments"),
+    "details": (*DELTA, "reasoning_details", 0, "text"),
+    "transcript": (*DELTA, "audio", "transcript"),
+    "call id": (*CALL, "id"),
+    "call name": (*CALL, "function", "name"),
+    "call extra": (*CALL, "x"),
+    "id": ("id",),
+    "created": ("created",),
+    "model": ("model",),
+    "p": ("p",),
+    "obfuscation": ("obfuscation",),
+    "extra": ("x",),
+    "entry extra": (*ENTRY, "x"),
+    "delta extra": (*DELTA, "x"),
+    "entry p": (*ENTRY, "p"),
+    "usage": ("usage", "completion_tokens"),
+    "usage detail": ("usage", "details", "n"),
+    "timings": ("timings", "n"),
+    "logprobs": (*ENTRY, "logprobs", "content", 0, "token"),
+    "finish": (*ENTRY, "finish_reason"),
+    "role": (*DELTA, "role"),
+    "token_id": (*DELTA, "token_id"),
+}
+
+# What a quick search leaves out, because another place is of its kind.
+LEFT_OUT = (
+    "obfuscation",
+    "entry p",
+    "entry extra",
+    "call extra",
+    "usage detail",
+    "timings",
+    "transcript",
+    "model",
+)
+
+# Pairs of raw values from which the frame is learnt: the same text in both, constant, changing, numbers.
+LESSONS = (
+    (('"a"', '"a"'), ('"a"', '"a"')),
+    (('"a"', '"b"'), ('"a"', '"b"')),
+    (('"a"', '"b"'), ('"c"', '"b"'), ('"d"', '"b"')),
+    (('"a"', '"b"'), ('"c"', '"d"'), ('"e"', '"f"')),
+    (('"a"', "1"), ('"a"', "1")),
+    (('"a"', "1"), ('"b"', "2"), ('"c"', "3")),
+    (('"a"', '""'), ('"c"', '""')),
+    (('""', '"b"'), ('""', '"d"')),
+    (('"a"', "[1]"), ('"b"', "[1]"), ('"c"', '[{"k":"a"}]')),
+    (('"a"', "null"), ('"b"', "null")),
+)
+# What then stands in a place: of every type, at the edges of a string, and no JSON at all. A quick search
+# tries the first few with each lesson, and the others with one or another.
+ALWAYS = ('"b"', '""', "x", "2")
+VALUES = (
+    '"a"', '" "', "1", "10", "-1", "0", "1.5", "1e999", "null", "true", "false", "{}", "[]",
+    '[""]', '{"k":"v"}', '[{"text":"t","index":0}]', '"\\u0061"', '"\\n"', '"a\\\\"', '"\\""', '"\\ud83d"',
+    '"\\ude00"', '"\u00e9\U0001f600"', '"\ud83d"', '"\x7f"', '"\u2028"', '"stop"', ' "b" ', '\t1', '"b"\r',
+    '\r"b"', '"\t"', '"\r"', "", "01", "+1", "NaN", '"a', 'a"', '"a""b"', '"a","content":"z"', '"a","x":"z"',
+    "1,2",
+    '"a"}', '{"a":1}}', "9" * 30, '"' + "9" * 30 + '"', "1" * 4301,
+)  # fmt: skip
+
+
+def put(chunk, path, value):
+    """Set what stands at ``path``; dicts and lists of one are made on the way."""
+    for step, after in zip(path, path[1:]):
+        new = [] if after == 0 else {}
+        if step == 0:
+            if not chunk:
+                chunk.append(new)
+            chunk = chunk[0]
+        else:
+            chunk = chunk.setdefault(step, new)
+    chunk[path[-1]] = value
+
+
+def skeleton(first, second, indexed=True):
+    """A chunk with ``<1>`` and ``<2>`` in its two places."""
+    chunk = {"id": "c", "created": 1, "choices": [{"index": 0, "delta": {}}]}
+    for path, mark in ((first, "<1>"), (second, "<2>")):
+        put(chunk, path, mark)
+        if path[:5] == CALL and indexed:
+            put(chunk, (*CALL, "index"), 0)
+        if path[3:4] == ("reasoning_details",):
+            put(chunk, (*path[:-1], "index"), 0)
+    text = json.dumps(chunk, separators=(",", ":"))
+    before, _, rest = text.partition('"<1>"')
+    if '"<2>"' in before:
+        before, _, middle = before.partition('"<2>"')
+        return before, middle, rest, True
+    middle, _, rest = rest.partition('"<2>"')
+    return before, middle, rest, False
+
+
+def plainly(pieces):
+    return pieces
+
+
+def with_first_key_escaped(pieces):
+    r"""The keys up to the first place end in a letter written ``\u00XX``: no search for them finds them."""
+    return [escaped_keys(pieces[0]), *pieces[1:]]
+
+
+def with_second_key_escaped(pieces):
+    return [pieces[0], *map(escaped_keys, pieces[1:])]
+
+
+def escaped_keys(text):
+    for path in PLACES.values():
+        name = path[-1]
+        if name.__class__ is str and name not in ("id", "x", "p", "n"):
+            text = text.replace(f'"{name}":', f'"{name[:-1]}\\u{ord(name[-1]):04x}":')
+    return text
+
+
+def with_decoys(pieces):
+    """Objects that look like the places, with the texts that they are learnt with."""
+    decoys = ",".join(
+        f'{{"{name}":"{text}"}}' for name in ("content", "arguments", "reasoning", "p") for text in "ac"
+    )
+    first, *rest = pieces
+    return [first.replace("{", f'{{"noise":[{decoys}],"said":"\\"content\\":\\"a\\"",', 1), *rest]
+
+
+def with_duplicates(pieces):
+    """A second value for some keys, behind the first: it is the one that counts."""
+    *rest, last = pieces
+    return [*rest, last.replace("}", ',"content":"a","id":"c","x":"a"}', 1)]
+
+
+WAYS = (plainly, with_first_key_escaped, with_second_key_escaped, with_decoys, with_duplicates)
+OPENINGS = {
+    "function": '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"i","function":{"name":"f"}}]}}]}',
+    "custom": '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"i","custom":{"name":"f"}}]}}]}',
+    "legacy": '{"choices":[{"delta":{"function_call":{"name":"f"}}}]}',
+}
+
+
+def streams(first, second, shares=1):
+    """The streams that two places make: what to call each, and its frames.
+
+    ``shares``: in how many parts the values are dealt out to the lessons.
+    """
+    rotation = itertools.count(len(first + second))
+    opening = "legacy" if "legacy" in (first, second) else "function"
+    if "input" in (first, second) and "arguments" not in (first, second):
+        opening = "custom"
+    is_call = any(PLACES[name][:5] == CALL for name in (first, second))
+    for way, indexed in itertools.product(WAYS, (True, False) if is_call else (True,)):
+        *pieces, is_turned = skeleton(PLACES[first], PLACES[second], indexed)
+        pieces = way(pieces)
+
+        def frame(one, two, pieces=pieces, is_turned=is_turned):
+            values = (two, one) if is_turned else (one, two)
+            text = f"data: {pieces[0]}{values[0]}{pieces[1]}{values[1]}{pieces[2]}\n\n"
+            return text.encode("utf-8", "surrogatepass")
+
+        for number, lesson in enumerate(LESSONS):
+            taught = [frame(*values) for values in lesson]
+            frames = [f"data: {OPENINGS[opening]}\n\n".encode(), *taught]
+            one, two = lesson[-1]
+            for value in (*ALWAYS, *VALUES[next(rotation) % shares :: shares]):
+                frames += [frame(value, two), taught[-1], frame(one, value), taught[-1]]
+            yield f"{first}, {second}, {way.__name__}, indexed={indexed}, lesson {number}", frames
+
+
+def outcome(pieces, fast_path):
+    stream = sseparse.ChatStream(fast_path=fast_path, max_errors=10**6)
+    events = [stream.feed(piece) for piece in pieces]
+    events.append(stream.close())
+    return events, stream.snapshot()
+
+
+def difference(frames):
+    """Return the smallest part of the frames that the two paths read differently, None if there is none."""
+    if outcome(frames, True) == outcome(frames, False):
+        return None
+    size = len(frames) // 2
+    while size:
+        at = 0
+        while at < len(frames):
+            fewer = frames[:at] + frames[at + size :]
+            if outcome(fewer, True) != outcome(fewer, False):
+                frames = fewer
+            else:
+                at += size
+        size //= 2
+    return frames
+
+
+def search(pairs, shares):
+    """Yield what to call each stream that the two paths read differently, and its smallest part."""
+    for first, second in pairs:
+        for name, frames in streams(first, second, shares):
+            found = difference(frames)
+            if found:
+                yield name, found
+
+
+def described(found):
+    wire = b"".join(found).decode("utf-8", "replace")
+    (fast, kept_fast), (full, kept_full) = outcome(found, True), outcome(found, False)
+    told = [f"  fast: {one}\n  full: {other}" for one, other in zip(fast, full) if one != other]
+    return "\n".join([wire, *told, f"  fast: {kept_fast}\n  full: {kept_full}" if not told else ""])
+
+
+class RandomStreams(unittest.TestCase):
+    """``python -m tests.fuzz.fuzz_grammar`` goes on with the seeds after these."""
+
+    def test_in_the_shapes_of_servers(self):
+        for seed in range(600):
+            body = stream(random.Random(seed))
+            with self.subTest(seed=seed):
+                both_paths(body, {}, random.Random(seed))
+
+
+@unittest.skip("the fast path is being rewritten: run python -m tests.test_both_paths to see what is left")
+class Search(unittest.TestCase):
+    def test_a_text_and_another_place(self):
+        texts = list(PLACES)[:8]
+        others = [name for name in PLACES if name not in LEFT_OUT]
+        pairs = [(first, second) for first in texts for second in others if first != second]
+        for name, found in search(pairs, 10):
+            with self.subTest(name):
+                self.fail(described(found))
+
+
+if __name__ == "__main__":
+    # All places with all others, all values after all lessons: some minutes.
+    for name, found in search(itertools.permutations(PLACES, 2), 1):
+        print(name, described(found), sep="\n", flush=True)
