@@ -15,6 +15,7 @@ import json
 import pickle
 import sys
 import time
+from pathlib import Path
 from unittest import TestCase, skipIf
 
 try:
@@ -24,6 +25,7 @@ except ImportError:  # PyPy
 
 from tests import sseparse
 
+RECORDINGS = sorted((Path(__file__).resolve().parents[1] / "benchmarks" / "recordings").glob("*.sse"))
 LINE_ENDS = ("\n", "\r\n", "\r")
 ABSENT = object()  # in ``final``: this key must not be there
 
