@@ -750,10 +750,10 @@ class Answer:
 
     def find_call(self, choice, call_id, index, name, text):
         """Rule 4: the call that a fragment belongs to, None for a new one, or "said again" for no call."""
-        # (a) its id is known; a second id says less than the index, where another call is
+        # (a) its id is known; a second id says less than an index where only other calls were seen
         there = choice.calls_at(index)
         known = [call for call in choice.calls if call_id is not None and call_id in call.ids]
-        if known and (known[-1].ids[0] == call_id or not there or there[-1] in known):
+        if known and (known[-1].ids[0] == call_id or not there or any(call in there for call in known)):
             return self.known_call(choice, known, index, name, text)
         if index is not None:
             # (b) an index is given
