@@ -499,8 +499,6 @@ class Names(unittest.TestCase):
     def test_names(self):
         for shown, names in (
             (sseparse.ChatAssembler(), f"add close {READERS}"),
-            (sseparse.ChatEncoder(), "close comment feed keepalive"),
-            (sseparse.ThinkTags(), "feed split"),
             (sseparse.HTTPBody(), "close complete feed headers status"),
             (sseparse.PartialJSON(), "close complete end error feed value"),
         ):

@@ -243,16 +243,9 @@ def find_entry(entries, entry):
     if index is not None:
         places = [place for place in places if is_json_equal(entries[place].get("index"), index)]
         return places[0] if places else None
-    joins = kind in ("thinking", "text") or (kind is None and is_all_text(entry))
-    if joins and places and not entries[places[-1]].get("signature"):
+    if kind in ("thinking", "text", None) and places and not entries[places[-1]].get("signature"):
         return places[-1]
     return None
-
-
-def is_all_text(entry):
-    """Does this entry without a type bring nothing but text? (Sixteen results of a search must stay sixteen.)"""
-    keys = [key for key, value in entry.items() if value is not None]
-    return bool(keys) and all(is_appended(key) or key == "signature" for key in keys)
 
 
 def merge_logprobs(old, new):
@@ -438,8 +431,7 @@ class Answer:
     # --- one chunk
 
     def chunk(self, chunk, event_type=""):
-        is_reported = event_type == "error" or is_error(chunk)
-        if is_reported:
+        if event_type == "error" or is_error(chunk):
             self.server_error(inner_error(chunk), chunk)
             if not isinstance(chunk.get("choices"), list):
                 return  # rule 12: nothing but the error
@@ -469,7 +461,7 @@ class Answer:
         usages = []
         self.is_a(dict, chunk.get("usage"), None)
         for position, entry in enumerate(entries):
-            self.entry(position, entry, usages, is_reported)
+            self.entry(position, entry, usages, bool(chunk.get("error")))
         self.learn_usage(chunk, usages)
 
     def learn_identity(self, chunk):
@@ -750,10 +742,10 @@ class Answer:
 
     def find_call(self, choice, call_id, index, name, text):
         """Rule 4: the call that a fragment belongs to, None for a new one, or "said again" for no call."""
-        # (a) its id is known; a second id says less than an index where only other calls were seen
+        # (a) its id is known; a second id says less than the index, where another call is
         there = choice.calls_at(index)
         known = [call for call in choice.calls if call_id is not None and call_id in call.ids]
-        if known and (known[-1].ids[0] == call_id or not there or any(call in there for call in known)):
+        if known and (known[-1].ids[0] == call_id or not there or there[-1] in known):
             return self.known_call(choice, known, index, name, text)
         if index is not None:
             # (b) an index is given
@@ -849,9 +841,10 @@ class Answer:
         others = {}
         for field, value in audio.items():
             is_text_field = field in ("data", "transcript") and isinstance(value, str)
-            if not is_text_field and field not in NOISE and value is not None:
+            if not is_text_field and field not in NOISE:
                 choice.audio[field] = merge_delta(field, choice.audio.get(field, MISSING), value)
-                others[field] = value
+                if value is not None:
+                    others[field] = value
         if data is not None or transcript is not None:
             self.emit("audio.delta", choice.index, data, transcript)
         if others:

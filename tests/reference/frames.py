@@ -6,7 +6,7 @@ The whole body is there at once. So a document is found by one look at all the l
 
 from __future__ import annotations
 
-from .answer import OWN_WORDS, Limit, find_errors, inner_error, is_error
+from .answer import OWN_WORDS, Limit, find_errors, is_error
 from .json_text import JSON_SPACE, Ends, Wrong, parse, scan, scan_value
 from .lines import BOM, split_field, split_lines
 
@@ -61,11 +61,6 @@ def is_cut_object(line):
 def carries_a_frame(line):
     """Rule 12: a line that is no data line, but has a frame in it."""
     return ("data:" in line and "{" in line) or '"choices"' in line
-
-
-def is_displaced(line):
-    """Is it another field with a frame in it, as "event: messagedata: {" is? It counts as a stray line."""
-    return split_field(line)[0] in ("event", "id", "retry") and carries_a_frame(line)
 
 
 def goes_on(data, line):
@@ -203,8 +198,9 @@ class Framing:
             self.data, self.type_before, self.type_after = [], "", None
         elif is_stray(line):
             self.stray(line, number, is_last)
-        elif is_displaced(line):
-            self.ignore(line)
+        elif split_field(line)[0] != "data" and not line.startswith("error:") and carries_a_frame(line):
+            self.stream_seen = self.stream_seen or begins_a_frame(line)
+            self.report_displaced(line)  # "event: messagedata: {"
         else:
             self.field(*split_field(line), is_last)
 
@@ -386,14 +382,13 @@ class Framing:
         elif is_error_event or find_errors(value):
             self.chat_seen = True
             for one in find_errors(value) or [value]:
-                answer.server_error(inner_error(one), one)
+                answer.server_error(one, one)
         elif value is not None:
             answer.malformed(None)
 
     def chunk(self, text, value, event_type):
-        # Anthropic has a usage, too, in an event of its own name and type: no sign of a chat.
-        is_named = event_type not in ("", "message") or isinstance(value.get("type"), str)
-        has_usage = isinstance(value.get("usage"), dict) and not is_named
+        # Anthropic has a usage, too, in an event of its own name: no sign of a chat.
+        has_usage = isinstance(value.get("usage"), dict) and event_type in ("", "message")
         if has_usage or isinstance(value.get("choices"), list) or event_type == "error" or is_error(value):
             self.chat_seen = True
         elif not set(value) <= {"type"} and self.foreign_frame is None:
@@ -440,12 +435,10 @@ class Framing:
         return True
 
     def is_foreign(self):
-        """Rules 12 and 13: is the body no event stream, and no JSON that could be read instead?"""
-        if self.reported:
+        """Rule 13: is the body no event stream, and no JSON that could be read instead?"""
+        if self.stream_seen or self.reported:
             return False
-        if self.nothing_else or self.displaced is not None:  # one document, or frames and none that begins a line
-            return True
-        return not self.stream_seen and is_stray(self.first_line) and not self.begins_as_json
+        return self.nothing_else or (is_stray(self.first_line) and not self.begins_as_json)
 
     def report(self, kind, data):
         if self.reported is None:
