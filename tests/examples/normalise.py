@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""A gateway that turns the stream of any server into the one that every client reads.
+
+    python normalise.py 8001 127.0.0.1 8000 [--no-reasoning]
+
+listens on port 8001 and passes requests on as they are. Answers that are event streams are read and written
+anew: one thing a frame, usage once, ids where the server sent none. With ``--no-reasoning`` the reasoning is
+left out. Other answers (errors, lists of models) pass as they are. Each connection carries one answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the package of this checkout
+
+import sseparse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+HEARTBEAT = 5.0  # seconds of silence before a comment is sent
+
+
+class Rewriter:
+    """The bytes of one response in, the bytes of the response to send out."""
+
+    def __init__(self, keep_reasoning: bool = True) -> None:
+        self.keep_reasoning = keep_reasoning
+        self.body = sseparse.HTTPBody()
+        self.stream = sseparse.ChatStream()
+        self.encoder = sseparse.ChatEncoder()
+        self.comments = 0
+        self.head = bytearray()  # what came before it is known what this is
+        self.state = "head"  # then "stream", which is written anew, or "other", which passes
+        self.ended = False
+
+    def keep(self, events: Iterable[sseparse.Event]) -> Iterator[sseparse.Event]:
+        for event in events:
+            if self.keep_reasoning or not self.is_reasoning(event):
+                yield event
+
+    @staticmethod
+    def is_reasoning(event: sseparse.Event) -> bool:
+        return event.type == "reasoning.delta" or (
+            event.type == "extra" and event.field.startswith(("reasoning", "thinking"))
+        )
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what may be sent on now; ``b""`` for data is the end of the connection."""
+        if self.state == "other":
+            return data
+        content = b""
+        try:
+            content = self.body.feed(data) if data else self.body.close()
+        except sseparse.StreamError:  # no HTTP, compressed, or cut
+            if self.state == "head":
+                return self.give_up(data)
+        out = b""
+        if self.state == "head":
+            self.head += data
+            if self.body.status is None:
+                return self.give_up(b"") if not data else b""
+            headers = dict(self.body.headers)
+            if self.body.status != 200 or not headers.get("content-type", "").startswith("text/event-stream"):
+                return self.give_up(b"")
+            self.state = "stream"
+            lines = "".join(f"{name}: {value}\r\n" for name, value in sseparse.SSE_HEADERS)
+            out = (
+                f"HTTP/1.1 200 OK\r\n{lines}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+            )
+        frames = self.encoder.feed(self.keep(self.stream.feed(content)))
+        if self.stream.comments > self.comments:  # the server's heartbeat is the client's
+            self.comments = self.stream.comments
+            frames += self.encoder.comment()
+        out += self.chunk(frames)
+        if (self.body.complete or not data) and not self.ended:
+            self.ended = True
+            out += self.chunk(self.encoder.feed(self.keep(self.stream.close())) + self.encoder.close())
+            out += b"0\r\n\r\n"
+        return out
+
+    def give_up(self, data: bytes) -> bytes:
+        """Pass on what came, as it came, and all that follows."""
+        self.state = "other"
+        return bytes(self.head) + data
+
+    def silence(self) -> bytes:
+        """Return what keeps the connection alive while the server says nothing."""
+        return self.chunk(self.encoder.comment()) if self.state == "stream" and not self.ended else b""
+
+    @staticmethod
+    def chunk(data: bytes) -> bytes:
+        return b"%x\r\n%s\r\n" % (len(data), data) if data else b""
+
+
+async def answer(
+    server: asyncio.StreamReader, client: asyncio.StreamWriter, rewriter: Rewriter, heartbeat: float
+) -> None:
+    """Read one response to its end, and send it on."""
+    with suppress(OSError):
+        while not rewriter.ended:
+            try:
+                data = await asyncio.wait_for(server.read(65536), heartbeat)
+            except asyncio.TimeoutError:
+                client.write(rewriter.silence())
+                continue
+            except OSError:
+                data = b""  # the connection broke; what is missing is told to the client
+            client.write(rewriter.feed(data))
+            await client.drain()
+            if not data:
+                break
+    client.close()
+
+
+async def relay(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await source.read(65536):
+            target.write(data)
+            await target.drain()
+    target.close()
+
+
+async def serve(
+    port: int, host: str, host_port: int, keep_reasoning: bool = True, heartbeat: float = HEARTBEAT
+) -> asyncio.AbstractServer:
+    """Start the gateway before the server at ``host``."""
+
+    async def connected(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        try:
+            server, to_server = await asyncio.open_connection(host, host_port)
+        except OSError:
+            to_client.close()
+            return
+        asking = asyncio.ensure_future(relay(client, to_server))
+        await answer(server, to_client, Rewriter(keep_reasoning), heartbeat)
+        to_server.close()
+        await asking
+
+    return await asyncio.start_server(connected, "127.0.0.1", port)
+
+
+async def main(port: str, host: str, host_port: str, option: str = "") -> None:
+    server = await serve(int(port), host, int(host_port), option != "--no-reasoning")
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        asyncio.run(main(*sys.argv[1:]))
