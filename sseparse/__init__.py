@@ -20,6 +20,8 @@ Where things live:
     _json.py       whole JSON texts
     _partial.py    PartialJSON: JSON that is still being written
     _http.py       HTTPBody: the body of one HTTP/1.1 response
+    _encoder.py    ChatEncoder, encode: the way back, from events or a completion to a stream
+    _think.py      ThinkTags: reasoning between tags in the content
     _sources.py    iter_events, aiter_events: whatever can be read
     _events.py     what comes out
     _text.py       text that grows, and stays valid Unicode
@@ -31,6 +33,7 @@ Where things live:
 from __future__ import annotations
 
 from ._assembler import ChatAssembler
+from ._encoder import SSE_HEADERS, ChatEncoder, encode
 from ._errors import StreamError
 from ._events import (
     AudioDelta,
@@ -60,10 +63,13 @@ from ._partial import JSONProblem, PartialJSON
 from ._sources import aiter_events, iter_events
 from ._sse import SSEDecoder
 from ._stream import ChatStream, parse
+from ._think import ThinkTags
 
 __all__ = [
+    "SSE_HEADERS",
     "AudioDelta",
     "ChatAssembler",
+    "ChatEncoder",
     "ChatStream",
     "ChoiceDone",
     "ContentDelta",
@@ -86,11 +92,13 @@ __all__ = [
     "ServerSentEvent",
     "Start",
     "StreamError",
+    "ThinkTags",
     "ToolCallDelta",
     "ToolCallDone",
     "ToolCallStart",
     "Usage",
     "aiter_events",
+    "encode",
     "iter_events",
     "parse",
 ]

@@ -72,6 +72,29 @@ class ServerSentEvent(_Record):
         self.data = data
         self.id = id
 
+    def encode(self) -> bytes:
+        """Return the lines that an event stream has for this event, and the blank line.
+
+        Line ends in ``data`` make more data lines; all are LF when read back. Raises ValueError for what no
+        event stream can carry: a line end in ``event`` or ``id``, NUL in ``id``, empty ``data``, which would
+        not be dispatched.
+        """
+        for name, text, refused in (("event", self.event, "\r\n"), ("id", self.id, "\r\n\0")):
+            if any(char in text for char in refused):
+                raise ValueError(f"{name} holds a line end or NUL, which no event stream can carry")
+        if not self.data:
+            raise ValueError("data is empty, and an event without data is not dispatched")
+        lines = [f"data: {line}" for line in self.data.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+        if self.id:
+            lines.insert(0, f"id: {self.id}")
+        if self.event not in ("", "message"):
+            lines.insert(0, f"event: {self.event}")
+        text = "\n".join([*lines, "", ""])
+        try:
+            return text.encode()
+        except UnicodeEncodeError:  # a lone surrogate
+            return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
 
 @final
 class Start(_Record):

@@ -53,9 +53,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any, AnyStr, Callable
 
-    from ._answer import Choice
+    from ._answer import Call, Choice
     from ._assembler import ChunkReader
-    from ._calls import Call
     from ._events import Event
     from ._text import Text
 

@@ -9,10 +9,10 @@ frame says is for its subclass (``_frame``, ``_read_line``).
 
 from __future__ import annotations
 
+from ._assembler import error_of
 from ._json import TEXT_AFTER, parse_json, parse_or_none
 from ._partial import BLANK, JSONScanner
 from ._sse import OPENING_BYTES, EventStreamParser, data_of
-from ._values import error_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,31 +1,38 @@
 # SPDX-License-Identifier: MIT
 """iter_events and aiter_events: the loop around ChatStream, for whatever can be read.
 
-They know how to get bytes out of things (files, responses, sockets, iterables) and when to stop; all
-else is ``ChatStream``'s. Sources are recognised by what they can do, so nothing of ``socket``, ``http``
-or ``asyncio`` is imported, and nothing here opens, closes, buffers, or runs in the background.
+    for event in iter_events(response):                 # of http.client or urllib; a file; a socket; bytes
+        ...
+    async for event in aiter_events(reader, body=HTTPBody()):       # a raw connection of asyncio
+        ...
 
-What can be seen to be wrong is refused by the call itself: a generator function would wait for the
-first ``next()``, which may be far from the mistake.
+They know how to get bytes out of a source and when to stop reading it; everything else is ``ChatStream``'s.
+A source is recognised by the methods it has, so ``socket``, ``http`` and ``asyncio`` are not imported.
+Nothing here opens, closes, buffers, or runs in the background.
+
+How the reading ends: at the end of the source (or of ``body``), at a limit error, or with a cut, which is
+an exception named in ``broken`` or a response that ``body`` cannot read. In each case the stream is closed
+and its last events come; then ``_Feeding.judge`` raises StreamError if the answer is not whole.
+
+A wrong argument raises at the call. A generator function would raise at the first ``next()``, which may be
+far from the mistake.
 """
 
 from __future__ import annotations
 
+from ._errors import StreamError
 from ._stream import ChatStream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncGenerator,
-        AsyncIterable,
-        Awaitable,
-        Generator,
-        Iterable,
-    )
+    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Generator, Iterable
     from typing import Any, Protocol, Union
 
     from ._events import Event
+    from ._http import HTTPBody
     from ._sse import BytesLike
+
+    Broken = Union[type[BaseException], tuple[type[BaseException], ...]]
 
     class _HasRead1(Protocol):
         def read1(self, size: int, /) -> BytesLike: ...
@@ -42,11 +49,11 @@ if TYPE_CHECKING:
     Source = Union[BytesLike, _HasRead1, _HasRecv, _HasRead, Iterable[BytesLike]]
     AsyncSource = Union[BytesLike, _HasAsyncRead, AsyncIterable[BytesLike]]
 
-_READ_BYTES = 65536  # at most, per read: what a pipe holds; more is one system call less for replays only
+_READ_BYTES = 65536  # at most, per read: what a pipe holds
 
-# A response object of an HTTP library cannot be read itself: its read() takes no size (httpx, aiohttp),
-# or its iterator waits until 128 bytes are together (requests). It has one of these, in this order: the
-# text of an httpx or requests response is a property that reads. No file, socket or StreamReader has any.
+# A response object of an HTTP library is refused: its read() takes no size (httpx, aiohttp), or its iterator
+# waits until 128 bytes have come (requests). It has one of these, looked for in this order, because ``text``
+# of an httpx or requests response is a property that reads. No file, socket or StreamReader has any of them.
 _RESPONSE_METHODS = ("iter_bytes", "iter_content", "text")
 
 _EXPECTED = (
@@ -59,7 +66,9 @@ _EXPECTED_ASYNC = (
 )
 
 
-def iter_events(source: Source, stream: ChatStream | None = None) -> Generator[Event, None, None]:
+def iter_events(
+    source: Source, stream: ChatStream | None = None, *, body: HTTPBody | None = None, broken: Broken = ()
+) -> Generator[Event, None, None]:
     """Return an iterator over the events of ``source``, each as soon as its bytes are there.
 
     Args:
@@ -67,15 +76,20 @@ def iter_events(source: Source, stream: ChatStream | None = None) -> Generator[E
             ``read`` (a response of ``http.client`` or ``urllib``, a binary file, a pipe, a socket); an
             iterable of bytes-likes (``response.iter_bytes()``). It must block until there is something.
         stream: the ChatStream to feed, to be read during and after; a new one if None.
+        body: an HTTPBody for a source that is a raw connection, with the head of the response still to come.
+        broken: exception classes of the transport that mean a cut, e.g. ``(OSError, httpx.TransportError)``.
 
-    A source is read to its end, also after ``Done``, so that its connection can be reused; but one with
-    ``recv`` may never end, so it is read no further then. A limit error stops the reading. Nothing is
-    closed but the stream, after the last byte.
+    A source is read to its end, also after ``Done``, so that its connection can be reused. A source with
+    ``recv`` may never end: it is read no further after ``Done``, unless ``body`` tells where the response
+    ends. A limit error stops the feeding. Nothing is closed except the stream, after the last byte.
 
     Raises TypeError for any other source, at once where that can be seen, else when it yields something
-    else than bytes; RuntimeError if ``stream`` is closed already; after the last event StreamError where
-    ``stream.completion()`` does. An exception of the source comes through unchanged, after the events
-    already complete, and leaves the stream open: feed it from elsewhere, or close it.
+    else than bytes; RuntimeError if ``stream`` or ``body`` is closed already; after the last event
+    StreamError where ``stream.completion()`` does. If the source raises one of ``broken``, or ``body`` finds
+    its response cut or unreadable, the stream is closed, its last events come, and then StreamError is raised
+    from that exception; but if ``[DONE]`` had come, the exception is ignored. Any other exception of the
+    source comes through unchanged, after the events already complete, and leaves the stream open: feed it
+    from elsewhere, or close it.
     """
     chunks: Iterable[Any]
     endless = False
@@ -96,24 +110,30 @@ def iter_events(source: Source, stream: ChatStream | None = None) -> Generator[E
             chunks = source  # type: ignore[assignment]
         else:
             raise _refusal(source, _EXPECTED)
-    return _events(chunks, _opened(stream), endless)
+    return _events(chunks, _Feeding(stream, body, broken, endless))
 
 
-def aiter_events(source: AsyncSource, stream: ChatStream | None = None) -> AsyncGenerator[Event, None]:
+def aiter_events(
+    source: AsyncSource,
+    stream: ChatStream | None = None,
+    *,
+    body: HTTPBody | None = None,
+    broken: Broken = (),
+) -> AsyncGenerator[Event, None]:
     """Return an asynchronous iterator over the events of ``source``, each as soon as its bytes are there.
 
     Args:
         source: the first of these that it is: a bytes-like; an object whose ``read(size)`` is awaitable
             (``asyncio.StreamReader``, ``response.content`` of aiohttp); an asynchronous iterable of
             bytes-likes (``response.aiter_bytes()`` of httpx).
-        stream: the ChatStream to feed, to be read during and after; a new one if None.
+        stream, body, broken: as in ``iter_events``.
 
-    All else is as in ``iter_events``. No task is started. Whoever may leave the loop early and cares
-    when the iterator ends wraps it in ``contextlib.aclosing``, as any asynchronous generator.
+    All else is as in ``iter_events``. No task is started. If you may leave the loop early and it matters
+    when the iterator ends, wrap it in ``contextlib.aclosing``, as any asynchronous generator.
     """
     chunks: AsyncIterable[Any]
     if _is_bytes_like(source):
-        return _at_once(iter_events(source, stream))  # type: ignore[arg-type]
+        return _at_once(iter_events(source, stream, body=body, broken=broken))  # type: ignore[arg-type]
     if _is_no_source(source):
         raise _refusal(source, _EXPECTED_ASYNC)
     if not hasattr(source, "__aiter__"):
@@ -122,7 +142,7 @@ def aiter_events(source: AsyncSource, stream: ChatStream | None = None) -> Async
         if not hasattr(source, "read"):
             raise _refusal(source, _EXPECTED_ASYNC)
     chunks = _Reads(source.read) if hasattr(source, "read") else source  # type: ignore[assignment]
-    return _aevents(chunks, _opened(stream))
+    return _aevents(chunks, _Feeding(stream, body, broken, endless=False))
 
 
 class _Reads:
@@ -166,43 +186,113 @@ class _Reads:
         return data
 
 
-def _events(chunks: Iterable[Any], stream: ChatStream, endless: bool) -> Generator[Event, None, None]:
-    if not _is_over(stream, endless):
-        for chunk in chunks:
-            yield from stream.feed(chunk)
-            if _is_over(stream, endless):
+class _Feeding:
+    """What the two loops share: where the bytes of a chunk go, whether to read on, and how it ended."""
+
+    __slots__ = ("body", "broken", "cut", "endless", "stream")
+
+    def __init__(
+        self, stream: ChatStream | None, body: HTTPBody | None, broken: Broken, endless: bool
+    ) -> None:
+        self.stream = ChatStream() if stream is None else stream
+        self.body = body
+        self.broken = broken if isinstance(broken, tuple) else (broken,)
+        self.endless = endless  # the source does not tell where it ends
+        self.cut: BaseException | None = None  # what ended the reading before the end of the answer
+        if body is not None and not hasattr(body, "complete"):
+            raise TypeError(f"body takes an HTTPBody, not {type(body).__name__}")
+        for kind in self.broken:
+            if not (isinstance(kind, type) and issubclass(kind, BaseException)):  # pyright: ignore
+                raise TypeError(f"broken takes exception classes, not {kind!r}")
+        for reader in (self.stream, body):
+            if reader is not None:
+                reader.feed(b"")  # raises RuntimeError if it is closed
+
+    def feed(self, chunk: Any) -> list[Event]:
+        if self.body is not None:
+            try:
+                chunk = self.body.feed(chunk)
+            except StreamError as reason:
+                self.cut = reason
+                return []
+        return self.stream.feed(chunk)
+
+    def is_over(self) -> bool:
+        """Whether nothing more is to be read."""
+        errors = self.stream.errors
+        if self.cut is not None or (errors and errors[-1].kind == "limit"):
+            return True
+        if self.body is None:
+            return self.endless and self.stream.done
+        has_length = any(name in ("content-length", "transfer-encoding") for name, _ in self.body.headers)
+        return self.body.complete or (self.endless and self.stream.done and not has_length)
+
+    def end(self) -> None:
+        """The source has ended: see whether the response has."""
+        if self.body is not None:
+            try:
+                self.body.close()
+            except StreamError as reason:
+                self.cut = reason
+
+    def judge(self) -> None:
+        """Raise StreamError if the answer is not whole."""
+        if self.cut is None or self.stream.done:
+            self.stream.completion()
+            return
+        story = "the stream was cut before [DONE]"
+        try:
+            self.stream.completion()
+        except StreamError as error:
+            story = str(error)
+        if isinstance(self.cut, StreamError):
+            story = f"{story}; {self.cut}"
+        raise StreamError(story, self.stream.errors, self.stream.snapshot()) from self.cut
+
+
+def _events(chunks: Iterable[Any], feeding: _Feeding) -> Generator[Event, None, None]:
+    if not feeding.is_over():
+        source = iter(chunks)
+        while True:
+            try:
+                chunk = next(source)
+            except StopIteration:
+                feeding.end()
                 break
-    yield from stream.close()
-    stream.completion()
+            except feeding.broken as reason:
+                feeding.cut = reason
+                break
+            yield from feeding.feed(chunk)
+            if feeding.is_over():
+                break
+    yield from feeding.stream.close()
+    feeding.judge()
 
 
-async def _aevents(chunks: AsyncIterable[Any], stream: ChatStream) -> AsyncGenerator[Event, None]:
-    if not _is_over(stream, False):
-        async for chunk in chunks:
-            for event in stream.feed(chunk):
+async def _aevents(chunks: AsyncIterable[Any], feeding: _Feeding) -> AsyncGenerator[Event, None]:
+    if not feeding.is_over():
+        source = chunks.__aiter__()
+        while True:
+            try:
+                chunk = await source.__anext__()
+            except StopAsyncIteration:
+                feeding.end()
+                break
+            except feeding.broken as reason:
+                feeding.cut = reason
+                break
+            for event in feeding.feed(chunk):
                 yield event
-            if _is_over(stream, False):
+            if feeding.is_over():
                 break
-    for event in stream.close():
+    for event in feeding.stream.close():
         yield event
-    stream.completion()
+    feeding.judge()
 
 
 async def _at_once(events: Iterable[Event]) -> AsyncGenerator[Event, None]:
     for event in events:
         yield event
-
-
-def _is_over(stream: ChatStream, endless: bool) -> bool:
-    """Whether nothing more is to be read: after a limit error, or after ``[DONE]`` if no end can come."""
-    errors = stream.errors
-    return (endless and stream.done) or (bool(errors) and errors[-1].kind == "limit")
-
-
-def _opened(stream: ChatStream | None) -> ChatStream:
-    stream = ChatStream() if stream is None else stream
-    stream.feed(b"")  # raises if it is closed
-    return stream
 
 
 def _is_bytes_like(source: Any) -> bool:

@@ -77,13 +77,15 @@ class Script:
     def play(self: Any, mode: str) -> tuple[str, str, str]:
         """What is shown, what it exits with, and the name of the exception behind that."""
         with Server(self.tls, hold=True) as server, Screen(server) as screen, by_its_own_name():
-            arguments = [self.name, server.url(mode), *[str(CERTIFICATE)] * self.tls]
+            arguments = [self.name, server.url(mode), "m", "Weather?", *[str(CERTIFICATE)] * self.tls]
             code, reason = "", ""
-            with mock.patch.object(sys, "argv", arguments), contextlib.redirect_stdout(screen):
+            path = mock.patch.object(sys, "path", [str(EXAMPLES), *sys.path])  # as when each is a command
+            with mock.patch.object(sys, "argv", arguments), path, contextlib.redirect_stdout(screen):
                 try:
                     runpy.run_path(str(EXAMPLES / self.name), run_name="__main__")
                 except SystemExit as exit:
-                    code, reason = str(exit.code), type(exit.__context__).__name__
+                    raised = exit.__context__
+                    code, reason = str(exit.code), type(raised.__cause__ or raised).__name__
             self.assertEqual([request["stream"] for request in server.requests], [True])
             return screen.getvalue(), code, reason
 

@@ -8,10 +8,11 @@ how many frames the stream parsed. ``Version`` tests what the fast path relies o
 from __future__ import annotations
 
 import json
+import re
 import unittest
 
 from tests.rules import TABLES
-from tests.wire import END, chunk, deliver, delta, readings, sse, sseparse, text_of
+from tests.wire import END, RECORDINGS, chunk, deliver, delta, readings, sse, sseparse, text_of
 
 
 def read_in_full(stream):
@@ -276,6 +277,7 @@ class Version(unittest.TestCase):
     def test_what_changes_while_they_stand_still(self):
         streams = [(name, wires_of(frames)) for name, frames, _ in RUNS if len(frames) < 100]
         streams += [(row[0], [sse(one) for one in row[1]]) for rows in TABLES.values() for row in rows]
+        streams += [(path.name, re.findall(rb".+?\n\n", path.read_bytes(), re.DOTALL)) for path in RECORDINGS]
         for name, wires in streams:
             stream = sseparse.ChatStream(fast_path=False)
             reader = stream._reader

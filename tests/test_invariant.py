@@ -3,7 +3,7 @@
 
 The invariant: the list of all events is a function of the bytes alone. The bytes of a random stream are
 cut, put into other types, given other line ends, sent through copies of the object, and read without the
-fast road; nothing may come out differently. ``test_against_reference`` says what must come out.
+fast path; nothing may come out differently. ``test_against_reference`` says what must come out.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class TestExamples(InvariantCase):
 class TestInvariant(InvariantCase):
     @examples(150)
     @given(any_body, cuts, cuts, limits)
-    def test_cuts_and_the_fast_road(self, body, cut, other, options):
+    def test_cuts_and_the_fast_path(self, body, cut, other, options):
         expected = Reading([body], **options).seen()
         self.check_same(pieces_of(body, cut), expected, **options)
         self.check_same(pieces_of(body, other), expected, fast_path=False, **options)
@@ -160,7 +160,7 @@ class TestInvariant(InvariantCase):
     @examples(150)
     @given(decoded_chunks, st.booleans())
     def test_assembler_and_stream(self, chunks, done):
-        """The same chunks decoded and as a body, but for what an error says of the frame."""
+        """The same chunks decoded and as a body, except for what an error says of the frame."""
 
         def without_frame(events):
             return [

@@ -899,15 +899,15 @@ SHAPES = {
     "bad frames": (750, repeated("data: {\n\n")),
     "frames without blank lines": (750, repeated(f"data: {text_of(say('x'))}\n")),
     "bare lines": (750, repeated(text_of(say("x")) + "\n")),
-    "a torn line before empty error lines": (
+    "a cut line before empty error lines": (
         1000,
         lambda count: [sse('data: {"' + "x" * 50 * count + "\n"), *[b"error:\n"] * count],
     ),
-    "a torn line before bare lines": (
+    "a cut line before bare lines": (
         1000,
         lambda count: [sse('data: {"' + "x" * 50 * count + "\n"), *[b"{}\n"] * count],
     ),
-    "a torn line before data lines": (
+    "a cut line before data lines": (
         1000,
         lambda count: [sse('data: {"' + "x" * 50 * count + "\n"), *[b"data:{}\n"] * count],
     ),

@@ -2,7 +2,7 @@
 """Many streams at once, in tasks and in threads, from a server that stalls, cuts and resets as it likes.
 
 What happens to a stream is a function of its number, so client and server agree on it without a word, and
-each run is the same but for the order in which things happen. No clock decides: the stalled streams go on
+only the order in which things happen differs between runs. No clock decides: the stalled streams go on
 when each of the others has got all that it gets.
 """
 

@@ -487,6 +487,259 @@ class Endings(Hanging):
             list(events)
 
 
+class BothWays(Hanging):
+    """What is said of a source holds for iter_events and for aiter_events."""
+
+    def outcomes(self, pieces, error, **options):
+        """Yield, for each function, its events, its exception and its stream.
+
+        The source gives the pieces and then raises the error, if there is one. ``body`` is a function that
+        makes one.
+        """
+        for name in ("iter_events", "aiter_events"):
+            stream, seen = ChatStream(), []
+            given = {key: value() if key == "body" else value for key, value in options.items()}
+
+            def source():
+                yield from pieces
+                if error is not None:
+                    raise error
+
+            async def asource(source=source):
+                for piece in source():
+                    yield piece
+
+            async def collect(seen=seen, stream=stream, asource=asource, given=given):
+                async for event in aiter_events(asource(), stream, **given):
+                    seen.append(event)
+
+            raised = None
+            try:
+                if name == "iter_events":
+                    for event in iter_events(source(), stream, **given):
+                        seen.append(event)  # noqa: PERF402 (it may raise in the middle)
+                else:
+                    asyncio.run(collect())
+            except Exception as reason:
+                raised = reason
+            with self.subTest(name):
+                yield seen, raised, stream
+
+
+class Broken(BothWays):
+    """``broken=``: the exceptions of the transport that mean a cut."""
+
+    KINDS = (Boom, (Boom,), (OSError, Boom), (Exception,))
+
+    def test_a_cut(self) -> None:
+        for broken in self.KINDS:
+            boom = Boom("reset")
+            for seen, raised, stream in self.outcomes([HELLO, WORLD[:20]], boom, broken=broken):
+                expected = ChatStream()
+                events = expected.feed(HELLO + WORLD[:20]) + expected.close()
+                self.assertEqual(seen, events)
+                self.assertEqual(seen[-1].kind, "truncated")
+                self.assertTrue(stream.closed and stream.truncated)
+                self.assertIsInstance(raised, StreamError)
+                self.assertIs(raised.__cause__, boom)
+                self.assertEqual((raised.errors, raised.snapshot), (stream.errors, stream.snapshot()))
+                with self.assertRaises(StreamError) as caught:
+                    expected.completion()
+                self.assertEqual(str(raised), str(caught.exception))
+
+    def test_nothing_where_done_had_come(self) -> None:
+        for broken in self.KINDS:
+            for seen, raised, stream in self.outcomes([BODY, LATER], Boom(), broken=broken):
+                self.assertEqual((seen, raised), (EVENTS + LATER_EVENTS, None))
+                self.assertTrue(stream.closed and stream.done)
+
+    def test_done_does_not_hide_what_the_server_said(self) -> None:
+        said = b'data: {"error":{"message":"overloaded"}}\n\n'
+        for _, raised, _ in self.outcomes([HELLO, said, STOP, DONE], Boom(), broken=Boom):
+            self.assertEqual(str(raised), "server error in frame 1: overloaded")
+            self.assertIsNone(raised.__cause__)
+
+    def test_after_a_finish_reason_without_done(self) -> None:
+        boom = Boom()
+        for seen, raised, stream in self.outcomes([HELLO, STOP], boom, broken=Boom):
+            self.assertEqual([event.type for event in seen][-2:], ["content.done", "choice.done"])
+            self.assertEqual((stream.finished, stream.truncated, stream.errors), (True, False, []))
+            self.assertEqual(str(raised), "the stream was cut before [DONE]")
+            self.assertIs(raised.__cause__, boom)
+            self.assertEqual(raised.snapshot, stream.snapshot())
+
+    def test_before_anything(self) -> None:
+        for seen, raised, _ in self.outcomes([], Boom(), broken=Boom):
+            self.assertEqual([event.kind for event in seen], ["truncated"])
+            self.assertIsInstance(raised, StreamError)
+
+    def test_others_come_through(self) -> None:
+        for broken in ((), OSError, (KeyError, OSError)):
+            boom = Boom()
+            for seen, raised, stream in self.outcomes([HELLO], boom, broken=broken):
+                self.assertEqual((seen, stream.closed), (BEGUN, False))
+                self.assertIs(raised, boom)
+
+    def test_a_mistake_of_the_caller_is_no_cut(self) -> None:
+        for seen, raised, _ in self.outcomes([HELLO, "text"], None, broken=Exception):
+            self.assertEqual(seen, BEGUN)
+            self.assertIsInstance(raised, TypeError)
+
+    def test_what_the_loop_raises_is_no_cut(self) -> None:
+        events = iter_events([HELLO, WORLD], broken=Exception)
+        next(events)
+        with self.assertRaises(Boom):
+            events.throw(Boom())
+
+    def test_a_read_and_a_socket(self) -> None:
+        def failing():
+            yield HELLO
+            raise ConnectionResetError("reset")
+
+        for method in ("read1", "recv", "read"):
+            with self.assertRaises(StreamError) as caught:
+                list(iter_events(Recorder(failing(), method), broken=OSError))
+            self.assertIsInstance(caught.exception.__cause__, ConnectionResetError)
+
+    def test_misuse(self) -> None:
+        for broken in (OSError(), "OSError", (OSError, 5), [OSError], None, (int,), ((OSError,),)):
+            with self.subTest(broken):
+                with self.assertRaisesRegex(TypeError, "^broken takes exception classes, not "):
+                    iter_events(CHUNKS, broken=broken)
+                with self.assertRaisesRegex(TypeError, "^broken takes exception classes, not "):
+                    aiter_events(pieces([]), broken=broken)
+
+
+def response(*chunks: bytes, head: bytes = b"Transfer-Encoding: chunked", end: bytes = b"0\r\n\r\n") -> bytes:
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    return b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + framed + end
+
+
+class RawConnections(BothWays):
+    """``body=``: an HTTPBody between a raw connection and the stream."""
+
+    WIRES = (
+        response(*CHUNKS),
+        response(end=BODY, head=b"Content-Length: %d" % len(BODY)),
+        response(end=BODY, head=b"Connection: close"),
+        b"HTTP/1.1 100 Continue\r\n\r\n" + response(BODY),
+    )
+
+    def test_a_whole_response(self) -> None:
+        for wire in self.WIRES:
+            for size in (1, 7, len(wire)):
+                pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
+                for seen, raised, stream in self.outcomes(pieces, None, body=sseparse.HTTPBody):
+                    self.assertEqual((seen, raised), (EVENTS, None))
+                    self.assertTrue(stream.closed)
+
+    def test_it_is_the_callers_object(self) -> None:
+        body = sseparse.HTTPBody()
+        self.assertEqual(list(iter_events(response(BODY), body=body)), EVENTS)
+        self.assertEqual((body.status, body.complete), (200, True))
+
+    def test_nothing_is_read_after_the_end_of_the_response(self) -> None:
+        def connection(wire):
+            yield wire
+            raise AssertionError("read on")
+
+        for wire in self.WIRES[:2]:
+            for method in ("read1", "recv", "read"):
+                source = Recorder(connection(wire + b"HTTP/1.1 200 OK"), method)
+                self.assertEqual(list(iter_events(source, body=sseparse.HTTPBody())), EVENTS)
+            for seen, raised, _ in self.outcomes([wire], AssertionError("read on"), body=sseparse.HTTPBody
+            ):
+                self.assertEqual((seen, raised), (EVENTS, None))
+
+    def test_a_socket_is_read_to_the_end_of_a_framed_response(self) -> None:
+        # So that its connection can be reused. Where only its close ends the response, Done must do.
+        for wire, reads in (
+            (response(BODY, LATER), 3),
+            (response(end=BODY + LATER, head=b"Content-Length: %d" % len(BODY + LATER)), 3),
+            (response(end=BODY + LATER, head=b"Connection: close"), 1),
+        ):
+            at = wire.index(DONE) + len(DONE)
+            source = Recorder([wire[:at], wire[at : at + 9], wire[at + 9 :]], "recv")
+            seen = list(iter_events(source, body=sseparse.HTTPBody()))
+            self.assertEqual(seen, EVENTS + LATER_EVENTS * (reads == 3))
+            self.assertEqual(len(source.calls), reads)
+
+    def test_a_cut(self) -> None:
+        wire = response(HELLO, WORLD)
+        for end in (len(wire) - 5, len(wire) - 20, wire.index(b"Hello"), 20, 0):
+            for seen, raised, stream in self.outcomes([wire[:end]], None, body=sseparse.HTTPBody):
+                self.assertTrue(stream.closed)
+                self.assertEqual(seen[-1].type, "error")
+                self.assertIsInstance(raised, StreamError)
+                self.assertIsInstance(raised.__cause__, StreamError)
+                says = r"^truncated error.*; The HTTP response was cut in its .*: ask again"
+                self.assertRegex(str(raised), says)
+                self.assertEqual((raised.errors, raised.snapshot), (stream.errors, stream.snapshot()))
+
+    def test_a_cut_after_the_finish_reason(self) -> None:
+        wire = response(HELLO, STOP, end=b"")
+        for seen, raised, _ in self.outcomes([wire], None, body=sseparse.HTTPBody):
+            self.assertEqual(seen[-1].type, "choice.done")
+            says = r"^the stream was cut before \[DONE\]; The HTTP response was cut in its"
+            self.assertRegex(str(raised), says)
+
+    def test_a_cut_after_done(self) -> None:
+        for end in (b"", b"0\r\n", b"no size\r\n"):
+            for seen, raised, _ in self.outcomes([response(BODY, end=end)], None, body=sseparse.HTTPBody
+            ):
+                self.assertEqual((seen, raised), (EVENTS, None))
+
+    def test_a_response_that_cannot_be_read(self) -> None:
+        for wire, says in (
+            (BODY, "does not begin with HTTP/1"),
+            (response(head=b"Content-Encoding: gzip"), "has content-encoding 'gzip'"),
+            (response(HELLO, end=b"no size\r\n"), "has a wrong chunk size"),
+        ):
+            for _, raised, stream in self.outcomes([wire], None, body=sseparse.HTTPBody):
+                self.assertTrue(stream.closed)
+                self.assertRegex(str(raised), f"; The HTTP response {says}")
+
+    def test_with_broken(self) -> None:
+        wire = response(HELLO, end=b"")
+        boom = Boom()
+        for seen, raised, _ in self.outcomes([wire], boom, body=sseparse.HTTPBody, broken=Boom):
+            self.assertEqual(seen[:2], BEGUN)
+            self.assertIs(raised.__cause__, boom)
+
+    def test_a_limit_is_no_cut(self) -> None:
+        stream = ChatStream(max_total_bytes=len(HELLO))
+        with self.assertRaises(StreamError) as caught:
+            list(iter_events([response(BODY)], stream, body=sseparse.HTTPBody()))
+        self.assertRegex(str(caught.exception), "^limit error: ")
+        self.assertNotIn("HTTP", str(caught.exception))
+
+    def test_an_error_in_the_body(self) -> None:
+        said = b'{"error":{"message":"bad key","code":401}}'
+        for wire in (response(said), response(end=said, head=b"Content-Length: %d" % len(said))):
+            for _, raised, _ in self.outcomes([wire], None, body=sseparse.HTTPBody):
+                self.assertRegex(str(raised), r"^server error in frame 0: bad key \(code 401\)$")
+
+    def test_over_a_real_connection(self) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            theirs.sendall(response(*CHUNKS))  # and stays open
+            self.assertEqual(list(iter_events(ours, body=sseparse.HTTPBody())), EVENTS)
+
+    def test_misuse(self) -> None:
+        closed = sseparse.HTTPBody()
+        with suppress(StreamError):
+            closed.close()
+        for function, source in ((iter_events, CHUNKS), (aiter_events, pieces([]))):
+            for body in (BODY, "body", 5, ChatStream()):
+                says = f"^body takes an HTTPBody, not {type(body).__name__}$"
+                with self.assertRaisesRegex(TypeError, says):
+                    function(source, body=body)
+            with self.assertRaisesRegex(RuntimeError, r"feed\(\) after close\(\): make a new HTTPBody"):
+                function(source, body=closed)
+            with self.assertRaises(TypeError):
+                function(source, None, sseparse.HTTPBody())  # by name only
+
+
 class Abandoned(Hanging):
     def test_break(self) -> None:
         ended = []

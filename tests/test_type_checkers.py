@@ -58,6 +58,9 @@ def typos(stream: sseparse.ChatStream, event: sseparse.Event, body: bytes) -> No
     sseparse.Error("truncate", "M")  # typo
     sseparse.Extra(None, None, "x", 1, "chunks")  # typo
     sseparse.iter_events("text")  # typo
+    sseparse.iter_events(body, body=body)  # typo
+    sseparse.iter_events(body, broken=OSError())  # typo
+    sseparse.iter_events(body, borken=OSError)  # typo
 """
 
 

@@ -8,7 +8,7 @@ import unittest
 
 from tests.reference.streams import FRAMES
 from tests.test_against_reference import ComparedCase
-from tests.wire import END, chunk, delta, sse
+from tests.wire import END, RECORDINGS, chunk, delta, sse
 
 
 def call(**fields):
@@ -252,6 +252,17 @@ class Wires(ComparedCase):
             for cut in (len(wire), FRAMES, 1):
                 with self.subTest(name, cut=cut):
                     self.check_stream(wire, cut, **options)
+
+
+class Recordings(ComparedCase):
+    """What real servers sent; ``benchmarks/recordings/index.json`` says which."""
+
+    def test_recordings(self):
+        self.assertGreater(len(RECORDINGS), 20)
+        for path in RECORDINGS:
+            for cut in (65536, FRAMES, 100, 7):
+                with self.subTest(path.name, cut=cut):
+                    self.check_stream(path.read_bytes(), cut)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import json
 import pickle
 import sys
 import time
+from pathlib import Path
 from unittest import TestCase, skipIf
 
 try:
@@ -24,6 +25,7 @@ except ImportError:  # PyPy
 
 from tests import sseparse
 
+RECORDINGS = sorted((Path(__file__).resolve().parents[1] / "benchmarks" / "recordings").glob("*.sse"))
 LINE_ENDS = ("\n", "\r\n", "\r")
 ABSENT = object()  # in ``final``: this key must not be there
 
@@ -57,7 +59,7 @@ END = "data: [DONE]\n\n"
 
 
 def delta(fields, choice=0, **entry):
-    """A chunk with one entry, and a second key as all servers send it: such chunks may take the fast road."""
+    """A chunk with one entry, and a second key as all servers send it: only such chunks take the fast path."""
     return {"object": "", "choices": [{"index": choice, "delta": fields, **entry}]}
 
 
@@ -289,7 +291,7 @@ def one_way(frames, **options):
 
 
 def readings(stream):
-    """Everything that can be read off a stream, but for its events."""
+    """Everything that can be read off a stream, except for its events."""
     facts = [name for name in ("done", "finished", "truncated") if getattr(stream, name)]
     return (" ".join(facts), stream.errors, stream.snapshot(), stream.comments)
 

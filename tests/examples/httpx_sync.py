@@ -1,25 +1,27 @@
 # SPDX-License-Identifier: MIT
-"""httpx: python httpx_sync.py http://127.0.0.1:8000/v1"""
+"""httpx: python httpx_sync.py http://127.0.0.1:8000/v1 MODEL PROMPT"""
 
 import sys
 
 import httpx
+from asking import Question, show
 
 import sseparse
 
 
-def main(base_url: str) -> None:
-    question = {"model": "m", "messages": [{"role": "user", "content": "Weather?"}], "stream": True}
-    with httpx.stream("POST", f"{base_url}/chat/completions", json=question, timeout=60) as response:
+def main() -> None:
+    question = Question()
+    options = {"json": question.json, "headers": question.headers, "timeout": 60}
+    with httpx.stream("POST", question.url, **options) as response:
         stream = sseparse.ChatStream()
-        for event in sseparse.iter_events(response.iter_bytes(), stream):
+        for event in sseparse.iter_events(response.iter_bytes(), stream, broken=httpx.TransportError):
             if event.type == "content.delta":
-                print(event.text, end="", flush=True)
+                show(event.text)
     print(f"\n{stream.model}: {stream.finish_reason()}, {stream.usage}")
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1])
+        main()
     except (sseparse.StreamError, httpx.HTTPError) as error:
         sys.exit(f"\nThe answer is not whole: {error}")

@@ -1,40 +1,27 @@
 # SPDX-License-Identifier: MIT
-"""A socket and nothing else: python plain_socket.py http://127.0.0.1:8000/v1"""
+"""A socket and nothing else: python plain_socket.py http://127.0.0.1:8000/v1 MODEL PROMPT"""
 
-import json
 import socket
 import sys
-from urllib.parse import urlsplit
+
+from asking import Question, show
 
 import sseparse
 
 
-def main(base_url: str) -> None:
-    address = urlsplit(base_url)
-    question = {"model": "m", "messages": [{"role": "user", "content": "Weather?"}], "stream": True}
-    content = json.dumps(question).encode()
-    head = (
-        f"POST {address.path}/chat/completions HTTP/1.1\r\nHost: {address.netloc}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
-    )
-    body = sseparse.HTTPBody()
-    stream = sseparse.ChatStream()
-    with socket.create_connection((address.hostname, address.port or 80), timeout=60) as connection:
-        connection.sendall(head.encode() + content)
-        while not body.complete:
-            data = connection.recv(65536)
-            for event in stream.feed(body.feed(data)):
-                if event.type == "content.delta":
-                    print(event.text, end="", flush=True)
-            if not data:
-                body.close()  # raises if this is not where the response ends
-    stream.close()
-    stream.completion()  # raises if the answer is not whole
+def main() -> None:
+    question = Question()
+    stream, body = sseparse.ChatStream(), sseparse.HTTPBody()
+    with socket.create_connection((question.address.hostname, question.port), timeout=60) as connection:
+        connection.sendall(question.request)
+        for event in sseparse.iter_events(connection, stream, body=body, broken=OSError):
+            if event.type == "content.delta":
+                show(event.text)
     print(f"\n{stream.model}: {stream.finish_reason()}, {stream.usage}")
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1])
+        main()
     except (sseparse.StreamError, OSError) as error:
         sys.exit(f"\nThe answer is not whole: {error}")

@@ -1,25 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""requests: python requests_client.py http://127.0.0.1:8000/v1"""
+"""requests: python requests_client.py http://127.0.0.1:8000/v1 MODEL PROMPT"""
 
 import sys
 
 import requests
+from asking import Question, show
 
 import sseparse
 
 
-def main(base_url: str) -> None:
-    question = {"model": "m", "messages": [{"role": "user", "content": "Weather?"}], "stream": True}
-    with requests.post(f"{base_url}/chat/completions", json=question, stream=True, timeout=60) as response:
+def main() -> None:
+    question = Question()
+    options = {"json": question.json, "headers": question.headers, "stream": True, "timeout": 60}
+    with requests.post(question.url, **options) as response:
         stream = sseparse.ChatStream()
-        for event in sseparse.iter_events(response.iter_content(None), stream):
+        chunks = response.iter_content(None)  # not iter_lines(), which drops the ends of lines
+        for event in sseparse.iter_events(chunks, stream, broken=requests.RequestException):
             if event.type == "content.delta":
-                print(event.text, end="", flush=True)
+                show(event.text)
     print(f"\n{stream.model}: {stream.finish_reason()}, {stream.usage}")
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1])
+        main()
     except (sseparse.StreamError, requests.RequestException) as error:
         sys.exit(f"\nThe answer is not whole: {error}")

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import sys
 from contextlib import closing
+from pathlib import Path
 from typing import Any, Callable, Iterator
 from urllib.parse import urlsplit
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the package of this checkout
 
 import sseparse
 
@@ -31,11 +35,8 @@ class Client:
         with closing(connect(self.address.netloc, timeout=60)) as connection:
             path, body = f"{self.address.path}/chat/completions", json.dumps({**question, "stream": True})
             connection.request("POST", path, body, self.headers)
-            try:
-                yield from sseparse.iter_events(connection.getresponse(), stream)
-            except (http.client.HTTPException, OSError):  # it broke, which matters before [DONE] only
-                yield from stream.close()
-                stream.completion()
+            broken = (http.client.HTTPException, OSError)
+            yield from sseparse.iter_events(connection.getresponse(), stream, broken=broken)
 
     def run(self, messages: list[Any], tools: dict[str, Callable[..., Any]], **question: Any) -> list[Any]:
         """Let the model call tools until it answers; return the whole conversation.
@@ -63,10 +64,9 @@ class Client:
         """Run one tool; what is wrong with the call, the model is told."""
         if call.name not in tools:
             return f"Error: there is no tool {call.name!r}."
-        if call.status not in ("complete", "empty"):
+        if call.value is None:
             return f"Error: the arguments are {call.status}, they must be one JSON object."
-        arguments = json.loads(call.arguments) if call.status == "complete" else {}
         try:
-            return json.dumps(tools[call.name](**arguments), ensure_ascii=False)
+            return json.dumps(tools[call.name](**call.value), ensure_ascii=False)
         except Exception as error:
             return f"Error: {error}"

@@ -243,9 +243,16 @@ def find_entry(entries, entry):
     if index is not None:
         places = [place for place in places if is_json_equal(entries[place].get("index"), index)]
         return places[0] if places else None
-    if kind in ("thinking", "text", None) and places and not entries[places[-1]].get("signature"):
+    joins = kind in ("thinking", "text") or (kind is None and is_all_text(entry))
+    if joins and places and not entries[places[-1]].get("signature"):
         return places[-1]
     return None
+
+
+def is_all_text(entry):
+    """Does this entry without a type bring nothing but text? (Sixteen results of a search must stay sixteen.)"""
+    keys = [key for key, value in entry.items() if value is not None]
+    return bool(keys) and all(is_appended(key) or key == "signature" for key in keys)
 
 
 def merge_logprobs(old, new):
@@ -431,7 +438,8 @@ class Answer:
     # --- one chunk
 
     def chunk(self, chunk, event_type=""):
-        if event_type == "error" or is_error(chunk):
+        is_reported = event_type == "error" or is_error(chunk)
+        if is_reported:
             self.server_error(inner_error(chunk), chunk)
             if not isinstance(chunk.get("choices"), list):
                 return  # rule 12: nothing but the error
@@ -461,7 +469,7 @@ class Answer:
         usages = []
         self.is_a(dict, chunk.get("usage"), None)
         for position, entry in enumerate(entries):
-            self.entry(position, entry, usages, bool(chunk.get("error")))
+            self.entry(position, entry, usages, is_reported)
         self.learn_usage(chunk, usages)
 
     def learn_identity(self, chunk):
@@ -841,10 +849,9 @@ class Answer:
         others = {}
         for field, value in audio.items():
             is_text_field = field in ("data", "transcript") and isinstance(value, str)
-            if not is_text_field and field not in NOISE:
+            if not is_text_field and field not in NOISE and value is not None:
                 choice.audio[field] = merge_delta(field, choice.audio.get(field, MISSING), value)
-                if value is not None:
-                    others[field] = value
+                others[field] = value
         if data is not None or transcript is not None:
             self.emit("audio.delta", choice.index, data, transcript)
         if others:

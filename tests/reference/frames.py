@@ -387,8 +387,9 @@ class Framing:
             answer.malformed(None)
 
     def chunk(self, text, value, event_type):
-        # Anthropic has a usage, too, in an event of its own name: no sign of a chat.
-        has_usage = isinstance(value.get("usage"), dict) and event_type in ("", "message")
+        # Anthropic has a usage, too, in an event of its own name and type: no sign of a chat.
+        is_named = event_type not in ("", "message") or isinstance(value.get("type"), str)
+        has_usage = isinstance(value.get("usage"), dict) and not is_named
         if has_usage or isinstance(value.get("choices"), list) or event_type == "error" or is_error(value):
             self.chat_seen = True
         elif not set(value) <= {"type"} and self.foreign_frame is None:

@@ -94,7 +94,7 @@ ROWS = [
       malformed("data is no JSON; the frame was ignored", 1, "[done]"), DONE],
      "done",
      {"choices": []}),
-    ("the event, the id and the retry of a frame mean nothing, save error",
+    ("the event, the id and the retry of a frame mean nothing, except for the event error",
      [f"event: x\nid: 1\nretry: 5\n: c\ndata: {text_of(say('a'))}\n\n", END],
      [START, content("a"), content_done("a"), choice_done(None), DONE],
      "done",
