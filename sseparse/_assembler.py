@@ -198,7 +198,7 @@ class ChunkReader:
             elif usage is None and len(choices) == 1 and choices[0].__class__ is dict:
                 usage = self._entry(choices[0], 0)  # nearly all that come here
                 if usage is not None:
-                    self._overlay_usage([usage])
+                    self.overlay_usage([usage])
             else:
                 self._entries(choices, usage)
         finally:
@@ -320,7 +320,7 @@ class ChunkReader:
             elif not is_absent(entry):
                 self._malformed("entry of choices is not an object; it was ignored")
         if usages:
-            self._overlay_usage(usages)
+            self.overlay_usage(usages)
 
     def _repeats(self, chunk: dict[str, Any]) -> bool:
         """Whether these fields are those of the last chunk, which had no effect, save for what means
@@ -382,7 +382,7 @@ class ChunkReader:
         if extras is not None:
             fallback = extras.get("x_groq")
             fallback = fallback.get("usage") if fallback.__class__ is dict else None
-            self._keep_extras(answer.extras, extras, None, None, "chunk")
+            self.keep_extras(answer.extras, extras, None, None, "chunk")
         is_settled = self._started and answer.id and answer.created and not (self._halves or answer.done)
         self._header = chunk if repeats and is_settled else None
         self._core = None
@@ -392,7 +392,7 @@ class ChunkReader:
             self._malformed("usage is not an object; it was ignored")
         return fallback if fallback.__class__ is dict else None
 
-    def _overlay_usage(self, usages: list[dict[str, Any]]) -> None:
+    def overlay_usage(self, usages: list[dict[str, Any]]) -> None:
         """Overlay usage field by field. (cumulative on each chunk: vLLM, SGLang, Perplexity; null again
         later, details dropped later: pydantic/pydantic-ai#5889)"""
         answer = self.answer
@@ -452,7 +452,7 @@ class ChunkReader:
         if rest is not None:
             return self._rest_of_entry(choice, rest, delta, logprobs)
         if logprobs is not None:
-            self._logprobs(choice, logprobs)
+            self.logprobs(choice, logprobs)
         return None
 
     def _choice(self, index: Any) -> Choice | None:
@@ -499,12 +499,12 @@ class ChunkReader:
         for name in NOISE_FIELDS:
             rest.pop(name, None)
         if rest:
-            self._keep_extras(choice.extras, rest, choice.index, None, "choice")
+            self.keep_extras(choice.extras, rest, choice.index, None, "choice")
         if is_whole and logprobs.__class__ is dict and choice.logprobs is not None:
             kept = choice.logprobs
             logprobs = {key: value for key, value in logprobs.items() if not kept.get(key)} or None
         if logprobs is not None:
-            self._logprobs(choice, logprobs)
+            self.logprobs(choice, logprobs)
         if error:
             self._server_error(error, {**rest, "message": message}, choice.index)
             self._finish_reason(choice, "error")
@@ -531,7 +531,7 @@ class ChunkReader:
         }
         self._delta(choice, fields, bool(choice.thoughts))
 
-    def _logprobs(self, choice: Choice, logprobs: Any) -> None:
+    def logprobs(self, choice: Choice, logprobs: Any) -> None:
         """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions; a number
         is a field nobody knows: togethercomputer/openapi#27)"""
         if logprobs.__class__ is not dict:
@@ -557,7 +557,7 @@ class ChunkReader:
                 kept[key] = render(value, False)
         self.events.append(LogprobsDelta(choice.index, logprobs))
 
-    def _keep_extras(
+    def keep_extras(
         self,
         kept: dict[str, Any],
         extras: dict[str, Any],
@@ -643,9 +643,9 @@ class ChunkReader:
         if "audio" in rest:
             self._audio(choice, rest.pop("audio"))
         if rest:
-            self._keep_delta_extras(choice, rest)
+            self.keep_delta_extras(choice, rest)
 
-    def _keep_delta_extras(self, choice: Choice, fields: dict[str, Any]) -> None:
+    def keep_delta_extras(self, choice: Choice, fields: dict[str, Any]) -> None:
         """Keep unknown fields of a delta (rules 9 and 10)."""
         for key, value in fields.items():
             if grow(choice.message_extras, key, value, self._halves):
@@ -902,7 +902,7 @@ class ChunkReader:
             call.type = self._text(kind)
             self.version += 1
         if extras:
-            self._keep_extras(call.extras, extras, choice.index, call.index, "tool_call")
+            self.keep_extras(call.extras, extras, choice.index, call.index, "tool_call")
 
     def _function_call(self, choice: Choice, body: Any) -> None:
         """Read the legacy field. Beside tool_calls it is kept silently: some servers mirror one call in

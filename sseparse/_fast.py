@@ -1,568 +1,945 @@
 # SPDX-License-Identifier: MIT
-"""The fast road: frames that differ from an earlier one only inside one string.
+"""The fast path: frames that repeat an earlier one, except for the values in a few places.
 
-Most frames of a stream repeat their neighbour to the byte but for one string: content, reasoning or
-arguments. A template is such a frame with a hole where that string sits, and perhaps a second hole
-for a field that means nothing. A frame that has the same bytes around the holes is read by decoding
-one JSON string with the C scanner of the standard library. All else takes the full road. It knows
-the shape of chunks and the text inside the assembler that a delta goes to, but decides nothing: what
-it does is what the assembler was seen to do.
+Most frames of a stream repeat their neighbour to the byte, except for one or two values. A template is
+such a frame with holes where those values sit, and with the steps that the frame took: what was done with
+the value of each hole. A frame that has the same bytes around its holes is read by reading the holes alone.
+Every other frame takes the full path.
 
-Why that is sound. Let a line be ``head hole tail`` and let the full road have read it.
+The kinds of news that a frame brings, each a class with a method ``take``:
 
-1. *Shape.* ``head`` ends in the opening quote of a JSON string and ``tail`` begins with its closing
-   one. In JSON any string may be replaced by any other string without changing how the rest is read.
-   So ``head X tail`` says, for every X that is the inside of one JSON string, what the line said, but
-   for that one string. Which string it is, is not guessed: the line is parsed once more with another
-   text in the hole, and that text must be what stands at the leaf now (``learn``). This excludes a
-   duplicate key that wins later, a key instead of a value, a look-alike inside another string.
-2. *X is the inside of one JSON string* if the C scanner reads it, from the opening quote, exactly up
-   to the closing one. So no unescaped quote, no control character (hence no line end), no bad escape.
-   Where X is printable and has neither quote nor backslash, it is all that and says itself. UTF-8 is
-   decoded strictly; what is not UTF-8 takes the full road, and so do halves of surrogate pairs.
-3. *Effect.* The assembler counts in ``version`` all changes of state that are not text appended, but
-   for which call was touched last. A line is learnt only if the full road emitted one text delta and
-   left the version alone: the rest of the line had no effect on this state. As long as the version
-   is the same, it has none again. The call touched last is noted here as there; a fragment of
-   ``tool_calls`` without an index goes to it, so this is compared too. No line that has entries there
-   beside its text is learnt.
-4. *A second hole* may hold only what can have no effect: padding that the assembler drops, the id or
-   the creation time once they are known. It is proven like the first, its value is read
-   by the same scanner, or must be digits.
+* ``Append``: text of content, reasoning, refusal, arguments. (all servers)
+* ``Again``: an unknown field that comes again unchanged. Its Extra fires each time, and nothing changes.
+  (Azure and GitHub Copilot: content_filter_results; Perplexity: citations, search_results)
+* ``Unknown``: an unknown field whose value changes. (llama.cpp: timings; OpenRouter, Vercel:
+  reasoning_details; Together: token_id)
+* ``Counts``: usage, also where it stays the same. (vLLM, SGLang, xAI, Perplexity)
+* ``Logprobs``. (OpenAI, DeepSeek, llama.cpp, Hugging Face)
 
-Many frames at once: a run of bytes is cut at its blank lines, each piece is stripped of as many
-characters as ``head`` and ``tail`` have, and what is left is joined again by ``tail``, blank line and
-``head``. If that gives the run, each piece was ``head X tail``. The X of all are then scanned in one
-call, joined by one character; if the result has as many of it as there are joints, none was inside.
+and holes that no step reads: padding (OpenAI, Mistral), the id and the creation time once they are known
+(xAI, Groq, LiteLLM), a message beside a delta (Perplexity), text beside a delta that says it again (Together).
+
+Why that is sound. Let the full path have read a line, and let this be a later line with the same bytes
+around its holes.
+
+1. *What a hole may hold.* In JSON any value may be replaced by any other value, and the inside of any string
+   by the inside of any other string, without changing how the rest is read. A hole is one of the two. The C
+   scanner of the standard library must accept what is in it, and must stop exactly where the bytes after the
+   hole begin. So a hole that was a number holds no half of a word, and a string no unescaped quote and no
+   line end. Between the values inside an object JSON takes a raw CR for white space, but to SSE it is a line
+   end: a line with such a hole takes the full path if it has a CR. So do nesting that is too deep, what is
+   not UTF-8, and escaped halves of surrogate pairs. The values of padding, id and time are no containers.
+2. *Where its leaf is.* The place of a hole is found by walking the line as a JSON parser does, along the keys
+   by which the assembler finds the value. Then the line is parsed once more with other values in all holes,
+   and the result must be the chunk with these values at these leaves, and otherwise equal. This excludes a
+   duplicate key that wins later, a look-alike inside a string, and an escaped key that is taken for another.
+   A text event is never matched with a leaf by its text alone: a delta with two sources of the same event
+   (``custom`` and ``function`` in one fragment, two reasoning fields) is not learnt.
+3. *What the assembler may ask of the value.* A text is a string that is not empty, as it was: ``""`` takes
+   the full path, because what an empty text does may depend on its neighbours. Usage and logprobs are
+   objects, as they were. The value of an unknown field is anything but null, as it was, and goes to the
+   assembler's own method for such fields. Usage and logprobs go to theirs. Only the append of a text is
+   written here, and what comes out is compared with the full path by the tests.
+4. *What the rest of the line does.* The assembler counts the changes of state that can affect how a later
+   chunk is read: ``version``, and ``kept`` for unknown fields. A line is learnt only if ``version`` stood
+   still and each event it caused belongs to one of the steps, so the rest of the line had no effect. It
+   has none again as long as both numbers are what they were: then a template *applies*. ``kept`` may
+   change by the template's own steps. The call touched last has no number: a fragment without an index goes
+   to it, so it is compared, and each step that touches a call notes it. A line with fragments and another
+   text is not learnt.
+5. *The order of events* is the order in which the full path fired them.
+
+Many frames at once: a run of bytes is cut at its line ends, each piece is stripped of as many characters as
+the template has before and after its holes, and what is left is joined again by those. If that gives the
+run, each piece was such a frame. The texts are then scanned in one call, joined by one character; if the
+result has as many of it as there are joints, none was inside a text.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from itertools import repeat
 
 from ._assembler import REASONING_FIELDS
-from ._events import ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta
-from ._json import scan_json
+from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
+from ._json import BLANK, is_too_deep, scan_json
 from ._partial import scanstring
-from ._text import has_halves
+from ._text import Text, has_escaped_half, has_halves
 from ._values import NOISE_FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import Any, AnyStr, Callable
+    from collections.abc import Sequence
+    from typing import Any, Union
 
-    from ._answer import Call, Choice
+    from ._answer import Choice
     from ._assembler import ChunkReader
+    from ._calls import Call
     from ._events import Event
-    from ._text import Text
 
-    Scanner = Callable[[str, int], tuple[Any, int]]
-    Hole = tuple[int, int, Any, str]  # where it begins and ends, another value for it, its key
+    Path = tuple[Union[str, int], ...]
 
 MAX_TEMPLATES = 16
-# An attempt to learn costs as much as reading three or four frames in full. So beyond the first few
-# there is one for every four frames that were read by a template and one for every eight that might
-# have been; and all is given up after this many of these, beyond two for each of those.
+# To learn a line means to parse it three times at most (once, once with other values, and a walk). What is
+# parsed for that is at most FIRST_CREDIT bytes, half of the bytes that were read in full, and 64 bytes for each
+# frame that was read by a template. An attempt is made for each of the first few frames, for every eighth that
+# a template might have read, and for every fourth that one did. All is given up after MAX_MISSES frames that
+# a template might have read, beyond two for each that one did.
+FIRST_CREDIT = 49152
 MAX_ATTEMPTS = 4
 MAX_MISSES = 24
+MAX_FIELDS = 64
 MAX_LINE = 16384  # bytes; longer frames gain nothing
-SMALL = 4096  # bytes; more than this in one feed is likely more than one frame
 LARGEST_BULK = 65536  # bytes that are read at once, and the longest line that is read here
 
+LEARNING, GIVEN_UP = "learning", "given up"
+
+# What a hole may hold: the inside of a string that is not empty; of any string, as content; of any string, and
+# it means nothing; a value that is no container; an object that is not empty; a value that is not null; any
+# value.
+TEXT, CONTENT, PADDING, SCALAR, OBJECT, PRESENT, ANY = (
+    "text", "content", "padding", "scalar", "object", "present", "any",
+)  # fmt: skip
+INSIDE = (TEXT, CONTENT, PADDING)
+
+_HAS_BULK = sys.implementation.name != "pypy"  # there it is slower than one frame at a time
 _JOINT = "\x7f"  # rare, and no escape when it follows a backslash
+_QUOTE, _LF = 34, 10
+_new = object.__new__
+_FOLD_AT = Text.FOLD_AT
 
-_colon = re.compile(rb"[ \t]*:[ \t]*").match
-_digits = re.compile(rb"[0-9]*").match
+# Fields that the assembler has rules for; an Extra of one of them says something about its shape.
+KNOWN_FIELDS = frozenset(
+    ("annotations", "audio", "choices", "content", "delta", "error", "error_code", "error_msg", "finish_reason")
+    + ("function_call", "index", "logprobs", "message", "refusal", "role", "text", "token_ids", "tool_calls")
+    + ("usage", "x_groq", *REASONING_FIELDS)
+)
+TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
+
+_blanks = re.compile(r"[ \t\r\n]*").match
 
 
-class Road:
-    """The fast road of one stream: the templates it has learnt, and which of them is due.
+class FastPath:
+    """The fast path of one stream: the templates it has learnt, and which of them is due.
 
-    ``take`` reads frames for as long as templates fit: it is given where a frame begins, and returns where
-    the first one begins that it did not read. That one is for the full road, and then for ``learn``. Nothing
-    else in the library knows templates. ``last`` is the template that read the latest frame; ``hits`` is
-    how many frames were read here; ``blank`` is how this stream ends a frame.
+    ``read`` reads frames for as long as templates fit. The first frame that it does not read is for the full
+    path, and then for ``learn``. Nothing else in the library knows templates. ``stage``: LEARNING or GIVEN_UP.
+    ``due``: the template that the next frame should fit, None if the full path is to read it. ``hits``: how
+    many frames were read here. ``blank``: how this stream ends a frame.
     """
 
-    __slots__ = ("_attempts", "_misses", "_reader", "blank", "due", "hits", "is_open", "last", "templates")
+    __slots__ = (
+        "_attempts", "_credit", "_last", "_misses", "_reader", "_seen", "blank", "due", "hits", "stage",
+        "templates",
+    )  # fmt: skip
 
-    def __init__(self, reader: ChunkReader, is_open: bool) -> None:
+    def __init__(self, reader: ChunkReader, is_on: bool) -> None:
         self._reader = reader
-        self.is_open = is_open  # False: nothing is learnt, so nothing is read here
-        self.due: Template | None = None  # what the next feed is expected to be
-        self._attempts = 0  # to learn
+        self._attempts = 0
+        self._credit = FIRST_CREDIT  # bytes that learning may parse
         self._misses = 0  # frames that a template might have read
+        self._seen: set[str] | None = None  # the unknown fields of earlier frames
+        self._last: Template | None = None  # the template that read the latest frame, or was learnt from it
+        self.stage = LEARNING if is_on else GIVEN_UP
         self.templates: list[Template] = []
-        self.last: Template | None = None
+        self.due: Template | None = None
         self.hits = 0
         self.blank = b"\n\n"
 
-    def take_frame(self, due: Template, data: bytes, events: list[Event]) -> bool:
-        """Read a feed that is just the frame that is due: the most common one by far."""
-        text = due.read(data, due.end)
-        if text is None:
-            return False
-        self.hits += 1
-        if text and due.call is None:  # emit() inlined: 4 % of the row "content"
-            kept = due.text
-            kept.pieces.append(text)
-            if len(kept.pieces) >= kept.FOLD_AT:
-                kept.fold()
-            if due.field is None:
-                events.append(due.event(due.choice.index, text))
-            else:
-                events.append(ReasoningDelta(due.choice.index, text, due.field))
-        else:
-            due.emit(text, events)
-        if due.then != due.number:
-            self.last = due
-            self.aim()
-        return True
-
-    def take(self, last: Template, data: bytes, pos: int, events: list[Event]) -> int:
+    def read(self, data: bytes, pos: int, events: list[Event]) -> int:
         """Read frames from ``pos`` on; return where the first begins that no template fits."""
-        blank = self.blank
-        width = len(blank) // 2
-        while True:
-            if last.streak >= 8 and last.applies(self._reader):
-                pos = self._take_many(last, data, pos, events)
-            end = data.find(b"\n", pos) + 1 - width
-            if not (pos <= end <= pos + LARGEST_BULK and data.startswith(blank, end)):
-                return pos
-            template = self.take_line(data[pos:end], events)
-            if template is None:
-                return pos
-            last = template
-            pos = end + len(blank)
+        due = self.due
+        if due is None:
+            return pos
+        size = len(data)
+        # Most feeds are just the frame that is due: one text, and perhaps padding behind it.
+        if size < due.most and data.startswith(due.head) and data.endswith(due.last):
+            try:
+                text = data[due.start : due.stop].decode()
+                if due.has_padding:
+                    text, _, padding = text.partition(due.seam_text)
+                    if not padding.isalnum():
+                        text = ""
+                if "\\" in text or '"' in text or not text.isprintable():  # one text of ten
+                    text = _string(text)
+            except ValueError:
+                text = ""
+            if text:
+                # Append.take() written out: 8 % of the row "plain content".
+                only = due.only
+                pieces = only.pieces
+                pieces.append(text)
+                if len(pieces) >= _FOLD_AT:
+                    only.text.fold()
+                if only.is_simple:
+                    event = _new(only.event)
+                    event.choice = only.index
+                    event.text = text
+                    events.append(event)
+                else:
+                    only.fire(text, events)
+                self.hits += 1
+                if due.then != due.number:
+                    self._last = due
+                    self.due = self._following(due)
+                return size
+        return self._read_on(due, data, pos, events)
 
-    def take_line(self, line: bytes, events: list[Event]) -> Template | None:
-        """Read the frame of one data line, if a template fits; return that."""
-        last = self.last
-        if last is None:
-            return None
+    def _read_on(self, due: Template, data: bytes, pos: int, events: list[Event]) -> int:
+        """Read frames in place; ``due`` is the template for the first."""
         reader = self._reader
-        due = self.templates[last.then]
-        text = due.read(line, due.tail) if due.applies(reader) else None
-        if text is None:
-            for template in self.templates:
-                if line.startswith(template.head) and template is not due and template.applies(reader):
-                    text = template.read(line, template.tail)
-                    if text is not None:
-                        last.then = template.number
-                        due = template
-                        break
+        size = len(data)
+        streak = 0
+        following: Template | None = due
+        while following is not None:
+            due = following
+            text = ""
+            end = 0
+            if due.is_plain and data.startswith(due.head, pos):
+                start = pos + due.start
+                stop = data.find(_QUOTE, start)
+                has_quote = not data.startswith(due.seam, stop)
+                if has_quote:  # an escaped one, in one text of thirty
+                    stop = data.find(due.seam, start, data.find(_LF, start) + 3)
+                if stop >= 0:
+                    end = stop + due.seam_size
+                    try:
+                        text = data[start:stop].decode()
+                        if has_quote or "\\" in text or not text.isprintable():
+                            text = _string(text)
+                    except ValueError:
+                        text = ""
+                    if due.has_padding:
+                        stop = data.find(_QUOTE, end)
+                        if data[end:stop].isalnum() and data.startswith(due.last, stop):
+                            end = stop + due.last_size
+                        else:
+                            text = ""
+            if text and end - pos <= LARGEST_BULK:
+                if due.only is not None:
+                    due.only.add(text, events)
+                else:
+                    due.take((text,), reader, events)
+            else:  # holes of other kinds, no text, another template than expected
+                other = self._read_other(due, data, pos, events)
+                if other is None:
+                    self.due = None
+                    return pos
+                if other is not due:
+                    due = other
+                    streak = 0
+                end = due.ended
+            self.hits += 1
+            pos = end
+            self._last = self.due = due
+            if due.then != due.number:
+                self.due = following = self._following(due)
             else:
-                last.streak = 0
-                return None
-        last.streak = last.streak + 1 if due is last else 0
-        due.emit(text, events)
-        self.hits += 1
-        self.last = due
-        return due
+                streak += 1
+                if streak >= 8 and due.bulk and size - pos >= 1024:
+                    pos = self._read_many(due, data, pos, events)
+                    streak = 0
+            if pos == size:
+                break
+        return pos
 
-    def _take_many(self, template: Template, data: bytes, pos: int, events: list[Event]) -> int:
-        """Read frames of one template until it cannot tell; return where they end."""
+    def resume(self, data: bytes, pos: int, events: list[Event]) -> int:
+        """Read frames, as ``read()`` does, after the full path read one."""
+        self.aim()
+        return self.read(data, pos, events)
+
+    def aim(self) -> None:
+        """Expect the template that came after the last one, or else the first that applies."""
+        last = self._last
+        if last is not None:
+            self.due = self._following(last)
+
+    def _following(self, last: Template) -> Template | None:
+        templates = self.templates
+        following = templates[last.then]
+        if following.applies(self._reader):
+            return following
+        return next((template for template in templates if template.applies(self._reader)), None)
+
+    def _read_other(self, due: Template, data: bytes, pos: int, events: list[Event]) -> Template | None:
+        """Read the frame at ``pos`` by the first template that fits, the one that is due before all others."""
+        reader = self._reader
+        if due.read(data, pos, reader, events):
+            return due
+        for template in self.templates:
+            if template is not due and template.applies(reader) and template.read(data, pos, reader, events):
+                if self._last is not None:
+                    self._last.then = template.number
+                return template
+        return None
+
+    def _read_many(self, template: Template, data: bytes, pos: int, events: list[Event]) -> int:
+        """Read frames of one template for as long as all are like it; return where they end."""
+        append: Any = template.only
         while len(data) - pos >= 1024:
             texts, pos = template.read_many(data, pos)
             if not texts:
                 template.bulk = max(template.bulk // 8, 2048)
-                template.streak = 0
                 break
-            template.emit_many(texts, events)
-            self.hits += len(texts)
+            append.take_many(texts, events)
+            self.hits += len(texts) + template.skipped
             template.bulk = min(template.bulk * 2, LARGEST_BULK)
         return pos
 
-    def learn(self, line: bytes, event: Any) -> None:
-        """Learn a frame that the full road just read with this one effect, or see it has no other still."""
-        if event.__class__ not in (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta):
-            return
-        self._misses += 1
-        reader = self._reader
-        text = event.arguments if event.__class__ is ToolCallDelta else event.text
-        template = next((one for one in self.templates if one.read(line, one.tail) == text), None)
-        if template is None:
-            if self._misses > MAX_MISSES + 2 * self.hits:
-                self.is_open = False
-                self.templates.clear()
-                self.last = None
-                return
-            attempts = MAX_ATTEMPTS + self._misses // 8 + self.hits // 4
-            if len(self.templates) >= MAX_TEMPLATES or self._attempts >= attempts or len(line) > MAX_LINE:
-                return
-            self._attempts += 1
-            template = learn(line, scan_json, reader, event, self.blank)
-            if template is None:
-                return
-            template.number = template.then = len(self.templates)
-            self.templates.append(template)
-        template.bind(reader, event)
-        if self.last is not None:
-            self.last.then = template.number
-        self.last = template
+    def learn(self, line: bytes, news: list[Event], kept: int) -> None:
+        """Learn the frame of one data line that the full path just read, and that left ``version`` alone.
 
-    def aim(self) -> None:
-        """Expect the template that came after the last one, if the state is still the one it was seen in."""
-        due = None if self.last is None else self.templates[self.last.then]
-        self.due = due if due is not None and due.applies(self._reader) else None
+        ``news`` are its events, ``kept`` is what ``reader.kept`` was before it.
+        """
+        if not news or not self._knows(news):
+            return
+        reader = self._reader
+        self._misses += 1
+        if self._misses > MAX_MISSES + 2 * self.hits:
+            self.stage = GIVEN_UP
+            self.templates.clear()
+            self.due = self._last = None
+            return
+        cost = 3 * len(line)
+        self._credit += len(line) // 2
+        attempts = MAX_ATTEMPTS + self._misses // 8 + self.hits // 4
+        if self._attempts >= attempts or cost > self._credit + 64 * self.hits or len(line) > MAX_LINE:
+            return
+        self._attempts += 1
+        self._credit -= cost
+        template = learn(line, news, reader, reader.kept - kept, self.blank)
+        if template is not None:
+            self._add(template)
+
+    def _knows(self, news: list[Any]) -> bool:
+        """Whether all unknown fields came before: only the second time tells whether one changes or stays."""
+        names = {event.field for event in news if event.__class__ is Extra}
+        if not names:
+            return True
+        seen = self._seen = self._seen or set()
+        knows = names <= seen
+        if len(seen) < MAX_FIELDS:
+            seen |= names
+        return knows
+
+    def _add(self, template: Template) -> None:
+        """Add a template, in the place of an earlier one for the same frame if there is one."""
+        templates = self.templates
+        number = next((one.number for one in templates if one.is_like(template)), len(templates))
+        if number == MAX_TEMPLATES:
+            return
+        template.number = template.then = number
+        templates[number : number + 1] = [template]
+        if self._last is not None:
+            self._last.then = number
+        self._last = template
 
 
 class Template:
-    """One frame with holes. ``head``, ``seam`` and ``tail`` are the bytes around them, ``seam`` None with one
-    hole. ``end`` is ``tail`` with the blank line that follows. ``choice``, ``call`` and ``text`` are where
-    the assembler puts the delta, ``state`` when that was seen; ``indexed`` is
-    False for a fragment that goes to the call touched last. ``then`` is the number of the one that
-    came after it last (a reference would make a cycle, and each stream work for the garbage collector).
+    """One frame with holes, and the steps that it takes.
+
+    A *plain* template has one text and perhaps padding behind it, and nothing else changes: its bytes are
+    ``head``, ``seam`` where there is padding, and ``last``. Any other has ``pieces``, one more than there are
+    holes, as str. ``kinds``: what each hole may hold. ``echo``: the numbers of two holes that must hold the same
+    text. ``only``: the step of a plain template that has just one. ``most``: a shorter feed is at most one frame. ``version`` and ``kept``: the numbers of the reader for which this frame
+    is known. ``then``: the number of the template that came next the last time (a reference would make a cycle,
+    and each stream work for the garbage collector). ``bulk``: how many bytes to read at once, 0 for none.
+    ``ended``: where the frame ends that ``read()`` took.
     """
 
     __slots__ = (
-        "bulk",
-        "call",
-        "choice",
-        "dead_first",
-        "dead_is_number",
-        "end",
-        "event",
-        "field",
-        "head",
-        "indexed",
-        "number",
-        "seam",
-        "seam_size",
-        "start",
-        "state",
-        "streak",
-        "strings",
-        "tail",
-        "text",
-        "then",
-    )
+        "blank", "bulk", "echo", "ended", "has_padding", "head", "is_plain", "kept", "kinds", "last", "last_size",
+        "most", "nests", "number", "only", "pieces", "seam", "seam_size", "seam_text", "skipped", "start", "steps",
+        "stop", "strings", "then", "version",
+    )  # fmt: skip
 
-    def __init__(self, head: bytes, seam: bytes | None, tail: bytes, blank: bytes) -> None:
-        self.head = head
-        self.start = len(head)
-        self.seam = seam
-        self.seam_size = len(seam or b"")
-        self.tail = tail
-        self.end = tail + blank
+    def __init__(self, pieces: list[str], kinds: list[str], steps: list[Step], blank: bytes) -> None:
+        self.blank = blank
+        self.steps = steps
+        self.kinds = kinds
+        self.is_plain = kinds[0] in (TEXT, CONTENT) and kinds[1:] in ([], [PADDING])
+        self.has_padding = self.is_plain and len(kinds) == 2
+        self.echo: tuple[int, int] | None = None
+        self.nests = not {OBJECT, PRESENT, ANY}.isdisjoint(kinds)
+        self.pieces: list[str] = []
+        self.head = self.seam = self.last = b""
+        self.only: Append | None = None
+        self.bulk = 0
+        self.skipped = 0
         self.strings: tuple[str, str, str] | None = None
-        self.dead_first = False
-        self.dead_is_number = False
-        self.indexed = True
-        self.state: tuple[int, int]
-        self.streak = 0
-        self.bulk = 2048
-        self.number: int
-        self.then: int
-        self.event: Any
-        self.field: str | None
-        self.choice: Choice
-        self.call: Call | None
-        self.text: Text
+        self.seam_text = pieces[1] if self.has_padding else ""
+        if self.is_plain:
+            self.head = pieces[0].encode()
+            self.last = pieces[-1].encode() + blank
+            self.seam = self.seam_text.encode() or self.last
+            if len(steps) == 1:
+                self.only = steps[0]  # type: ignore[assignment]
+                self.bulk = 2048 if _HAS_BULK else 0
+        else:
+            # The scanner reads a string with its closing quote.
+            closing = (kind in INSIDE for kind in kinds)
+            self.pieces = [pieces[0], *(piece[quote:] for piece, quote in zip(pieces[1:], closing))]
+        self.start = len(self.head)
+        self.seam_size = len(self.seam)
+        self.last_size = len(self.last)
+        self.stop = -self.last_size
+        self.most = 2 * (self.start + self.last_size) if self.only is not None else 0
+        self.ended = 0
+        self.number = self.then = 0
+        self.version = 0
+        self.kept = 0
 
-    def read(self, frame: bytes, tail: bytes) -> str | None:
-        """Return the text of ``frame``, which ends in ``tail``, or None if it is not this frame."""
-        if not (frame.startswith(self.head) and frame.endswith(tail)):
-            return None
-        start = self.start
-        stop = len(frame) - len(tail)  # less than start where head and tail overlap
+    def applies(self, reader: ChunkReader) -> bool:
+        """Whether the state is still one in which this frame does what it was seen to do."""
+        if self.version != reader.version or self.kept != reader.kept:
+            return False
+        # No index: it goes to the call touched last.
+        return all(step.call is step.calls.last for step in self.steps if step.needs_last)
+
+    def is_like(self, other: Template) -> bool:
+        """Whether two templates are for the same frames."""
+        ours = (self.head, self.seam, self.last, self.pieces, self.kinds)
+        return ours == (other.head, other.seam, other.last, other.pieces, other.kinds)
+
+    def read(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
+        """Read the frame at ``pos`` and note where it ended; return False, and do nothing, if it does not fit."""
+        if self.is_plain and not data.startswith(self.head, pos):
+            return False
+        blank = self.blank
+        stop = data.find(_LF, pos) + 1 - len(blank) // 2
+        if not (pos < stop <= pos + LARGEST_BULK and data.startswith(blank, stop)):
+            return False
+        end = stop + len(blank)
         try:
-            if self.seam is not None:
-                seam = frame.find(b'"', start)  # in half the time of a search for all of it
-                if not frame.startswith(self.seam, seam):
-                    seam = frame.find(self.seam, start)
-                    if seam < 0:
-                        return None
-                behind = seam + self.seam_size
-                if self.dead_first:
-                    dead = frame[start:seam]
-                    start = behind
-                else:
-                    dead = frame[behind:stop]
-                    stop = seam
-                if self.dead_is_number:
-                    if not is_plain_number(dead):
-                        return None
-                elif not dead.isalnum() and (
-                    behind + len(tail) > len(frame) or _strings_of([dead.decode()]) is None
-                ):
+            values = self._strings(data, pos, end) if self.is_plain else self._values(data[pos:stop].decode())
+        except (ValueError, StopIteration, IndexError, RecursionError):
+            return False
+        if values is None:
+            return False
+        self.take(values, reader, events)
+        self.ended = end
+        return True
+
+    def take(self, values: Sequence[Any], reader: ChunkReader, events: list[Event]) -> None:
+        """Take the steps of this frame."""
+        held = reader.events
+        reader.events = events
+        for step in self.steps:
+            step.take(values[step.hole], reader)
+        reader.events = held
+        self.kept = reader.kept
+
+    def _strings(self, data: bytes, pos: int, end: int) -> list[str] | None:
+        """Return the strings in the holes of a plain template; None, or a ValueError, if the frame does not fit."""
+        start = pos + self.start
+        stop = data.find(self.seam, start, end)
+        if stop < 0:
+            return None
+        text = _string(data[start:stop].decode())
+        start = stop + self.seam_size
+        if self.has_padding:
+            stop = data.find(self.last, start, end)
+            _string(data[start:stop].decode())
+            start = stop + self.last_size
+        return [text] if start == end and (text or self.kinds[0] is CONTENT) else None
+
+    def _values(self, line: str) -> list[Any] | None:
+        """Return the values in the holes; None, or an exception of the scanner, if the line does not fit."""
+        pieces = self.pieces
+        if not line.startswith(pieces[0]) or ("\\" in line and has_escaped_half(line)):
+            return None
+        if self.nests and ("\r" in line or is_too_deep(line)):
+            return None
+        pos = len(pieces[0])
+        values: list[Any] = []
+        for number, kind in enumerate(self.kinds, 1):
+            value: Any
+            if kind in INSIDE:
+                value, pos = scanstring(line, pos)
+                if kind is TEXT and not value:
                     return None
-            text = frame[start:stop].decode()
-            # Nearly always the string is what stands there: no quote, no escape, no control character.
-            if text.isprintable() and "\\" not in text and '"' not in text:
-                return text if start <= stop else None
-            hole = text + '"'
-            text, end = scanstring(hole, 0)
-        except ValueError:
+            else:
+                if kind is SCALAR and line[pos] in "{[":
+                    return None
+                value, pos = scan_json(line, pos)
+                if kind is OBJECT and (value.__class__ is not dict or not value):
+                    return None
+                if kind is PRESENT and value is None:
+                    return None
+            piece = pieces[number]
+            if not line.startswith(piece, pos):
+                return None
+            pos += len(piece)
+            values.append(value)
+        if self.echo is not None and values[self.echo[0]] != values[self.echo[1]]:
             return None
-        if end != len(hole) or (len(text) != end - 1 and has_halves(text)):
-            return None
-        return text
+        return values if pos == len(line) else None
 
     def read_many(self, data: bytes, pos: int) -> tuple[list[str], int]:
         """Return the texts of the frames from ``pos`` on, and where they end; none where it cannot tell."""
         nothing: tuple[list[str], int] = ([], pos)
-        stop = data.rfind(self.end, pos, pos + self.bulk)
+        stop = data.rfind(self.last, pos, pos + self.bulk)
         if stop < pos:
             return nothing
-        stop += len(self.end)
+        stop += self.last_size
         if self.strings is None:
             head = self.head.decode()
-            behind = self.end.decode()
+            behind = self.last.decode()
             # head, the line's end up to its LF, and what is between two holes
             self.strings = (head, behind[: behind.index("\n")], behind + head)
-        head, tail, joint = self.strings
+        head, behind, joint = self.strings
         try:
             run = data[pos:stop].decode()
         except UnicodeDecodeError:
             return nothing
         start = len(head)
-        end = -len(tail)
+        end = -len(behind)
         # Cut at each LF, not at blank lines: to search for one character takes half the time.
         holes: Sequence[str] = [line[start:end] for line in run.split("\n")[:-1:2]]
         if f"{head}{joint.join(holes)}{joint[: -start]}" != run:
             return nothing
-        if self.seam is not None:
-            seam = self.seam.decode()
-            holes, seams, dead = zip(*map(str.partition, holes, repeat(seam)))
-            if self.dead_first:
-                holes, dead = dead, holes
-            if "" in seams or not _are_dead(dead, self.dead_is_number):
+        if self.has_padding:
+            holes, seams, padding = zip(*map(str.partition, holes, repeat(self.seam_text)))
+            if "" in seams or not ("".join(padding).isalnum() or _strings_of(padding) is not None):
                 return nothing
         texts = _strings_of(holes)
-        return nothing if texts is None else (texts, stop)
-
-    def applies(self, reader: ChunkReader) -> bool:
-        """Whether the state is still the one in which this frame was seen to have no other effect."""
-        if self.state != (reader.version, reader.kept):
-            return False
-        return self.indexed or self.choice.calls.last is self.call
-
-    def emit(self, text: str, events: list[Event]) -> None:
-        """Do what the assembler does with this frame."""
-        call = self.call
-        if call is not None and call.index is not None:
-            self.choice.calls.last = call
-        if text:
-            kept = self.text
-            kept.pieces.append(text)
-            if len(kept.pieces) >= kept.FOLD_AT:
-                kept.fold()
-            if call is None:
-                args = () if self.field is None else (self.field,)
-                events.append(self.event(self.choice.index, text, *args))
-            else:
-                events.append(ToolCallDelta(self.choice.index, call.index, text))
-
-    def emit_many(self, texts: list[str], events: list[Event]) -> None:
-        """Do what the assembler does with these frames."""
-        index = self.choice.index
-        call = self.call
-        if call is not None:
-            place = call.index
-            if place is not None:
-                self.choice.calls.last = call
-            events += map(ToolCallDelta, repeat(index), repeat(place), filter(None, texts))
-        else:
-            args = () if self.field is None else (repeat(self.field),)
-            events += map(self.event, repeat(index), filter(None, texts), *args)
-        text = "".join(texts)
-        if text:
-            self.text.append(text, False)
-
-    def bind(self, reader: ChunkReader, event: Any) -> None:
-        """Note where the assembler put the delta that the full road just emitted."""
-        choice: Any = reader.choices[event.choice]
-        self.event = event.__class__
-        self.field = event.field if self.event is ReasoningDelta else None
-        self.choice = choice
-        self.call = None
-        if self.event is ToolCallDelta:
-            call: Any = choice.function_call if event.index is None else choice.calls[event.index]
-            self.call = call
-            text = call.arguments
-        elif self.event is ContentDelta:
-            text = choice.content
-        elif self.event is ReasoningDelta:
-            text = choice.thoughts
-        else:
-            text = choice.refusal
-        self.text = text
-        self.state = (reader.version, reader.kept)
+        if texts is None:
+            return nothing
+        self.skipped = 0
+        if "" in texts:
+            if self.kinds[0] is not CONTENT:
+                return nothing
+            self.skipped = texts.count("")
+            texts = list(filter(None, texts))
+        return texts, stop
 
 
-def _strings_of(holes: Sequence[str]) -> list[str] | None:
+def _string(inside: str) -> str:
+    """Return the string that this is the inside of; raise ValueError if it is none, or has half a character."""
+    inside += '"'
+    text, end = scanstring(inside, 0)
+    if end != len(inside) or (len(text) != end - 1 and has_halves(text)):
+        raise ValueError
+    return text
+
+
+def _strings_of(insides: Sequence[str]) -> list[str] | None:
     """Return the strings that these are the insides of, None unless all are and hold no lone surrogate."""
-    joined = _JOINT.join(holes) + '"'
+    joined = _JOINT.join(insides) + '"'
     try:
         text, end = scanstring(joined, 0)
     except ValueError:
         return None
     texts = text.split(_JOINT)
-    if end != len(joined) or len(texts) != len(holes) or (len(text) != end - 1 and has_halves(text)):
+    if end != len(joined) or len(texts) != len(insides) or (len(text) != end - 1 and has_halves(text)):
         return None
     return texts
 
 
-def _are_dead(holes: Sequence[str], numbers: bool) -> bool:
-    """Whether each is the inside of a string, or a number, without any effect."""
-    if numbers:
-        return all(hole.isascii() and is_plain_number(hole) for hole in holes)
-    return "".join(holes).isalnum() or _strings_of(holes) is not None
+# -- the kinds of news ------------------------------------------------------------------------------------
 
 
-def is_plain_number(digits: AnyStr) -> bool:
-    """Whether these are an integer that neither JSON nor the interpreter refuses, nor zero."""
-    return digits.isdigit() and digits[0] not in (48, "0") and len(digits) <= 18
+class Step:
+    """What is done with the value of one hole. ``hole``: its number. ``needs_last``: it stands for a fragment
+    without an index, which goes to ``call`` only while ``calls`` has that as the call touched last."""
+
+    __slots__ = ("hole",)
+    needs_last = False
+    call: Call | None = None
+    calls: Any = None
+
+    def take(self, value: Any, reader: ChunkReader) -> None:
+        """Do with the value what the full path does with it."""
 
 
-def learn(line: bytes, scan: Scanner, reader: ChunkReader, event: Any, blank: bytes) -> Template | None:
-    """Return a template of a line that the full road just read, None if it cannot be proven.
+class Append(Step):
+    """Text that grows."""
 
-    ``event`` is the one event that came of it.
+    __slots__ = ("call", "calls", "event", "field", "index", "is_simple", "needs_last", "pieces", "text")
+
+    def __init__(self, event: Any, choice: Choice, text: Text, call: Call | None, needs_last: bool) -> None:
+        self.event = event.__class__
+        self.index = choice.index
+        self.field = event.field if self.event is ReasoningDelta else None
+        self.text = text
+        self.pieces = text.pieces  # always the same list
+        self.call = call
+        self.calls = choice.calls
+        self.needs_last = needs_last
+        self.is_simple = call is None and self.field is None
+
+    def take(self, value: Any, reader: ChunkReader) -> None:
+        if value:
+            self.add(value, reader.events)
+
+    def add(self, text: str, events: list[Event]) -> None:
+        """Append a text and fire its event."""
+        self.text.append(text, False)
+        self.fire(text, events)
+
+    def fire(self, text: str, events: list[Event]) -> None:
+        """Fire the event of a text."""
+        call = self.call
+        if call is not None:
+            if call.index is not None:
+                self.calls.last = call
+            events.append(ToolCallDelta(self.index, call.index, text))
+        elif self.field is not None:
+            events.append(ReasoningDelta(self.index, text, self.field))
+        else:
+            events.append(self.event(self.index, text))
+
+    def take_many(self, texts: list[str], events: list[Event]) -> None:
+        """Take this step with many texts."""
+        index = repeat(self.index)
+        call = self.call
+        if call is not None:
+            if call.index is not None:
+                self.calls.last = call
+            events += map(ToolCallDelta, index, repeat(call.index), texts)
+        elif self.field is not None:
+            events += map(ReasoningDelta, index, texts, repeat(self.field))
+        else:
+            events += map(self.event, index, texts)
+        self.text.append("".join(texts), False)
+
+
+class Again(Step):
+    """An unknown field that comes again unchanged: its Extra fires, and nothing else happens."""
+
+    __slots__ = ("event", "inner")
+
+    def __init__(self, event: Extra) -> None:
+        self.hole = 0
+        self.event = event
+        self.inner = _containers_in(event.value)
+
+    def take(self, value: Any, reader: ChunkReader) -> None:
+        event = self.event
+        fresh = _copied(event.value, self.inner)
+        reader.events.append(Extra(event.choice, None, event.field, fresh, event.place))
+
+
+class Unknown(Step):
+    """An unknown field whose value changes."""
+
+    __slots__ = ("choice", "field", "place")
+
+    def __init__(self, event: Extra, choice: Choice) -> None:
+        self.choice = choice
+        self.field = event.field
+        self.place = event.place
+
+    def take(self, value: Any, reader: ChunkReader) -> None:
+        fields = {self.field: value}
+        if self.place == "delta":
+            reader.keep_delta_extras(self.choice, fields)
+        elif self.place == "choice":
+            reader.keep_extras(self.choice.extras, fields, self.choice.index, None, "choice")
+        else:
+            reader.keep_extras(reader.answer.extras, fields, None, None, "chunk")
+
+
+class Counts(Step):
+    """Usage."""
+
+    __slots__ = ()
+
+    def take(self, value: Any, reader: ChunkReader) -> None:
+        reader.overlay_usage([value])
+
+
+class Logprobs(Step):
+    """The logprobs of a choice."""
+
+    __slots__ = ("choice",)
+
+    def __init__(self, choice: Choice) -> None:
+        self.choice = choice
+
+    def take(self, value: Any, reader: ChunkReader) -> None:
+        reader.logprobs(self.choice, value)
+
+
+def _containers_in(value: Any) -> list[Any]:
+    """Return where the containers in a container are: a list of key, and the same of what is there."""
+    items = value.items() if value.__class__ is dict else enumerate(value)
+    return [(key, _containers_in(item)) for key, item in items if item.__class__ in (dict, list)]
+
+
+def _copied(value: Any, inner: list[Any]) -> Any:
+    """Return a deep copy of a container, in a quarter of the time that it takes to look at each value."""
+    copy = value.copy()
+    for key, deeper in inner:
+        copy[key] = _copied(copy[key], deeper) if deeper else copy[key].copy()
+    return copy
+
+
+# -- learning ---------------------------------------------------------------------------------------------
+
+
+def learn(line: bytes, news: list[Event], reader: ChunkReader, changes: int, blank: bytes) -> Template | None:
+    """Return a template of a line that the full path just read, None if it cannot be proven.
+
+    ``news`` are its events, ``changes`` says how many kept values of unknown fields it changed.
     """
-    names, text = _sources(event)
-    noise = next((name for name in NOISE_FIELDS if f'"{name}"'.encode() in line), None)
-    for name in names:
-        for hole in _holes(line, name, text):
-            template = None if noise is None else _cut_twice(line, hole, noise, scan, event, blank)
-            if template is None:
-                chunk = _with(line, [hole], scan)
-                path = _leaf(chunk, event, name, hole[2])
-                if path is None:
-                    continue
-                dead = _dead_field(chunk, reader)
-                if dead is None:
-                    return _cut(line, [hole], path, chunk, blank)
-                template = _cut_twice(line, hole, dead, scan, event, blank)
-            if template is not None:
-                return template
-    return None
-
-
-def _cut_twice(
-    line: bytes, hole: Hole, dead: str, scan: Scanner, event: Any, blank: bytes
-) -> Template | None:
-    """Return a template with a second hole for the field ``dead``, None if that cannot be proven."""
-    for second in _holes(line, dead, None):
-        holes = sorted([hole, second])
-        chunk = _with(line, holes, scan)
-        if chunk is not None and chunk.get(dead) == second[2]:
-            path = _leaf(chunk, event, hole[3], hole[2])
-            if path is not None:
-                return _cut(line, holes, path, chunk, blank)
-    return None
-
-
-def _cut(line: bytes, holes: list[Hole], path: tuple[Any, ...], chunk: Any, blank: bytes) -> Template:
-    first = holes[0]
-    last = holes[-1]
-    seam = line[first[1] : last[0]] if len(holes) == 2 else None
-    template = Template(line[: first[0]], seam, line[last[1] :], blank)
-    if len(holes) == 2:
-        template.dead_first = first[3] != path[-1]
-        dead = first if template.dead_first else last
-        template.dead_is_number = dead[2].__class__ is int
-    if "tool_calls" in path:
-        template.indexed = chunk["choices"][0]["delta"]["tool_calls"][0].get("index") is not None
-    return template
-
-
-def _with(line: bytes, holes: list[Hole], scan: Scanner) -> Any:
-    """Return the chunk that the line is with other values in the holes, None if it is none any more."""
-    pieces: list[bytes] = []
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        return None
+    begin = 6 if text[5] == " " else 5
+    chunk: Any = scan_json(text, begin)[0]
+    lesson = Lesson(chunk, reader)
+    if not lesson.explains(news, changes):
+        return None
+    lesson.find_passing()
+    holes = lesson.holes
+    spans: dict[Path, tuple[int, int]] = {}
+    _walk(text, begin, lesson.tree(), spans)
+    if len(spans) != len(holes) or not holes:
+        return None
+    order = sorted(holes, key=lambda path: spans[path][0])
+    pieces: list[str] = []
+    tried: list[str] = []
     pos = 0
-    for start, stop, value, _ in holes:
-        pieces += [line[pos:start], str(value).encode()]
+    for number, path in enumerate(order):
+        start, stop = spans[path]
+        inside = holes[path] in INSIDE
+        if inside:
+            start, stop = start + 1, stop - 1
+        other = f"{number}x" if text[start:stop] != f"{number}x" else f"{number}y"
+        _put(chunk, path, other)
+        pieces.append(text[pos:start])
+        tried += (text[pos:start], other if inside else f'"{other}"')
         pos = stop
-    pieces.append(line[pos:])
-    try:
-        text = b"".join(pieces).decode()
-        return scan(text, 6 if text[5] == " " else 5)[0]
-    except ValueError:
-        return None  # the line was no UTF-8
-
-
-def _sources(event: Any) -> tuple[tuple[str, ...], str]:
-    """Return the fields that a text delta may come from, and its text."""
-    if event.__class__ is ContentDelta:
-        return ("content", "text"), event.text
-    if event.__class__ is ReasoningDelta:
-        return REASONING_FIELDS, event.text
-    if event.__class__ is RefusalDelta:
-        return ("refusal",), event.text
-    return ("arguments", "input"), event.arguments
-
-
-def _leaf(chunk: Any, event: Any, name: str, text: str) -> tuple[Any, ...] | None:
-    """Return the path of the field that the event would come from, if ``text`` stands there now."""
-    choices: Any = chunk.get("choices") if chunk is not None else None
-    if choices.__class__ is not list or len(choices) != 1:
+    pieces.append(text[pos:])
+    changed = "".join([*tried, text[pos:]])
+    if scan_json(changed, begin) != (chunk, len(changed)):
         return None
-    entry: Any = choices[0]
-    path: tuple[Any, ...] = ("choices", 0, "delta", name)
-    if name == "text":
-        path = ("choices", 0, name)
-        if entry.get("delta") is not None or entry.get("message") is not None:
-            return None
-    else:
-        delta: Any = entry.get("delta")
-        calls: Any = delta.get("tool_calls") if delta.__class__ is dict else None
-        if event.__class__ is ToolCallDelta and event.index is not None:
-            if calls.__class__ is not list or len(calls) != 1:
-                return None
-            if calls[0].get("custom") is not None and calls[0].get("function") is not None:
-                return None  # which of them counts hangs on what is in them
-            path = ("choices", 0, "delta", "tool_calls", 0, "custom" if name == "input" else "function", name)
-        elif calls:
-            return None  # they may change which call was touched last
-        elif event.__class__ is ToolCallDelta:
-            path = ("choices", 0, "delta", "function_call", name)
-    found: Any = chunk
-    try:
-        for step in path:
-            found = found[step]
-    except (LookupError, TypeError):
-        return None
-    return path if found == text else None
+    return lesson.template(order, pieces, blank)
 
 
-def _holes(line: bytes, name: str, text: str | None) -> Iterator[Hole]:
-    """Yield the first few places where a key of this name has a string, or a number, as its value.
+class Lesson:
+    """What is learnt from one chunk: its steps, and the holes that they need: by path, what each may hold."""
 
-    If ``text`` is given, only where it has that.
-    """
-    key = f'"{name}"'.encode()
-    pos = 0
-    for _ in range(4):
-        pos = line.find(key, pos) + len(key)
-        if pos < len(key):
-            return
-        colon = _colon(line, pos)
-        if colon is None:
-            continue
-        start = colon.end()
-        if line.startswith(b'"', start):
-            try:
-                rest = line[start + 1 :].decode()
-                found, end = scanstring(rest, 0)
-            except ValueError:
-                continue
-            if text is None or text == found:
-                stop = start + 1 + len(rest[: end - 1].encode())
-                yield start + 1, stop, "y" if found == "x" else "x", name
-        elif text is None:
-            digits = line[start : _digits(line, start).end()]  # type: ignore[union-attr]
-            if is_plain_number(digits):
-                yield start, start + len(digits), int(digits) + 1, name
+    __slots__ = ("chunk", "delta", "entry", "holes", "reader", "steps")
+
+    def __init__(self, chunk: dict[str, Any], reader: ChunkReader) -> None:
+        self.chunk = chunk
+        self.reader = reader
+        self.entry: dict[str, Any] = {}
+        self.delta: dict[str, Any] | None = None
+        self.holes: dict[Path, str] = {}
+        self.steps: list[tuple[Step, Path | None]] = []
+
+    def explains(self, news: list[Any], changes: int) -> bool:
+        """Find the steps that these events come from; return whether that explains all of them.
+
+        ``changes`` says how many kept values of unknown fields changed.
+        """
+        choices = self.chunk.get("choices")
+        if choices.__class__ is not list or len(choices) != 1 or choices[0].__class__ is not dict:
+            return False
+        self.entry = choices[0]
+        delta = self.entry.get("delta")
+        if delta.__class__ is dict:
+            self.delta = delta
+        elif delta is not None or self.entry.get("message") is not None:
+            return False
+        in_delta = [event for event in news if event.__class__ is Extra and event.place == "delta"]
+        # Each unknown field of a delta counts as changed.
+        is_again = changes == len(in_delta)
+        has_usage = self.chunk.get("usage").__class__ is dict
+        for event in news:
+            kind = event.__class__
+            if kind is Extra:
+                explained = self._extra(event, is_again)
+            elif kind is LogprobsDelta:
+                path = ("choices", 0, "logprobs")
+                explained = self.entry.get("logprobs").__class__ is dict
+                self._step(Logprobs(self.reader.choices[event.choice]), path, OBJECT)
+            elif kind is Usage:
+                explained = has_usage and event is news[-1]
+            else:
+                explained = kind in TEXTS and self._text(event)
+            if not explained:
+                return False
+        if has_usage:
+            self._step(Counts(), ("usage",), OBJECT)
+        return True
+
+    def _step(self, step: Step, path: Path | None, kind: str = "") -> None:
+        self.steps.append((step, path))
+        if path is not None:
+            self.holes[path] = kind
+
+    def _text(self, event: Any) -> bool:
+        """Find the one leaf that a text event can come from."""
+        kind = event.__class__
+        choice: Any = self.reader.choices[event.choice]
+        delta = self.delta
+        call: Any = None
+        needs_last = False
+        path: Path = ("choices", 0, "delta")
+        leaf: Any = delta
+        text: Any = choice.content
+        name = "content"
+        if delta is None:
+            path, leaf, name = ("choices", 0), self.entry, "text"
+            if kind is not ContentDelta:
+                return False
+        elif kind is ToolCallDelta:
+            calls: Any = delta.get("tool_calls")
+            name = "arguments"
+            if event.index is None:
+                call = choice.function_call
+                path += ("function_call",)
+                leaf = None if calls else delta.get("function_call")
+            elif calls.__class__ is list and len(calls) == 1 and not delta.get("function_call"):
+                call = choice.calls[event.index]
+                path += ("tool_calls", 0)
+                needs_last = calls[0].get("index") is None
+                if not _goes_on(calls[0], call):
+                    return False
+                inside = "function" if calls[0].get("custom") is None else "custom"
+                name = "arguments" if inside == "function" else "input"
+                path += (inside,)
+                leaf = calls[0].get(inside)
+            else:
+                return False
+            text = call.arguments
+        elif delta.get("tool_calls") or delta.get("function_call"):
+            return False  # they may change which call was touched last
+        elif kind is ReasoningDelta:
+            name = event.field
+            text = choice.thoughts
+            if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [name]:
+                return False
+        elif kind is RefusalDelta:
+            name = "refusal"
+            text = choice.refusal
+        if leaf.__class__ is not dict or leaf.get(name) != (event.arguments if call else event.text):
+            return False
+        # Without other fields beside it, content that is empty does nothing. (llama-cpp-python: half a character)
+        is_alone = kind is ContentDelta and not any(
+            value is not None and key not in ("content", "role", *NOISE_FIELDS) for key, value in leaf.items()
+        )
+        self._step(Append(event, choice, text, call, needs_last), (*path, name), CONTENT if is_alone else TEXT)
+        return True
+
+    def _extra(self, event: Any, is_again: bool) -> bool:
+        """Find the unknown field that an Extra comes from."""
+        field = event.field
+        path: Path = (field,)
+        leaf: Any = self.chunk
+        if event.place == "choice":
+            path, leaf = ("choices", 0, field), self.entry
+        elif event.place == "delta":
+            path, leaf = ("choices", 0, "delta", field), self.delta
+            # Where no string says the reasoning, these might.
+            if ("reason" in field or "think" in field) and not any(map((self.delta or {}).get, REASONING_FIELDS)):
+                return False
+        elif event.place != "chunk":
+            return False
+        value = leaf.get(field) if leaf is not None else None
+        if field in KNOWN_FIELDS or event.index is not None or value != event.value:
+            return False
+        if event.place != "delta" and is_again:
+            if value.__class__ not in (dict, list):
+                return False
+            self._step(Again(Extra(event.choice, None, field, value, event.place)), None)
+        else:
+            self._step(Unknown(event, self.reader.choices.get(event.choice)), path, PRESENT)
+        return True
+
+    def find_passing(self) -> None:
+        """Add the holes that no step reads."""
+        answer = self.reader.answer
+        entry = ("choices", 0)
+        places: list[tuple[Path, Any]] = [((), self.chunk), (entry, self.entry), ((*entry, "delta"), self.delta)]
+        for path, fields in places:
+            for name in NOISE_FIELDS:
+                if fields is not None and name in fields:
+                    self._passing((*path, name), fields[name])
+        for name, known in (("id", answer.id), ("created", answer.created)):
+            if known and self.chunk.get(name) != known:
+                self._passing((name,), self.chunk.get(name))
+        if self.delta is not None and self.entry.get("message") is not None:
+            self.holes[(*entry, "message")] = ANY
+
+    def _passing(self, path: Path, value: Any) -> None:
+        if value.__class__ is str:
+            self.holes[path] = PADDING
+        elif value.__class__ not in (dict, list, None.__class__):
+            self.holes[path] = SCALAR
+
+    def tree(self) -> dict[Any, Any]:
+        """Return where the holes are: nested dicts, with the path at the leaf."""
+        tree: dict[Any, Any] = {}
+        for path in self.holes:
+            node = tree
+            for key in path[:-1]:
+                node = node.setdefault(key, {})
+            node[path[-1]] = path
+        return tree
+
+    def template(self, order: list[Path], pieces: list[str], blank: bytes) -> Template:
+        steps: list[Step] = []
+        for step, path in self.steps:
+            if path is not None:
+                step.hole = order.index(path)
+            steps.append(step)
+        template = Template(pieces, [self.holes[path] for path in order], steps, blank)
+        template.version = self.reader.version
+        template.kept = self.reader.kept
+        return template
 
 
-def _dead_field(chunk: Any, reader: ChunkReader) -> str | None:
-    """Return the name of the top-level field that differs from frame to frame and means nothing."""
-    id = chunk.get("id")
-    if id.__class__ is str and id and id != reader.answer.id:
-        return "id"
-    created = chunk.get("created")
-    return "created" if created != reader.answer.created and is_plain_number(str(created)) else None
+def _goes_on(fragment: Any, call: Call) -> bool:
+    """Whether a fragment goes to its call whatever the arguments were: it says no more than the call's name
+    and id, and has only one of ``function`` and ``custom``."""
+    bodies = [fragment[key] for key in ("function", "custom") if fragment.get(key) is not None]
+    if len(bodies) != 1 or bodies[0].__class__ is not dict:
+        return False
+    name = bodies[0].get("name")
+    id = fragment.get("id")
+    return (not id or id == call.id) and (not name or (bool(id) and name == call.full_name()))
+
+
+def _put(chunk: Any, path: Path, value: Any) -> None:
+    for key in path[:-1]:
+        chunk = chunk[key]
+    chunk[path[-1]] = value
+
+
+def _walk(text: str, pos: int, tree: dict[Any, Any], spans: dict[Path, tuple[int, int]]) -> int:
+    """Walk the JSON container at ``pos``, note where the values at the leaves of ``tree`` begin and end, and
+    return where the container ends. The text is known to be JSON."""
+    is_object = text[pos] == "{"
+    number = 0
+    pos = _skip(text, pos + 1)
+    if text[pos] in "}]":
+        return pos + 1
+    while True:
+        key: Any = number
+        if is_object:
+            key, pos = scanstring(text, pos + 1)
+            pos = _skip(text, _skip(text, pos) + 1)
+        wanted = tree.get(key)
+        if wanted.__class__ is dict and text[pos] in "{[":
+            end = _walk(text, pos, wanted, spans)
+        else:
+            end = scan_json(text, pos)[1]
+            if wanted.__class__ is tuple:
+                spans[wanted] = (pos, end)
+        pos = _skip(text, end)
+        if text[pos] in "}]":
+            return pos + 1
+        pos = _skip(text, pos + 1)
+        number += 1
+
+
+def _skip(text: str, pos: int) -> int:
+    """Return where the white space at ``pos`` ends."""
+    return pos if text[pos] not in BLANK else _blanks(text, pos).end()  # type: ignore[union-attr]

@@ -12,11 +12,12 @@ from __future__ import annotations
 from ._answer import Reading
 from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChunkReader
 from ._errors import LimitReached
-from ._fast import LARGEST_BULK, SMALL, Road
+from ._fast import LARGEST_BULK, LEARNING, FastPath
 from ._frames import ABSENT, FrameParser
 from ._json import is_too_deep, parse_json, scan_json
 from ._partial import BLANK, MAX_DEPTH
 from ._sse import CR, LF, MAX_EVENT_BYTES, OPENING_BYTES
+from ._text import has_escaped_half
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ._sse import BytesLike
     from .types import Completion
 
+_SMALL = 4096  # bytes; more than this in one feed is likely more than one frame
 _HUGE = 1 << 18  # bytes of a line, from which on no copy is made of it
 _OVER_TOTAL = "the stream exceeds max_total_bytes; it was read up to there, and nothing more is"
 
@@ -56,11 +58,11 @@ class ChatStream(FrameParser, Reading):
         "_begins",
         "_budget",
         "_cut",
+        "_fast",
         "_full",
         "_head",
         "_over",
         "_reader",
-        "_road",
         "truncated",
     )
 
@@ -77,15 +79,15 @@ class ChatStream(FrameParser, Reading):
         super().__init__(max_event_bytes)
         self._reader = ChunkReader(max_choices, max_tool_calls, max_errors)
         self._answer = self._reader.answer
-        self._road = Road(self._reader, fast_path)
+        self._fast = FastPath(self._reader, fast_path)
         self._budget = max_total_bytes
         self._over = False  # more came than that
-        self._full = 0  # frames that took the full road
+        self._full = 0  # frames that took the full path
         self._head: bytes | None = b""  # the first bytes of the body, as long as they may be HTTP or gzip
         self._cut: tuple[int, str] | None = None  # the last frame, where it was cut: ordinal, data
         self.truncated = False
         # Nothing is pending, so that the next byte may begin a frame; and limits are so wide that only
-        # the full road can pass them.
+        # the full path can pass them.
         self._begins = max_event_bytes >= 2 * LARGEST_BULK and max_total_bytes is None
 
     # -- bytes in -----------------------------------------------------------------------------------
@@ -98,18 +100,21 @@ class ChatStream(FrameParser, Reading):
         RuntimeError after close().
         """
         events: list[Event] = []
-        road = self._road
-        # Most feeds are one frame, and most of those the one that is due.
-        is_frame = self._begins and isinstance(data, bytes) and len(data) < SMALL
-        if not is_frame:
+        is_bytes = data.__class__ is bytes
+        if self._begins and is_bytes:
+            # Most feeds are one frame, and most of those are read here.
+            pos = self._fast.read(data, 0, events)  # type: ignore[arg-type]
+            if pos:
+                if pos == len(data):
+                    return events
+                data = data[pos:]
+        else:
             data = self._feedable(data)
             if self._stopped or not data:
                 return events
-        elif road.due is not None and road.take_frame(road.due, data, events):  # type: ignore[arg-type]
-            return events
         self._reader.events = events
         try:
-            if not (is_frame and self._read_frame(data)):  # type: ignore[arg-type]
+            if not (self._begins and is_bytes and len(data) < _SMALL and self._read_frame(data)):  # type: ignore[arg-type]
                 if self._head is not None or self._budget is not None:
                     data = self._looked_over(data)  # type: ignore[arg-type]
                 self._read(data)  # type: ignore[arg-type]
@@ -117,8 +122,7 @@ class ChatStream(FrameParser, Reading):
                     raise LimitReached(_OVER_TOTAL)
                 is_sniffed = self._head is None and self._budget is None
                 self._begins = is_sniffed and not self._line and self._is_between_frames()
-            if road.last is not None:
-                road.aim()
+            self._fast.aim()
         except LimitReached as limit:
             self._end_reading(limit)
         self._reader.events = []
@@ -226,12 +230,12 @@ class ChatStream(FrameParser, Reading):
 
     @property
     def _frames(self) -> int:
-        """How many frames there were, on either road."""
-        return self._full + self._road.hits
+        """How many frames there were, on either path."""
+        return self._full + self._fast.hits
 
     def _count_frame(self) -> None:
-        """Count a frame that takes the full road; errors in it are said to be in this one."""
-        self._reader.frame = self._full + self._road.hits
+        """Count a frame that takes the full path; errors in it are said to be in this one."""
+        self._reader.frame = self._full + self._fast.hits
         self._full += 1
 
     def _frame(self, event: str, text: str, value: Any = ABSENT) -> None:
@@ -272,11 +276,11 @@ class ChatStream(FrameParser, Reading):
             detail = f" ({reason})" if reason.__class__ is ValueError and reason.args else ""
             reader.report("malformed", f"data is no JSON{detail}; the frame was ignored", data=text[:200])
 
-    # -- the fast road --------------------------------------------------------------------------------
+    # -- the fast path --------------------------------------------------------------------------------
 
     def _is_between_frames(self) -> bool:
         """Whether the next byte may begin a frame, or goes on with the first line of one; and whether
-        limits are so wide that only the full road can pass them."""
+        limits are so wide that only the full path can pass them."""
         return not (
             self._data
             or self._after_cr
@@ -289,29 +293,30 @@ class ChatStream(FrameParser, Reading):
 
     def _read_frame(self, data: bytes) -> bool:
         """Read a feed that is just one data line and its blank line; return whether it is."""
-        blank = self._road.blank
+        blank = self._fast.blank
         if not (data.startswith(b"data: ") and data.endswith(blank)):
             return False
         line = data[: -len(blank)]
         if LF in line or CR in line:
             return False
-        self._read_line(line)
+        self._read_in_full(line)
         return True
 
     def _read_line(self, line: bytes) -> None:
-        if self._road.last is None or self._road.take_line(line, self._reader.events) is None:
+        frame = line + self._fast.blank
+        if not self._fast.templates or not self._fast.resume(frame, 0, self._reader.events):
             self._read_in_full(line)
 
     def _read(self, data: bytes) -> None:
-        """Read a chunk of any size, each frame on the shortest road."""
+        """Read a chunk of any size, each frame on the shortest path."""
         if not self._is_between_frames():
             self._parse(data)
             return
-        road = self._road
-        if not road.templates:
+        fast = self._fast
+        if not fast.templates:
             # To search for one character takes less than a fiftieth of the time that two take.
-            road.blank = b"\r\n\r\n" if CR in data and b"\r\n" in data else b"\n\n"
-        blank = road.blank
+            fast.blank = b"\r\n\r\n" if CR in data and b"\r\n" in data else b"\n\n"
+        blank = fast.blank
         width = len(blank) // 2
         if self._line:
             if LF not in data:
@@ -321,8 +326,8 @@ class ChatStream(FrameParser, Reading):
         events = self._reader.events
         pos = 0
         while True:
-            if road.last is not None and data.startswith(b"data:", pos):
-                pos = road.take(road.last, data, pos, events)
+            if fast.templates and data.startswith(b"data:", pos):
+                pos = fast.resume(data, pos, events)
             # The next LF should end a data line and a blank line follow.
             end = data.find(b"\n", pos) + 1 - width
             if end >= pos and data.startswith(b"data: ", pos) and data.startswith(blank, end):
@@ -406,13 +411,13 @@ class ChatStream(FrameParser, Reading):
             return
         reader = self._reader
         events = reader.events
-        version = reader.version
+        version, kept = reader.version, reader.kept
         count = len(events)
-        reader.frame = self._full + self._road.hits  # _count_frame() inlined: 1 % of "hostile"
+        reader.frame = self._full + self._fast.hits  # _count_frame() inlined: 1 % of "hostile"
         self._full += 1
         reader.read(value, text, "\\" in text and has_escaped_half(text))
-        if self._road.is_open and reader.version == version and len(events) == count + 1:
-            self._road.learn(line, events[-1])
+        if self._fast.stage == LEARNING and reader.version == version:
+            self._fast.learn(line, events[count:], kept)
 
     def __repr__(self) -> str:
         if self._reader.stopped:
@@ -426,11 +431,6 @@ class ChatStream(FrameParser, Reading):
         pending = len(self._line) + self._data_bytes
         errors = len(self.errors)
         return f"<ChatStream {state}, {self._frames} frames, {pending} bytes pending, {errors} errors>"
-
-
-def has_escaped_half(text: str) -> bool:
-    """Whether a JSON text has an escape that may be half of a surrogate pair."""
-    return "\\" in text and ("\\ud" in text or "\\uD" in text)
 
 
 def parse(body: BytesLike, ignore: Iterable[ErrorKind] = ()) -> Completion:

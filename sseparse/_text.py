@@ -100,3 +100,8 @@ def has_halves(value: Any) -> bool:
     if value.__class__ is dict:
         return any(has_halves(key) or has_halves(inner) for key, inner in value.items())
     return value.__class__ is list and any(map(has_halves, value))
+
+
+def has_escaped_half(text: str) -> bool:
+    """Whether a JSON text has an escape that may be half of a surrogate pair."""
+    return "\\" in text and ("\\ud" in text or "\\uD" in text)
