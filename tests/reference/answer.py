@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From chunks to events and the final object: section 4, section 5, and the rules 1 to 12, 14 and 15 of section 6.
+"""From chunks to events and the final object: sections 4 and 5, and section 6 without its rules 12 and 13.
 
 ========  =====================================================================
 rule 1    is_absent, text_of, Answer.is_a
@@ -63,7 +63,8 @@ DELTA = ("role", "content", "refusal", "tool_calls", "function_call", "audio", "
 CALL = ("index", "id", "type", "function", "custom", *NOISE)
 IDENTITIES = ("id", "name", "type", "model", "finish_reason")  # rule 1
 APPENDED = ("text", "summary", "data", "thinking", "transcript")  # rule 10, and names with "reasoning" first
-GROWING = {"chunk": ("token_ids",), "choice": ("token_ids", "annotations"), "delta": ("token_ids",)}  # rule 10
+# Rule 10: lists that grow, by where they stand.
+GROWING = {"chunk": ("token_ids",), "choice": ("token_ids", "annotations"), "delta": ("token_ids",)}
 FINAL_REASONS = ("tool_calls", "function_call", "length", "content_filter", "error")  # rule 7
 GOOD_ENDS = (  # section 4, status of what has no grammar
     "stop",
@@ -117,7 +118,7 @@ def inner_error(value):
 
 
 def message_and_code(value, around):
-    """Find message, code and type in the error value, in an error inside it, or beside it. None: not there."""
+    """Find message, code and type in the error value, in an error inside it, or beside it; else None."""
     inside = [value.get(key) for key in ("message", "error", "detail")] if isinstance(value, dict) else []
     places = [value, *inside, around]
     message = code = server_type = None
@@ -250,7 +251,7 @@ def find_entry(entries, entry):
 
 
 def is_all_text(entry):
-    """Does this entry without a type bring nothing but text? (Sixteen results of a search must stay sixteen.)"""
+    """Does this entry without a type bring nothing but text? (Groq's results of a search stay apart.)"""
     keys = [key for key, value in entry.items() if value is not None]
     return bool(keys) and all(is_appended(key) or key == "signature" for key in keys)
 
@@ -750,10 +751,10 @@ class Answer:
 
     def find_call(self, choice, call_id, index, name, text):
         """Rule 4: the call that a fragment belongs to, None for a new one, or "said again" for no call."""
-        # (a) its id is known; a second id says less than the index, where another call is
+        # (a) its id is known; a second id says less than an index where only other calls were seen
         there = choice.calls_at(index)
         known = [call for call in choice.calls if call_id is not None and call_id in call.ids]
-        if known and (known[-1].ids[0] == call_id or not there or there[-1] in known):
+        if known and (known[-1].ids[0] == call_id or not there or any(call in there for call in known)):
             return self.known_call(choice, known, index, name, text)
         if index is not None:
             # (b) an index is given
@@ -1022,7 +1023,7 @@ def has_text_alone(entry):
 
 
 def identity(value):
-    """Rule 4: an id is a string that is not empty, or an integer (then its digits); None for anything else."""
+    """Rule 4: an id is a string that is not empty, or an integer (then its digits); else None."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return clean(value) if is_text(value) else None
@@ -1059,7 +1060,7 @@ def is_readable(text):
 
 
 def text_inside(value):
-    """Rule 9: the text in an object or a list, under ``text``, else ``thinking``, ``summary``, ``content``."""
+    """Rule 9: the text in an object or a list: under text, else thinking, else summary, else content."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
@@ -1078,7 +1079,7 @@ def part_kind(part):
     if not isinstance(part, dict):
         return None
     kind = part.get("type")
-    if kind in (None, "text", "output_text") and isinstance(part.get("text"), str):
+    if (kind is None or kind in ("text", "output_text")) and isinstance(part.get("text"), str):
         return "text"
     return kind if kind in ("thinking", "reasoning") else None
 
@@ -1105,11 +1106,8 @@ def join_parts(parts, part):
 
 
 def is_text_part(part):
-    return isinstance(part, dict) and part.get("type") in (None, "text", "summary_text") and is_text_string(part)
-
-
-def is_text_string(part):
-    return isinstance(part.get("text"), str)
+    kinds = (None, "text", "summary_text")
+    return isinstance(part, dict) and part.get("type") in kinds and isinstance(part.get("text"), str)
 
 
 def join_thinking(old, new):

@@ -6,7 +6,7 @@ The whole body is there at once. So a document is found by one look at all the l
 
 from __future__ import annotations
 
-from .answer import OWN_WORDS, Limit, find_errors, is_error
+from .answer import OWN_WORDS, Limit, find_errors, inner_error, is_error
 from .json_text import JSON_SPACE, Ends, Wrong, parse, scan, scan_value
 from .lines import BOM, split_field, split_lines
 
@@ -63,6 +63,11 @@ def carries_a_frame(line):
     return ("data:" in line and "{" in line) or '"choices"' in line
 
 
+def is_displaced(line):
+    """Is it another field with a frame in it, as "event: messagedata: {" is? It counts as a stray line."""
+    return split_field(line)[0] in ("event", "id", "retry") and carries_a_frame(line)
+
+
 def goes_on(data, line):
     """Rule 12: is this line more of the pending data, of which only the first line has its prefix?"""
     if not data.lstrip(JSON_SPACE).startswith("{") or scan(data)[0] != "incomplete":
@@ -109,7 +114,7 @@ class Document:
             self.state, end = "broken", wrong.args[0]
         own = text[:end].count("\n")  # whole lines before the place where it ends or breaks
         self.numbers = numbers[: own + 1 if self.state == "complete" else own]
-        if self.state == "incomplete" or is_over and own == len(numbers):
+        if self.state == "incomplete" or (is_over and own == len(numbers)):
             self.numbers = numbers
         self.text = "\n".join(lines[number] for number in self.numbers)
 
@@ -165,27 +170,26 @@ class Framing:
                 if is_last and any(name.startswith(raw) for name in BEGINNINGS):
                     break  # cut before anything could be told; not foreign
                 self.first_line = line
-                self.begins_as_json = bare_object(line) is not None or (
-                    line.lstrip(JSON_SPACE).startswith(("{", "[")) and Document(lines, number).state != "broken"
-                )
+                may_be_json = line.lstrip(JSON_SPACE).startswith(("{", "["))
+                self.begins_as_json = may_be_json and Document(lines, number).state != "broken"
             if is_last and not self.data and lacks_line_ends(line):
                 self.report("not_sse", line[:200])
                 break
             before = len(self.data)
             self.leave_broken_document(line, number)
             self.line(line, number, is_last)
-            size = self.data_size(raw, size, before)
+            size = self.data_size(line, len(raw), size, before)
             document_size += len(raw) if is_stray(line) else 0
             document_size = 0 if self.document is None else document_size
         self.close()
 
-    def data_size(self, raw, size, before):
+    def data_size(self, line, length, size, before):
         """Section 7: how much data is pending after this line."""
         if not self.data:
             return 0
-        if len(self.data) == before:  # it is no data, or it is the next frame's after one that was delivered
-            return len(raw) if before == 1 and split_field(raw.decode("utf-8", "replace"))[0] == "data" else size
-        return len(raw) if len(self.data) == 1 else size + len(raw)
+        if len(self.data) == before and split_field(line)[0] != "data":
+            return size
+        return length if len(self.data) == 1 else size + length  # one: the line before was delivered
 
     # --- one line
 
@@ -198,9 +202,8 @@ class Framing:
             self.data, self.type_before, self.type_after = [], "", None
         elif is_stray(line):
             self.stray(line, number, is_last)
-        elif split_field(line)[0] != "data" and not line.startswith("error:") and carries_a_frame(line):
-            self.stream_seen = self.stream_seen or begins_a_frame(line)
-            self.report_displaced(line)  # "event: messagedata: {"
+        elif is_displaced(line):
+            self.ignore(line)
         else:
             self.field(*split_field(line), is_last)
 
@@ -382,7 +385,7 @@ class Framing:
         elif is_error_event or find_errors(value):
             self.chat_seen = True
             for one in find_errors(value) or [value]:
-                answer.server_error(one, one)
+                answer.server_error(inner_error(one), one)
         elif value is not None:
             answer.malformed(None)
 
@@ -436,10 +439,12 @@ class Framing:
         return True
 
     def is_foreign(self):
-        """Rule 13: is the body no event stream, and no JSON that could be read instead?"""
-        if self.stream_seen or self.reported:
+        """Rules 12 and 13: is the body no event stream, and no JSON that could be read instead?"""
+        if self.reported:
             return False
-        return self.nothing_else or (is_stray(self.first_line) and not self.begins_as_json)
+        if self.nothing_else or self.displaced is not None:  # one document, or no frame that begins a line
+            return True
+        return not self.stream_seen and is_stray(self.first_line) and not self.begins_as_json
 
     def report(self, kind, data):
         if self.reported is None:

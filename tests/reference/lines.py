@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The event stream, as the WHATWG HTML standard has it ("Interpreting an event stream"): section 3, SSEDecoder."""
+"""The event stream, as the WHATWG HTML standard has it ("Interpreting an event stream")."""
 
 from __future__ import annotations
 

@@ -432,10 +432,10 @@ class Maker:
 
     def calls(self):
         """Chunks of one to three calls whose fragments interleave, by a server with habits of its own."""
-        ids = self.pick(["unique", "unique", "shared", "integers", "each new", "inside", "none", "late", "same"])
-        indexes = self.pick(["right", "right", "all 0", "none", "from -1", "digits", "reused", "wandering"])
-        names = self.pick(["first", "first", "each", "grows", "pieces", "late", "again"])
-        habits = (ids, indexes, names, self.pick(["together", "apart"]), self.pick(["", "function"]))
+        ids = ["unique", "unique", "shared", "integers", "each new", "inside", "none", "late", "same"]
+        indexes = ["right", "right", "all 0", "none", "from -1", "digits", "reused", "wandering"]
+        names = ["first", "first", "each", "grows", "pieces", "late", "again"]
+        habits = [self.pick(ways) for ways in (ids, indexes, names, ["together", "apart"], ["", "function"])]
         queues = [self.fragments(number, habits) for number in range(self.draw(st.integers(1, 3)))]
         is_interleaved = self.chance(2)
         chunks = []
@@ -453,7 +453,7 @@ class Maker:
     def fragments(self, number, habits):
         ids, indexes, names, header, kind = habits
         name = self.pick(["get_weather", "get_time", "get"])
-        text = self.pick(['{"a":1}', '{"a":"b"}', "{}", "", '{"a": [1, {"b": "}"}]}', "[1]", '{"a":1}{"a":1}'])
+        text = self.pick(['{"a":1}', '{"a":"b"}', "{}", "", '{"a": [{"b": "}"}]}', "[1]", '{"a":1}{"a":1}'])
         size = self.pick([1, 3, 100])
         pieces = [text[at : at + size] for at in range(0, len(text), size)] or [""]
         pieces = (["", *pieces] if header == "apart" else pieces)[:6]
