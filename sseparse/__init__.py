@@ -27,6 +27,7 @@ Where things live:
     _text.py       text that grows, and stays valid Unicode
     _errors.py     the one exception
     __main__.py    the command line
+    _input.py      what the command line is given: files, heads, gzip, recordings
     types.py       TypedDicts of the final object, imported only when asked for
 """
 

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The command line: ``curl -N ... | python -m sseparse`` shows an answer while it is being written.
+"""The command line: ``curl -sSN ... | python -m sseparse`` shows an answer while it is being written.
 
-It knows files and terminals, and nothing of the wire. What the server or the model wrote reaches the
-terminal only through ``_ONE_LINE`` and ``_ESCAPES`` or as ASCII JSON, so it can neither move the cursor
-nor reorder text.
+    python -m sseparse answer.sse               the answer, its reasoning and tool calls apart
+    python -m sseparse --text answer.sse        the text and nothing else
+    curl -sSN ... | python -m sseparse --sse    the same answer as a stream that every client reads
+
+It knows files and terminals, and nothing of the wire. The answer goes to standard output; what is to be said
+about it goes to standard error. Text of the server or the model reaches a terminal only through ``_ONE_LINE``
+and ``_ESCAPES`` or as ASCII JSON, so it can neither move the cursor nor reorder text.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import sys
 from contextlib import suppress
 
 from . import __version__
+from ._encoder import ChatEncoder
 from ._errors import StreamError
 from ._events import (
     AudioDelta,
@@ -25,13 +30,14 @@ from ._events import (
     ToolCallDone,
     ToolCallStart,
 )
+from ._input import Input, Unreadable
 from ._partial import PartialJSON
 from ._stream import ChatStream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Union
+    from typing import Any, Union
 
     from ._events import Event, JSONTextDelta, JSONValue
 
@@ -43,10 +49,8 @@ _SHOWN = (ContentDelta, ReasoningDelta, RefusalDelta, AudioDelta, ToolCallStart,
 # Exit statuses. Those of a signal are what a shell would report: 128 + SIGINT, 128 + SIGPIPE.
 WHOLE, NOT_WHOLE, UNREADABLE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
-_READ_BYTES = 65536
-
-# What could play with a terminal: C0, DEL and C1; all that has the property Bidi_Control (Unicode's
-# PropList.txt), which makes text look like another; the two separators that are line ends to some.
+# Characters that could control a terminal: C0, DEL and C1; all that have the property Bidi_Control (Unicode's
+# PropList.txt), which makes text look like another; the two separators that some take for line ends.
 _CONTROLS = [
     *range(0x20),
     *range(0x7F, 0xA0),
@@ -87,98 +91,141 @@ def main(argv: list[str] | None = None) -> int:
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="sseparse",
-        description="Show a streamed Chat Completions answer (text/event-stream) as it arrives.",
+        description="Show a streamed Chat Completions answer (text/event-stream) as it arrives. The body may "
+        "come with its HTTP head (curl -i), in gzip or deflate, or as a recording (.timed.jsonl).",
         epilog="Exit status: 0 if the answer is whole, 1 if not, 2 if the file cannot be read.",
     )
     parser.add_argument("file", metavar="FILE", nargs="?", default="-", help="default and -: standard input")
     parser.add_argument("--version", action="version", version=f"sseparse {__version__}")
     show = parser.add_mutually_exclusive_group()
     for name, meaning in (
-        ("events", "one JSON object per event and line"),
+        ("text", "the text of choice 0 and nothing else"),
         ("json", "the final object, or what there is of it"),
+        ("events", "one JSON object per event and line"),
         ("fields", "the arguments of tool calls field by field, as they grow"),
+        ("sse", "the answer as an event stream in canonical form"),
     ):
         show.add_argument(f"--{name}", action="store_const", dest="show", const=name, help=meaning)
     return parser.parse_args(argv)
 
 
-class _Unreadable(Exception):
-    """The input failed, not the output."""
-
-
 def _show(path: str, show: str | None) -> int:
     """Read the file and show it as it comes; then say how it went."""
+    source = Input(path)
+    if source.is_terminal():
+        _say(
+            "waiting for an event stream to be pasted here, up to Ctrl-D;"
+            " usually one is piped in: curl -sSN ... | python -m sseparse"
+        )
     stream = ChatStream()
     output = _Output()
-    answer = _Answer(output, show == "fields")
+    view = _VIEWS[show](output, stream)
+    pace = _Pace(source)
     count = 0
     try:
-        for events in _batches(_reads(path), stream):
+        for at, events in _batches(source, stream):
             count += len(events)
-            if show == "events":
-                for event in events:
-                    output.write(json.dumps(event.as_dict()) + "\n")
-            elif show != "json":
-                answer.take(events, stream)
+            pace.see(at, events)
+            view.take(events)
             output.flush()
-    except _Unreadable as reason:
+    except Unreadable as reason:
         output.end_line()
         output.flush()
-        _say(f"cannot read {'standard input' if path == '-' else path}: {reason}")
+        _say(f"cannot read {source.name}: {reason}")
         return UNREADABLE
-    if show == "json":
-        output.write(json.dumps(stream.snapshot()) + "\n")
-        output.flush()
-    _say(_summary(stream, count))
-    flaw = _flaw(stream)
+    view.end()
+    output.flush()
+    if show != "text":
+        _say(_summary(stream, source, count, pace))
+    flaw = _flaw(stream, source)
     if flaw:
         _say(flaw)
     return NOT_WHOLE if flaw else WHOLE
 
 
-def _reads(path: str) -> Iterator[bytes]:
-    """Yield the file's bytes, whatever is there at each read."""
-    try:
-        if path != "-":
-            with open(path, "rb") as file:
-                yield from iter(lambda: file.read1(_READ_BYTES), b"")
-        elif sys.stdin is not None:  # pyright: ignore[reportUnnecessaryComparison]
-            yield from iter(lambda: sys.stdin.buffer.read1(_READ_BYTES), b"")  # type: ignore[union-attr]
-        else:
-            raise _Unreadable("it is closed")
-    except OSError as reason:
-        raise _Unreadable(reason.strerror or reason) from None
-
-
-def _batches(reads: Iterator[bytes], stream: ChatStream) -> Iterator[list[Event]]:
-    """Yield the events of each read, and those of the end."""
-    for data in reads:
-        yield stream.feed(data)
+def _batches(source: Input, stream: ChatStream) -> Iterator[tuple[float, list[Event]]]:
+    """Yield the events of each read with its time, and those of the end."""
+    at = 0.0
+    for at, data in source.pieces():
+        yield at, stream.feed(data)
         if stream.errors and stream.errors[-1].kind == "limit":
             break
-    yield stream.close()
+    yield at, stream.close()
 
 
-def _flaw(stream: ChatStream) -> str:
-    """Say why the answer is not whole, ``""`` if it is."""
+def _flaw(stream: ChatStream, source: Input) -> str:
+    """Say why the answer is not whole, and how what was sent instead begins; ``""`` if it is whole."""
+    flaws: list[str] = []
     try:
         completion = stream.completion()
-    except StreamError as error:
-        return f"the answer is not whole: {error}"
-    return "" if completion["choices"] else "the answer has no choice"
+    except StreamError as reason:
+        flaws.append(f"the answer is not whole: {reason}")
+    else:
+        if not completion["choices"]:
+            flaws.append("the answer has no choice")
+    if source.flaw and not stream.done:
+        flaws.append(source.flaw)
+    for error in stream.errors:
+        if error.kind in ("not_sse", "not_chat") and error.data:
+            flaws.append(f"it begins: {error.data}")
+    return "; ".join(flaws)
 
 
-def _summary(stream: ChatStream, count: int) -> str:
-    facts = [f"model {stream.model or 'unknown'}"]
+def _summary(stream: ChatStream, source: Input, count: int, pace: _Pace) -> str:
+    facts = [] if source.status in (None, 200) else [f"HTTP {source.status}"]
+    facts.append(f"model {stream.model or 'unknown'}")
     for choice in stream.snapshot()["choices"]:
         facts.append(f"choice {choice['index']}: {choice['finish_reason'] or 'no finish_reason'}")
     usage = stream.usage or {}
-    tokens = [f"{usage[key]} {key}" for key in usage if key.endswith("_tokens") and type(usage[key]) is int]
+    tokens = [f"{usage[key]} {key}" for key in usage if key.endswith("_tokens") and _is_count(usage[key])]
     if tokens:
         facts.append(", ".join(tokens))
+    facts += pace.facts(usage)
     for number, noun in ((count, "event"), (len(stream.errors), "error")):
-        facts.append(f"{number} {noun}" if number == 1 else f"{number} {noun}s")
+        if number:
+            facts.append(f"{number} {noun}" if number == 1 else f"{number} {noun}s")
     return "; ".join(facts)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value != 0
+
+
+class _Pace:
+    """How fast the answer came: known where its pieces have recorded times, or had to be waited for."""
+
+    def __init__(self, source: Input) -> None:
+        self._source = source
+        self._first: float | None = None  # when the first piece with something of the answer came
+        self._last = 0.0
+        self._waited = 0.0  # of the time between them
+        self._waited_before = 0.0
+        self._characters = 0  # after the first piece
+
+    def see(self, at: float, events: list[Event]) -> None:
+        deltas = [event for event in events if isinstance(event, _SHOWN) and event.type != "tool_call.done"]
+        if not deltas:
+            return
+        if self._first is None:
+            self._first, self._waited_before = at, self._source.waited
+        else:
+            for event in deltas:
+                self._characters += len(getattr(event, "text", "") or getattr(event, "arguments", ""))
+        self._last, self._waited = at, self._source.waited - self._waited_before
+
+    def facts(self, usage: dict[str, Any]) -> list[str]:
+        """Return what is known: the time to the first token, and tokens or characters a second."""
+        if self._first is None:
+            return []
+        span = self._last - self._first
+        if not self._source.is_recording and (span <= 0 or self._waited < span / 2):
+            return []  # a file, or a pipe that had it all: the time is our own
+        facts = [f"first token after {self._first:.2f} s"]
+        tokens = usage.get("completion_tokens")
+        number, noun = (tokens, "tokens") if _is_count(tokens) else (self._characters, "characters")
+        if span > 0 and number:
+            facts.append(f"{number / span:.1f} {noun}/s")
+        return facts
 
 
 def _say(text: str) -> None:
@@ -195,10 +242,12 @@ class _Output:
         self._file = sys.stdout
         self._pieces: list[str] = []
         self.at_margin = True
+        self.is_terminal = False
         self.styled = False
         if self._file is not None:  # pyright: ignore[reportUnnecessaryComparison]
+            self.is_terminal = self._file.isatty()
             self.styled = (
-                self._file.isatty()
+                self.is_terminal
                 and os.name == "posix"  # a Windows console may not know escape sequences
                 and os.environ.get("TERM") != "dumb"
                 and not os.environ.get("NO_COLOR")
@@ -213,6 +262,21 @@ class _Output:
                 self._pieces.append(margin)
             self._pieces.append(f"\x1b[{style}m{line}\x1b[0m" if style and self.styled else line)
             self.at_margin = line.endswith("\n")
+
+    def write_as_it_is(self, text: str) -> None:
+        """Write text for a file or another program; a terminal gets it escaped."""
+        if self.is_terminal:
+            self.write(text)
+        else:
+            self._pieces.append(text)
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write UTF-8, whatever the encoding of standard output is; a terminal gets it escaped."""
+        if self.is_terminal or not hasattr(self._file, "buffer"):
+            self.write(data.decode())
+        elif data:
+            self._file.buffer.write(data)
+            self._file.buffer.flush()
 
     def end_line(self) -> None:
         if not self.at_margin:
@@ -231,38 +295,90 @@ class _Output:
         self._pieces.clear()
 
 
-class _Answer:
+class _View:
+    """What an option shows of the events, as they come (``take``) and at the end."""
+
+    def __init__(self, output: _Output, stream: ChatStream) -> None:
+        self._output = output
+        self._stream = stream
+
+    def take(self, events: list[Event]) -> None:
+        """Show what can be shown of these events, the stream's latest."""
+
+    def end(self) -> None:
+        """Show what only the end tells."""
+
+
+class _Events(_View):
+    def take(self, events: list[Event]) -> None:
+        for event in events:
+            self._output.write(json.dumps(event.as_dict()) + "\n")
+
+
+class _Final(_View):
+    def end(self) -> None:
+        self._output.write(json.dumps(self._stream.snapshot()) + "\n")
+
+
+class _Text(_View):
+    def take(self, events: list[Event]) -> None:
+        for event in events:
+            if event.type == "content.delta" and event.choice == 0:
+                self._output.write_as_it_is(event.text)
+
+    def end(self) -> None:
+        self._output.end_line()
+
+
+class _Canonical(_View):
+    def __init__(self, output: _Output, stream: ChatStream) -> None:
+        super().__init__(output, stream)
+        self._encoder = ChatEncoder()
+
+    def take(self, events: list[Event]) -> None:
+        self._output.write_bytes(self._encoder.feed(events))
+
+    def end(self) -> None:
+        self._output.write_bytes(self._encoder.close())
+
+
+class _Answer(_View):
     """The answer as text, in sections: reasoning, content, tool calls of a choice.
 
-    One choice is shown as it grows. Others would garble it, so they wait until it has its finish_reason.
+    One choice is shown as it grows, choice 0 first. The others wait until it has its finish_reason, because
+    a terminal has no place to show two texts that grow.
     """
 
-    def __init__(self, output: _Output, fields: bool) -> None:
-        self._output = output
+    def __init__(self, output: _Output, stream: ChatStream, fields: bool = False) -> None:
+        super().__init__(output, stream)
         self._fields = fields
-        self._choice: int | None = None  # the one that is shown
+        self._choice = 0  # the one that is shown
         self._waiting: dict[int, list[_Shown]] = {}
         self._section: tuple[int, str] | None = None
         self._calls: dict[str, tuple[str | None, PartialJSON | None]] = {}
         self._field: tuple[str | int, ...] | None = None  # the string whose text was shown last
 
-    def take(self, events: list[Event], stream: ChatStream) -> None:
-        """Show what can be shown of these events, the stream's latest."""
+    def take(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, _SHOWN):
-                if self._choice is None:
-                    self._choice = event.choice
                 if event.choice == self._choice:
                     self._show(event)
                 else:
                     self._waiting.setdefault(event.choice, []).append(event)
-        ended = stream.done or stream.closed
-        while self._waiting and (ended or stream.finish_reason(self._choice or 0) is not None):
+        while self._waiting and self._is_over():
             self._choice = min(self._waiting)
             for waiting in self._waiting.pop(self._choice):
                 self._show(waiting)
-        if stream.closed:
-            self._output.end_line()
+
+    def _is_over(self) -> bool:
+        """Whether the choice that is shown has ended, or has not come while another one has ended."""
+        stream = self._stream
+        if stream.done or stream.closed or stream.finish_reason(self._choice) is not None:
+            return True
+        return self._section is None and any(stream.finish_reason(choice) for choice in self._waiting)
+
+    def end(self) -> None:
+        self._output.end_line()
 
     def _show(self, event: _Shown) -> None:
         output = self._output
@@ -338,6 +454,11 @@ class _Answer:
             self._output.head(f"[{section}]")
 
 
+class _Fields(_Answer):
+    def __init__(self, output: _Output, stream: ChatStream) -> None:
+        super().__init__(output, stream, fields=True)
+
+
 def _dotted(path: tuple[str | int, ...]) -> str:
     """Return a path as one writes it: ``to[0].name``."""
     text = ""
@@ -349,6 +470,16 @@ def _dotted(path: tuple[str | int, ...]) -> str:
         else:
             text += f"[{json.dumps(key)}]"
     return text or "value"
+
+
+_VIEWS: dict[str | None, type[_View]] = {
+    None: _Answer,
+    "text": _Text,
+    "json": _Final,
+    "events": _Events,
+    "fields": _Fields,
+    "sse": _Canonical,
+}
 
 
 if __name__ == "__main__":

@@ -14,11 +14,16 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
+import zlib
+from base64 import b64encode
+from binascii import a2b_base64
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
@@ -67,7 +72,7 @@ def stop(reason: str = "stop", index: int = 0) -> bytes:
 
 DONE = b"data: [DONE]\n\n"
 HI = text("Hi") + stop() + DONE
-HI_SUMMARY = "sseparse: model m; choice 0: stop; 5 events; 0 errors\n"
+HI_SUMMARY = "sseparse: model m; choice 0: stop; 5 events\n"
 
 # The recorded call, for where the recording itself is not at hand.
 WEATHER = b"".join(
@@ -127,7 +132,7 @@ class CLI(unittest.TestCase):
         with mock.patch("sys.stdin", stdin), redirect_stdout(stdout), redirect_stderr(stderr):
             status = MAIN(list(arguments))
         self.assertEqual(stdout.buffer.getvalue().decode(), output)
-        self.assertRegex(stderr.getvalue(), r"\Asseparse: [^\n]+; 0 errors\n\Z")
+        self.assertRegex(stderr.getvalue(), r"\Asseparse: [^\n]+ events\n\Z")
         self.assertEqual(status, 0)
 
 
@@ -139,7 +144,7 @@ class TheMainJob(CLI):
                 path = Path(folder, "weather.sse")
                 path.write_bytes(WEATHER)
             shown = '[tool call 0: get_current_weather]\n{\n  "location": "Boston"\n}\n'
-            summary = r"\Asseparse: model (gpt-4-0613|m); choice 0: tool_calls; 14 events; 0 errors\n\Z"
+            summary = r"\Asseparse: model (gpt-4-0613|m); choice 0: tool_calls; 14 events\n\Z"
             for arguments in (str(path),), (), ("-",):
                 status, stdout, stderr = self.run_cli(path.read_bytes(), *arguments)
                 self.assertEqual((status, stdout), (0, shown))
@@ -153,7 +158,7 @@ class TheMainJob(CLI):
         self.assertEqual([json.loads(line) for line in stdout.splitlines()], expected)
         self.assertTrue(stdout.isascii() and "\x7f" not in stdout)
         self.assertEqual(status, 0)
-        self.assertEqual(stderr, "sseparse: model m; choice 0: stop; 3 total_tokens; 9 events; 0 errors\n")
+        self.assertEqual(stderr, "sseparse: model m; choice 0: stop; 3 total_tokens; 9 events\n")
         status, stdout, _ = self.run_cli(body[:-30], "--events")  # each event, also of what is not whole
         self.assertEqual((status, json.loads(stdout.splitlines()[-1])["kind"]), (1, "truncated"))
 
@@ -228,7 +233,7 @@ class Layout(CLI):
         body += frame(2, reasoning="Hm") + text("2", 2) + b"".join(stop(index=index) for index in range(3))
         self.check(body, "One two three\n\n[choice 1]\nOne two three\n\n[choice 2]\n> Hm\n\n2\n")
         body = text("B", 1) + text("A", 0)  # and no finish_reason: [DONE] ends both
-        self.check(body, "[choice 1]\nB\n\n[choice 0]\nA\n")
+        self.check(body, "A\n\n[choice 1]\nB\n")
 
     def test_whole_completions(self) -> None:
         message = {"role": "assistant", "content": "Hi"}
@@ -244,7 +249,7 @@ class Layout(CLI):
         self.assertEqual(
             stderr,
             "sseparse: model m; choice 0: no finish_reason; choice 1: stop;"
-            " 7 prompt_tokens, 2 completion_tokens, 9 total_tokens; 9 events; 0 errors\n",
+            " 7 prompt_tokens, 2 completion_tokens, 9 total_tokens; 9 events\n",
         )
 
 
@@ -358,7 +363,7 @@ class AsItArrives(CLI):
             process = self.start("--events", path)
             with open(path, "wb", 0) as fifo:
                 fifo.write(text("Hi"))
-                process.expect('{"type": "start", "id": "c", "model": "m", "created": null}\n')
+                process.expect(json.dumps(sseparse.Start("c", "m", None, "chat.completion").as_dict()) + "\n")
                 process.expect('{"type": "content.delta", "choice": 0, "text": "Hi"}\n')
                 fifo.write(stop() + DONE)
             self.assertEqual(process.wait(), 0)
@@ -394,6 +399,282 @@ class AsItArrives(CLI):
         self.assertIn(b"; 3 total_tokens; ", process.stderr.read())
 
 
+class TextAndStream(CLI):
+    """``--text`` and ``--sse``: for other programs."""
+
+    def test_the_text_and_nothing_else(self) -> None:
+        words = "Z\u00fcr\tich\n\x1b[31m\u202e"
+        body = frame(reasoning="Hm") + text(words) + text("other", 1) + call("{}", name="f") + text("!")
+        self.assertEqual(self.run_cli(body + stop() + DONE, "--text"), (0, words + "!", ""))
+        self.assertEqual(self.run_cli(HI, "--text"), (0, "Hi", ""))
+        self.assertEqual(self.run_cli(stop() + DONE, "--text"), (0, "", ""))
+        legacy = b'data: {"choices":[{"index":0,"text":"A"}]}\n\n'
+        self.assertEqual(self.run_cli(legacy + DONE, "--text"), (0, "A", ""))
+
+    def test_what_keeps_the_text_from_being_whole_is_said(self) -> None:
+        status, stdout, stderr = self.run_cli(text("Hi"), "--text")
+        self.assertEqual((status, stdout), (1, "Hi"))
+        self.assertRegex(stderr, r"\Asseparse: the answer is not whole: truncated error: [^\n]*\n\Z")
+
+    def test_text_as_it_arrives(self) -> None:
+        process = self.start("--text")
+        for body, shown in ((text("Hel"), "Hel"), (frame(reasoning="x"), ""), (text("lo"), "lo")):
+            process.stdin.write(body)
+            process.expect(shown)
+        process.stdin.write(stop() + DONE)
+        process.stdin.close()
+        self.assertEqual((process.stdout.read(), process.wait()), (b"", 0))
+
+    def test_the_canonical_stream(self) -> None:
+        for body in (
+            frame(reasoning="Hm") + text("Z\u00fcr\x1b") + text("B", 1) + call('{"a":', name="f") + call("1}")
+            + stop("tool_calls") + stop(index=1) + usage(total_tokens=3) + DONE,
+            text("Hi"),
+            text("Hi") + b'data: {"error":{"message":"E","code":5}}\n\n' + DONE,
+            text("Hi").replace(b"\n", b"\r\n") + b": ping\n\n" + stop() + DONE,
+        ):  # fmt: skip
+            done = subprocess.run([*COMMAND, "--sse"], input=body, capture_output=True, env=ENVIRONMENT)
+            stream = sseparse.ChatStream()
+            events = stream.feed(body) + stream.close()
+            encoder = sseparse.ChatEncoder(created=json.loads(done.stdout[6:].partition(b"\n")[0])["created"])
+            self.assertEqual(done.stdout, encoder.feed(events) + encoder.close())
+            self.assertIn(b"sseparse: model m; ", done.stderr)
+            again = sseparse.ChatStream()
+            again.feed(done.stdout)
+            again.close()
+            self.assertEqual(again.snapshot()["choices"], stream.snapshot()["choices"])
+            self.assertEqual((again.done, again.usage), (stream.done, stream.usage))
+
+    def test_the_canonical_stream_is_utf_8_and_comes_at_once(self) -> None:
+        process = self.start("--sse", env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii"})
+        process.stdin.write(text("Z\u00fcr"))
+        while "Z\u00fcr".encode() not in process.stdout.read(65536):
+            pass
+        process.stdin.close()
+        self.assertEqual(process.wait(), 1)
+
+
+class Wrapped(CLI):
+    """What a body may be wrapped in: an HTTP head, chunks, gzip, deflate, a recording."""
+
+    BODY = frame(reasoning="Hm") + text("Z\u00fcrich") + text("!" * 300) + stop() + DONE
+    TEXT = "Z\u00fcrich" + "!" * 300
+
+    def check_text(self, wire: bytes, *sizes: int) -> None:
+        """The text comes out, however the wire is cut."""
+        for size in sizes or (len(wire), 64, 1):
+            stdin, stdout = mock.Mock(), io.TextIOWrapper(io.BytesIO(), "utf-8")
+            pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
+            stdin.buffer.read1.side_effect = [*pieces, b""]
+            stderr = io.StringIO()
+            with mock.patch("sys.stdin", stdin), redirect_stdout(stdout), redirect_stderr(stderr):
+                status = MAIN(["--text"])
+            shown = stdout.buffer.getvalue().decode()
+            self.assertEqual((status, shown, stderr.getvalue()), (0, self.TEXT, ""), size)
+
+    @staticmethod
+    def chunked(body: bytes, size: int = 50) -> bytes:
+        pieces = [body[at : at + size] for at in range(0, len(body), size)]
+        return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+    @staticmethod
+    def raw_deflate(body: bytes) -> bytes:
+        machine = zlib.compressobj(9, zlib.DEFLATED, -15)
+        return machine.compress(body) + machine.flush()
+
+    @staticmethod
+    def recorded(*pieces: tuple[float, bytes]) -> bytes:
+        lines = [json.dumps({"t": at, "b64": b64encode(data).decode()}) for at, data in pieces]
+        return "".join(f"{line}\n" for line in lines).encode()
+
+    def test_heads(self) -> None:
+        for head in (
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n",
+            b"HTTP/1.0 200 OK\r\n\r\n",
+            b"HTTP/2 200 \r\ncontent-type: text/event-stream\r\n\r\n",
+            b"HTTP/3 200\r\nx: y\r\n\r\n",
+            b"HTTP/1.1 200 OK\nA: b\n\n",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\n",
+            b"HTTP/1.1 302 Found\r\nLocation: x\r\n\r\nHTTP/2 200 \r\n\r\n",
+            # What curl prints above a body that it has decoded.
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"HTTP/2 200 \r\ncontent-encoding: gzip\r\n\r\n",
+            b"HTTP/2 200 \r\ncontent-encoding: deflate\r\ncontent-length: 9\r\n\r\n",
+            b"HTTP/2 200 \r\ncontent-encoding: br\r\n\r\n",
+        ):
+            with self.subTest(head):
+                self.check_text(head + self.BODY)
+
+    def test_a_chunked_body(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n"
+        for size in (1, 50, 65536):
+            self.check_text(head + self.chunked(self.BODY, size))
+        self.check_text(head + self.chunked(self.BODY).replace(b"32\r\n", b"0032 ;a=b\r\n"))
+        self.check_text(head + self.chunked(gzip.compress(self.BODY)))
+
+    def test_compressed_bodies(self) -> None:
+        half = len(self.BODY) // 2
+        members = gzip.compress(self.BODY[:half]) + gzip.compress(self.BODY[half:])
+        for name, body in (
+            ("gzip", gzip.compress(self.BODY)),
+            ("two members", members),
+            ("something after it", gzip.compress(self.BODY) + bytes(9)),
+            ("stored", gzip.compress(self.BODY, 0)),
+            *((f"zlib {level}", zlib.compress(self.BODY, level)) for level in (1, 3, 6, 9)),
+        ):
+            with self.subTest(name):
+                self.check_text(body)
+                self.check_text(b"HTTP/2 200 \r\ncontent-encoding: gzip\r\n\r\n" + body)
+        head = b"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n\r\n"
+        self.check_text(head + self.raw_deflate(self.BODY))
+        self.check_text(head + zlib.compress(self.BODY))
+
+    def test_compressed_bytes_as_they_arrive(self) -> None:
+        machine = zlib.compressobj(wbits=31)
+        process = self.start("--text")
+        for word in ("Hel", "lo"):
+            process.stdin.write(machine.compress(text(word)) + machine.flush(zlib.Z_SYNC_FLUSH))
+            process.expect(word)
+        process.stdin.write(machine.compress(stop() + DONE) + machine.flush())
+        process.stdin.close()
+        self.assertEqual(process.wait(), 0)
+
+    def test_recordings(self) -> None:
+        half = len(self.BODY) // 2
+        pieces = [(0.25, self.BODY[:half]), (1.5, self.BODY[half:])]
+        self.check_text(self.recorded(*pieces))
+        self.check_text(self.recorded(*pieces)[:-1])  # no line end
+        self.check_text(b"\n".join([*self.recorded(*pieces).splitlines(), b"", b" "]))
+        body = gzip.compress(self.BODY)
+        self.check_text(self.recorded((0.1, body[:20]), (0.2, body[20:])))
+        self.check_text(gzip.compress(self.recorded(*pieces)))
+
+    def test_the_projects_own_recordings(self) -> None:
+        found = list(RECORDING.parent.glob("*.timed.jsonl"))
+        if RECORDING.exists():
+            self.assertTrue(found)
+        for path in found:
+            body = b"".join(a2b_base64(json.loads(line)["b64"]) for line in path.read_text().splitlines())
+            stream = sseparse.ChatStream()
+            stream.feed(body)
+            stream.close()
+            _, stdout, stderr = self.run_cli(b"", str(path), "--json")
+            self.assertEqual(json.loads(stdout), stream.snapshot())
+            self.assertRegex(stderr, r"; first token after \d+\.\d\d s; ")
+
+    def test_what_only_looks_like_it(self) -> None:
+        for body, words in (
+            (b"HTTP/1.1 is a protocol\n\n", "not_sse error: the body begins with "),
+            (b'{"t": 1}', "not_sse error: the body is no event stream"),
+            (b'{"t": [[[[', "the answer is not whole: "),
+            (b"HTTP/2", "the answer is not whole: "),
+            (b"x^y", "; the deflate body was cut"),
+        ):
+            with self.subTest(body):
+                status, stdout, stderr = self.run_cli(body)
+                self.assertEqual((status, stdout), (1, ""))
+                self.assertIn(words, stderr)
+        # A body of JSON lines whose first key is t.
+        lines = b'{"t":1,"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n'
+        self.assertEqual(self.run_cli(lines, "--text"), (0, "Hi", ""))
+
+    def test_what_is_damaged_or_cut(self) -> None:
+        body = gzip.compress(text("Hi"), 0)
+        chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n: abc\r\n"
+        record = self.recorded((0.5, text("Hi")))
+        for wire, shown, words in (
+            (body[:-9], "Hi\n", "; the gzip body was cut"),
+            (body[:-8] + b"\0" * 8, "", "; the gzip body is damaged"),
+            (b"\x1f\x8b\x08\xff" * 9, "", "; the gzip body "),
+            (b"\x1f\x8b", "", "; the gzip body was cut"),
+            (zlib.compress(text("Hi"), 0)[:-5], "Hi\n", "; the deflate body was cut"),
+            (chunked, "", "; The HTTP response was cut in its chunk size, after 5 bytes of body: ask again."),
+            (chunked + b"x\r\n", "", "; The HTTP response has a wrong chunk size: discard it and reconnect."),
+            (record + b"nonsense\n" + record, "Hi\n", "; line 2 of the recording cannot be read"),
+            (record + record[:-9], "Hi\n", "; line 2 of the recording cannot be read"),
+        ):
+            with self.subTest(words):
+                status, stdout, stderr = self.run_cli(wire)
+                self.assertEqual((status, stdout), (1, shown))
+                self.assertIn("sseparse: the answer is not whole: truncated error", stderr)
+                self.assertIn(words, stderr)
+        # After [DONE] nothing was missing.
+        self.assertEqual(self.run_cli(gzip.compress(HI, 0)[:-9], "--text"), (0, "Hi", ""))
+
+    def test_a_status_that_is_no_success(self) -> None:
+        said = b'{"error":{"message":"Incorrect API key","code":"invalid_api_key"}}'
+        status, stdout, stderr = self.run_cli(b"HTTP/2 401 \r\nserver: x\r\n\r\n" + said)
+        self.assertEqual((status, stdout), (1, ""))
+        self.assertEqual(
+            stderr,
+            "sseparse: HTTP 401; model unknown; 1 event; 1 error\nsseparse: the answer is not whole:"
+            " server error in frame 0: Incorrect API key (code 'invalid_api_key')\n",
+        )
+
+    def test_the_servers_own_words(self) -> None:
+        for body, words in (
+            (b'{"error":{"message":"Overloaded","type":"overloaded_error"}}', ": Overloaded\n"),
+            (b"upstream connect error\n", "; it begins: upstream connect error\n"),
+            (b"<html>\n<h1>502 Bad\x1b[2J Gateway</h1>", "; it begins: <html>"),
+        ):
+            with self.subTest(body):
+                status, stdout, stderr = self.run_cli(body)
+                self.assertEqual((status, stdout), (1, ""))
+                self.assertIn(words, stderr)
+                self.assertNotIn("\x1b", stderr)
+                self.assertEqual(len(stderr.splitlines()), 2)
+
+
+class Pace(CLI):
+    """Time to the first token, and how many a second."""
+
+    def facts(self, body: bytes) -> str:
+        _, _, stderr = self.run_cli(body)
+        return stderr.splitlines()[0].partition(": ")[2]
+
+    def test_of_a_recording(self) -> None:
+        record = Wrapped.recorded
+        words = (0.5, frame(role="assistant")), *((0.75, text("a")), (1.5, text("b" * 10)))
+        words += ((2.75, text("c" * 20)),)
+        end = (9.0, stop()), (9.0, DONE)
+        self.assertEqual(
+            self.facts(record(*words, *end)),
+            "model m; choice 0: stop; first token after 0.75 s; 15.0 characters/s; 7 events",
+        )
+        tokens = (9.0, usage(prompt_tokens=0, completion_tokens=4))
+        self.assertEqual(
+            self.facts(record(*words, tokens, *end)),
+            "model m; choice 0: stop; 4 completion_tokens; first token after 0.75 s; 2.0 tokens/s; 8 events",
+        )
+        same = record(words[1], (0.75, text("b")), *end)
+        self.assertIn("; first token after 0.75 s; 6 events", self.facts(same))
+        self.assertNotIn("first token", self.facts(record(words[0], *end)))
+        reasoning = (1.0, frame(reasoning="a")), (2.0, frame(refusal="b" * 4)), (3.0, text("c" * 4))
+        calls = (4.0, call("", name="f")), (5.0, call("{}"))
+        facts = self.facts(record(*reasoning, *calls, *end))
+        self.assertIn("; first token after 1.00 s; 2.5 characters/s; ", facts)
+
+    def test_of_bytes_that_arrive_live(self) -> None:
+        process = self.start()
+        for body in (text("a"), text("b"), text("c")):
+            process.stdin.write(body)
+            process.expect(body.decode().partition('"content": "')[2][0])
+            time.sleep(0.2)
+        process.stdin.write(usage(completion_tokens=3) + stop() + DONE)
+        process.stdin.close()
+        words = process.stderr.read().decode()
+        found = re.search(r"; first token after (\d+\.\d\d) s; (\d+\.\d) tokens/s; ", words)
+        self.assertIsNotNone(found, words)
+        self.assertLess(float(found[2]), 3 / 0.4 + 0.1)
+
+    def test_not_of_a_file(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "answer.sse")
+            path.write_bytes(text("x" * 1000) * 1000 + stop() + DONE)
+            _, _, stderr = self.run_cli(b"", str(path))
+            self.assertEqual(stderr, "sseparse: model m; choice 0: stop; 1004 events\n")
+
+
 class Statuses(CLI):
     def test_not_whole(self) -> None:
         head = "sseparse: the answer is not whole: "
@@ -405,8 +686,6 @@ class Statuses(CLI):
             ("malformed", b"data: {]\n\n" + HI, "Hi\n", "malformed error in frame 0: data is no JSON"),
             ("binary", bytes(range(256)) * 9, "", "not_sse error: the body is no event stream"),
             ("web page", b"<!DOCTYPE html>\n<p>x: y</p>\n", "", "not_sse error: the body is no event stream"),
-            ("gzip", gzip.compress(HI), "", "not_sse error: the body is gzip: decode Content-Encoding"),
-            ("head", b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n" + HI, "Hi\n", "not_sse error: the body begins with"),
             ("JSON", b'{"object":"list",\n "data":[]}', "", "not_sse error: the body is no event stream"),
             ("JSON error", b'{"error":{"message":"a\\nb"}}', "", "server error in frame 0: a\\x0ab"),
         ):
@@ -426,8 +705,8 @@ class Statuses(CLI):
 
     def test_no_choice(self) -> None:
         for body, summary in (
-            (DONE, "model unknown; 1 event; 0 errors"),
-            (usage(total_tokens=1) + DONE, "model unknown; 1 total_tokens; 2 events; 0 errors"),
+            (DONE, "model unknown; 1 event"),
+            (usage(total_tokens=1) + DONE, "model unknown; 1 total_tokens; 2 events"),
         ):
             status, stdout, stderr = self.run_cli(body)
             self.assertEqual((status, stdout), (1, ""))
@@ -590,6 +869,39 @@ class Terminal(CLI):
             shown = self.on_terminal(body, option)
             self.assertTrue(shown.isascii() and "\x7f" not in shown)
             self.assertIn("\\u007f\\u009b\\u202e\\u65e5", shown)
+
+
+    def test_text(self) -> None:
+        body = text("a\x1b[2J\u202eb") + stop() + DONE
+        self.assertEqual(self.on_terminal(body, "--text"), "a\\x1b[2J\\u202eb\n")
+        self.assertEqual(self.on_terminal(text("a\n") + stop() + DONE, "--text"), "a\n")
+
+    def test_the_canonical_stream_is_escaped(self) -> None:
+        body = text("a\x7f\x9b\u202eb\u65e5") + stop() + DONE
+        shown = self.on_terminal(body, "--sse")
+        self.assertEqual([character for character in shown if character in "\x7f\x9b\u202e"], [])
+        self.assertIn("a\\x7f\\x9b\\u202eb\u65e5", shown)
+        self.assertTrue(shown.endswith("data: [DONE]\n\n"))
+
+    def test_a_terminal_as_standard_input_is_told_what_it_waits_for(self) -> None:
+        master, slave = pty.openpty()
+        for arguments in ((), ("-",), ("--json",)):
+            process = self.start(*arguments, stdin=slave)
+            said = process.stderr.readline().decode()
+            self.assertRegex(said, r"\Asseparse: waiting for an event stream .*curl -sSN \.\.\. \| .*\n\Z")
+            os.write(master, HI + b"\x04")
+            self.assertEqual(process.wait(), 0)
+            self.assertIn(b"Hi", process.stdout.read())
+        os.close(slave)
+        os.close(master)
+        with tempfile.TemporaryDirectory() as folder:  # a file is read without a word
+            path = Path(folder, "answer.sse")
+            path.write_bytes(HI)
+            master, slave = pty.openpty()
+            process = self.start(str(path), stdin=slave)
+            self.assertEqual((process.wait(), process.stderr.read().decode()), (0, HI_SUMMARY))
+            os.close(slave)
+            os.close(master)
 
 
 class Encodings(CLI):

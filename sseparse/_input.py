@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: MIT
+"""What the command line is given, and the bytes of the body in it.
+
+People save and pipe streams as their tools print them. Read here, besides a plain body:
+
+    curl -i ... > answer.txt                    the head of an HTTP response before the body, of any version
+    nc ... > answer.txt                         a chunked body after that
+    curl -H 'Accept-Encoding: gzip' ...         a body in gzip or deflate
+    python -m benchmarks record ...             the project's own recordings, name.timed.jsonl
+
+How it works. A ``_Source`` gives pieces of bytes with the time at which each came, and can look at the first
+bytes without taking them. What those bytes are decides which wrapping is taken off; then the rest is looked
+at again. Looking waits only for as long as the bytes that came leave it open. The bytes decide and not the
+head, because curl prints ``Transfer-Encoding: chunked`` and ``Content-Encoding`` above a body that it has
+decoded. It knows nothing of events.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from time import perf_counter
+
+from ._errors import StreamError
+from ._http import HTTPBody
+from ._json import parse_or_none
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    Pieces = Iterator[tuple[float, bytes]]
+
+_READ_BYTES = 65536
+_INFLATE_BYTES = 4096  # at once: they can become a thousand times as many
+_MAX_HEAD = 65536  # bytes
+_MAX_SIZE_LINE = 100  # bytes of a chunk size that are looked at
+_MAX_RECORD = 1 << 20  # bytes of a line of a recording: a piece is 64 KiB at most
+
+# How the lines of an event stream and other plain bodies begin; raw deflate has nothing to be known by.
+_PLAIN = (b"data", b"event", b"id", b"retry", b":", b"{", b"[", b"<", b"\r", b"\n", b"\xef\xbb\xbf")
+
+
+class Unreadable(Exception):
+    """The input failed, not the output."""
+
+
+class Input:
+    """A file or standard input (``"-"``).
+
+    Attributes: ``status`` (int, of the last HTTP head so far, or None), ``flaw`` (str, why the body could not
+    be read to its end, or ``""``), ``is_recording`` (whether the times are those of a recording), ``waited``
+    (float, how many seconds were spent waiting for bytes so far).
+    """
+
+    def __init__(self, path: str) -> None:
+        self.name = "standard input" if path == "-" else path
+        self.status: int | None = None
+        self.flaw = ""
+        self.is_recording = False
+        self.waited = 0.0
+        self._path = path
+        self._coding = ""  # Content-Encoding of the last head
+        self._is_chunked = False  # Transfer-Encoding of the last head
+
+    def is_terminal(self) -> bool:
+        """Whether somebody has to type or paste it."""
+        return self._path == "-" and sys.stdin is not None and sys.stdin.isatty() is True  # pyright: ignore
+
+    def pieces(self) -> Pieces:
+        """Yield the body's bytes as they come, each piece with its time in seconds from the start."""
+        source = _Source(self._reads())
+        while source.begins(b"HTTP/"):
+            head = source.take_head()
+            if head is None:
+                break
+            self._read_head(head)
+        if self._is_chunked and source.begins_with_a_chunk_size():
+            source = _Source(self._dechunked(source))
+        source = self._inflated(source)
+        if source.begins(b'{"t":'):
+            first = source.peek_line()
+            if _record(first) is not None:
+                self.is_recording = True
+                source = self._inflated(_Source(self._replayed(source)))
+        yield from source
+
+    def _reads(self) -> Pieces:
+        """Yield what is there at each read."""
+        start = perf_counter()
+        try:
+            if self._path != "-":
+                with open(self._path, "rb") as file:
+                    yield from self._timed(file, start)
+            elif sys.stdin is not None:  # pyright: ignore[reportUnnecessaryComparison]
+                yield from self._timed(sys.stdin.buffer, start)
+            else:
+                raise Unreadable("it is closed")
+        except OSError as reason:
+            raise Unreadable(reason.strerror or reason) from None
+
+    def _timed(self, file: Any, start: float) -> Pieces:
+        while True:
+            before = perf_counter()
+            data = file.read1(_READ_BYTES)
+            now = perf_counter()
+            self.waited += now - before
+            if not data:
+                return
+            yield now - start, data
+
+    def _read_head(self, head: bytes) -> None:
+        lines = head.decode("latin-1").splitlines()
+        self.status = int(lines[0].split()[1])
+        fields = [line.partition(":") for line in lines[1:]]
+        values = {name.strip().lower(): value.strip().lower() for name, _, value in fields}
+        self._coding = values.get("content-encoding", "")
+        self._is_chunked = "chunked" in values.get("transfer-encoding", "")
+
+    def _dechunked(self, source: Iterable[tuple[float, bytes]]) -> Pieces:
+        body = HTTPBody()
+        body.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        try:
+            for at, data in source:
+                yield at, body.feed(data)
+            body.close()
+        except StreamError as reason:
+            self.flaw = str(reason)
+
+    def _inflated(self, source: _Source) -> _Source:
+        """Return the source, or what is in it if it is gzip or deflate."""
+        if source.begins(b"\x1f\x8b"):
+            return _Source(self._inflate(source, "gzip", 31))
+        if any(source.begins(bytes((0x78, flags))) for flags in (0x01, 0x5E, 0x9C, 0xDA)):
+            return _Source(self._inflate(source, "deflate", 15))
+        if self._coding == "deflate" and not any(source.begins(start) for start in _PLAIN):
+            return _Source(self._inflate(source, "deflate", -15))
+        return source
+
+    def _inflate(self, source: Iterable[tuple[float, bytes]], name: str, wbits: int) -> Pieces:
+        try:
+            import zlib  # rarely needed, and not in every build of Python
+        except ImportError:
+            self.flaw = f"the body is {name}, and this Python has no zlib"
+            return
+        machine, members = zlib.decompressobj(wbits), 0
+        is_fresh = True  # nothing of this member was read
+        for at, data in source:
+            for start in range(0, len(data), _INFLATE_BYTES):
+                rest = data[start : start + _INFLATE_BYTES]
+                while rest:
+                    try:
+                        out = machine.decompress(rest)
+                    except zlib.error:
+                        if not members or not is_fresh:  # else it is something after the end
+                            self.flaw = f"the {name} body is damaged"
+                        return
+                    if out:
+                        yield at, out
+                    is_fresh, rest = machine.eof, machine.unused_data
+                    if machine.eof:  # gzip may go on with another member
+                        machine, members = zlib.decompressobj(wbits), members + 1
+        if not is_fresh or not members:
+            self.flaw = f"the {name} body was cut"
+
+    def _replayed(self, source: Iterable[tuple[float, bytes]]) -> Pieces:
+        """Yield the pieces of a recording (``benchmarks/record.py``) with their times."""
+        number = 0
+        for line in _lines(source):
+            number += 1
+            record = _record(line)
+            if record is None:
+                if line.strip():
+                    self.flaw = f"line {number} of the recording cannot be read"
+                    return
+                continue
+            yield record
+
+
+class _Source:
+    """Pieces with their times, whose first bytes can be looked at."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self._pieces = pieces
+        self._held = b""
+        self._at = 0.0
+
+    def __iter__(self) -> Pieces:
+        if self._held:
+            yield self._at, self._held
+            self._held = b""
+        yield from self._pieces
+
+    def _pull(self) -> bool:
+        """Hold one piece more; return False at the end."""
+        piece = next(self._pieces, None)
+        if piece is None:
+            return False
+        self._at = piece[0]
+        self._held += piece[1]
+        return True
+
+    def begins(self, prefix: bytes) -> bool:
+        """Whether the first bytes are these. Waits only until one differs."""
+        while len(self._held) < len(prefix) and prefix.startswith(self._held) and self._pull():
+            pass
+        return self._held.startswith(prefix)
+
+    def begins_with_a_chunk_size(self) -> bool:
+        """Whether a body whose head says chunked is: curl prints such a head above a body without chunks."""
+        while re.fullmatch(rb"[0-9a-fA-F]*[ \t]*(;[^\n]*|\r)?", self._held[:_MAX_SIZE_LINE]):
+            if len(self._held) > _MAX_SIZE_LINE or not self._pull():
+                return False
+        return re.match(rb"[0-9a-fA-F]+[ \t]*(;[^\n]*)?\r\n", self._held) is not None
+
+    def take_head(self) -> bytes | None:
+        """Take a head and its empty line; None, and nothing is taken, if it is none."""
+        while True:
+            end = re.search(rb"\r?\n\r?\n", self._held)
+            if end is not None or len(self._held) > _MAX_HEAD or not self._pull():
+                break
+        if end is None or not re.match(rb"HTTP/[0-9.]+ [0-9]{3}[ \r\n]", self._held):
+            return None
+        head, self._held = self._held[: end.start()], self._held[end.end() :]
+        return head
+
+    def peek_line(self) -> bytes:
+        """Return the first line, as far as it may be the line of a recording."""
+        while b"\n" not in self._held and len(self._held) < _MAX_RECORD and self._pull():
+            pass
+        return self._held.partition(b"\n")[0]
+
+
+def _lines(source: Iterable[tuple[float, bytes]]) -> Iterator[bytes]:
+    """Yield the lines of the pieces, also one without its end. Linear, however they are cut."""
+    begun: list[bytes] = []
+    for _, data in source:
+        *whole, rest = data.split(b"\n")
+        for line in whole:
+            yield b"".join([*begun, line])
+            begun.clear()
+        begun.append(rest)
+    yield b"".join(begun)
+
+
+def _record(line: bytes) -> tuple[float, bytes] | None:
+    """Return time and bytes of a line of a recording, None if it is none."""
+    from binascii import a2b_base64
+
+    record = parse_or_none(line.decode("utf-8", "replace"))
+    if record.__class__ is not dict:
+        return None
+    at, data = record.get("t"), record.get("b64")
+    if not isinstance(at, (int, float)) or not isinstance(data, str):
+        return None
+    try:
+        return float(at), a2b_base64(data)
+    except (ValueError, OverflowError):
+        return None
