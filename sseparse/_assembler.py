@@ -208,6 +208,11 @@ class ChunkReader:
         """Emit an Error that whoever sees the framing found."""
         self._error(kind, message, data=data)
 
+    def server_error(self, error: Any, around: dict[str, Any], halves: bool) -> None:
+        """Emit the server's error, which is all that a frame says. ``around`` is the object it stood in."""
+        self._halves = halves
+        self._server_error(render(error, False), around)
+
     def foreign_frame(self, event: str, value: dict[str, Any], halves: bool) -> None:
         """Emit the object of a frame that is no chunk, under its event type (rule 2)."""
         self.events.append(Extra(None, None, event, render(value, halves), "frame"))

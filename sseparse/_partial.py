@@ -472,6 +472,14 @@ class JSONScanner(_Reader):
                 return
             self._read(text[start : start + _SLICE])
 
+    def copy(self) -> JSONScanner:
+        """Return a scanner in the same state, for a text that may not be what comes next."""
+        other = JSONScanner(max_depth=self._max_depth)
+        for name in _Reader.__slots__:
+            value = getattr(self, name)
+            setattr(other, name, value[:] if value.__class__ is list else value)
+        return other
+
     def is_whole(self) -> bool:
         """Whether the text so far is one complete JSON value."""
         return self.error is None and (self.complete or self._ends_in_number())

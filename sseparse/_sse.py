@@ -1,17 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""From bytes to frames: an event stream as the WHATWG HTML standard defines it, and nothing more.
+"""From bytes to events: the event stream of the WHATWG HTML standard, and nothing more.
 
-It follows "Server-sent events" of the HTML standard, sections "Parsing an event stream" (9.2.5)
-and "Interpreting an event stream" (9.2.6), to the letter. It knows no JSON and no chat.
+It follows "Server-sent events" of the HTML standard, sections "Parsing an event stream" (9.2.5) and
+"Interpreting an event stream" (9.2.6), exactly. It knows no JSON and no chat. For example, these two feeds
+are two lines and a blank line, and so one event, whose data is ``a`` and ``b`` on two lines:
 
-``EventStreamParser`` is the grammar: bytes are cut into lines, lines change its few fields, a blank
-line dispatches. Two classes stand on it. ``SSEDecoder`` collects what is dispatched, strictly.
-``ChatStream`` needs more than the standard grants (servers that leave out blank lines, send JSON
-without ``data:``), so there is one hook, ``_unexpected``, called before a line that the standard
-would ignore or add to an event which might be whole already. The hook decides nothing here.
+    b"data: a\r\ndata"    b": b\n\n"
 
-Time is linear in the bytes however they are cut: an unfinished line grows in a bytearray and is
-looked at again only once its end has come.
+``EventStreamParser`` is the grammar: bytes are cut into lines, each line changes a few fields, a blank line
+dispatches the event. Two classes build on it. ``SSEDecoder`` collects the events. ``FrameParser``
+(``_frames.py``) accepts more than the standard does, so it overrides what happens before a ``data`` line,
+at a field that the standard does not know, and at a blank line without data. The grammar decides nothing
+there.
+
+What the reading is doing is one field, ``_reading``:
+
+    state     meaning                                    followed by
+    OPEN      bytes are read                             STOPPED at a limit, else ENDING or CLOSED at close()
+    ENDING    close() reads what has no line end         CLOSED, STOPPED at a limit
+    STOPPED   a limit was passed: feed() reads nothing   CLOSED at close()
+    CLOSED    feed() raises RuntimeError                 -
+
+Only feed() and close() look at it. Below them a limit is an exception (``LimitReached``), which unwinds to
+them.
+
+Limits (section 7). ``max_event_bytes`` counts any one line (comments, too) without its end, plus the pending
+lines before it. With a limit of 10, ``data: abc`` is read, ``data: abcde`` is not, and neither is ``data:
+a`` after another ``data: a``. An unfinished line counts as far as it has come, so nothing over the limit is
+ever kept.
+
+Time is linear in the bytes, however they are cut: an unfinished line grows in a bytearray, and is looked at
+again only when its end has come.
 """
 
 from __future__ import annotations
@@ -27,15 +46,14 @@ if TYPE_CHECKING:
 
 MAX_EVENT_BYTES = 64 * 1024 * 1024
 
-OPENING_BYTES = 800  # kept of the first line: 200 characters, whatever they are
-
 _BOM = b"\xef\xbb\xbf"
-LF, CR = 10, 13
+LF, CR, _COLON = 10, 13, 58
+OPEN, ENDING, STOPPED, CLOSED = "open", "ending", "stopped", "closed"
 _MAX_RETRY_DIGITS = 18  # some 31 million years; int() of an unbounded number is quadratic
 
 
 def as_bytes(data: BytesLike) -> bytes:
-    """Return ``data`` as bytes, or raise the TypeError that says what to pass instead."""
+    """Return ``data`` as bytes, or raise a TypeError that says what to pass instead."""
     if isinstance(data, bytes):
         return data
     if isinstance(data, str):
@@ -50,9 +68,9 @@ def as_bytes(data: BytesLike) -> bytes:
 
 
 def data_of(lines: list[bytes]) -> str:
-    """Return the data of an event from its ``data`` lines, whole as they stood in the stream.
+    """Return the data of an event from its ``data`` lines as they came, field name included.
 
-    UTF-8 with U+FFFD for what is not; decoding after the cut into lines is the same as before it,
+    What is not UTF-8 becomes U+FFFD. Decoding after the cut into lines gives the same as before it,
     because no line end is part of a multi-byte sequence.
     """
     values = [line[6:] if line[5:6] == b" " else line[5:] for line in lines]
@@ -60,74 +78,80 @@ def data_of(lines: list[bytes]) -> str:
 
 
 class EventStreamParser:
-    """The grammar and its state. Subclasses say what an event is worth.
+    """The grammar and its state. Subclasses decide what an event is worth.
 
-    ``_line`` is the unfinished line, ``_data`` the data lines of the unfinished event as they stood,
-    ``_data_bytes`` their size. ``_event`` is the event type buffer as it was when the first of them
-    came, ``_later_event`` what an ``event`` line after that made of it (None if there was none).
-    ``_id`` is the last event ID buffer if an ``id`` line came since the last blank line (else None).
-    ``_opening`` is the first line that is not blank. ``_stopped``: a limit was passed, nothing is read.
+    ``_line`` is the unfinished line. ``_skippable`` is what the next bytes lose if they begin with it: the
+    byte order mark at the start of the input, LF after a CR, else nothing. ``_data`` holds the ``data``
+    lines of the unfinished event as they came, ``_pending_bytes`` is their size. ``_event``: the event type
+    in force at the first of these lines. ``_later_event``: the type given by an ``event`` line after it, or
+    None. ``_id``: the id given since the last blank line, or None.
     """
 
     __slots__ = (
-        "_after_cr",
-        "_at_start",
         "_data",
-        "_data_bytes",
         "_event",
-        "_event_seen",
         "_id",
+        "_last_event_id",
         "_later_event",
         "_line",
         "_max_event_bytes",
-        "_opening",
-        "_stopped",
-        "closed",
+        "_pending_bytes",
+        "_reading",
+        "_retry",
+        "_skippable",
         "comments",
-        "last_event_id",
-        "retry",
     )
 
     def __init__(self, max_event_bytes: int, last_event_id: str) -> None:
         self._max_event_bytes = max_event_bytes
         self._line = bytearray()
-        self._at_start = True
-        self._after_cr = False
+        self._skippable = _BOM
         self._data: list[bytes] = []
-        self._data_bytes = 0
+        self._pending_bytes = 0
         self._event = ""
         self._later_event: str | None = None
-        self._event_seen = False
         self._id: str | None = None
-        self._opening: bytes | None = None
-        self._stopped = False
-        self.closed = False
+        self._last_event_id = last_event_id
+        self._retry: int | None = None
+        self._reading = OPEN
         self.comments = 0
-        self.last_event_id = last_event_id
-        self.retry: int | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether close() was called."""
+        return self._reading == CLOSED
+
+    # What subclasses override.
 
     def _dispatch(self, event: str, lines: list[bytes]) -> None:
-        """Take an event: its type (``""``: the default) and its data lines, to be read before returning."""
+        """Handle an event: its type (``""`` is the default) and its data lines.
 
-    def _unexpected(self, line: bytes) -> None:
-        """See a line that has no field name of the standard, or a ``data`` line after a single one."""
+        ``lines`` is reused afterwards.
+        """
+
+    def _before_data(self) -> None:
+        """Called before the first and before the second ``data`` line of an event is kept."""
+
+    def _other_field(self, line: bytes) -> None:
+        """Called for a line with a field name that the standard does not know."""
+
+    def _end_without_data(self) -> None:
+        """Called at a blank line after an ``event`` line without data. There is no event then."""
+        self._event = ""
 
     def _parse(self, data: bytes) -> None:
         """Cut ``data`` into lines and interpret those that are complete (section 9.2.5)."""
         unfinished = self._line
-        if self._at_start:
-            data = bytes(unfinished) + data
-            unfinished.clear()
-            if len(data) < 3 and _BOM.startswith(data):
-                unfinished += data
-                return
-            self._at_start = False
-            if data.startswith(_BOM):
-                data = data[3:]
-        elif self._after_cr and data:
-            self._after_cr = False
-            if data[0] == LF:
-                data = data[1:]
+        if self._skippable and data:
+            if self._skippable == _BOM:
+                data = bytes(unfinished) + data
+                unfinished.clear()
+                if len(data) < 3 and _BOM.startswith(data):
+                    unfinished += data
+                    return
+            if data.startswith(self._skippable):
+                data = data[len(self._skippable) :]
+            self._skippable = b""
         if not data:
             return
         if LF not in data and CR not in data:
@@ -138,16 +162,16 @@ class EventStreamParser:
             unfinished += data
             data = bytes(unfinished)
             unfinished.clear()
-        lines = data.splitlines()  # of bytes, so the line ends are just those of the standard
+        lines = data.splitlines()  # bytes.splitlines() cuts at LF, CR and CRLF; str.splitlines() cuts at more
         if data[-1] == CR:
-            self._after_cr = True
+            self._skippable = b"\n"
         elif data[-1] != LF:
             unfinished += lines.pop()
         self._interpret(lines)
         self._check_unfinished()
 
     def _check_unfinished(self) -> None:
-        if len(self._line) + self._data_bytes > self._max_event_bytes:
+        if len(self._line) + self._pending_bytes > self._max_event_bytes:
             raise self._over_event_bytes()
 
     def _over_event_bytes(self) -> LimitReached:
@@ -156,36 +180,34 @@ class EventStreamParser:
         return LimitReached(what)
 
     def _stop(self) -> None:
-        """Read nothing more and let go of what was buffered."""
-        self._stopped = True
+        """Read nothing more, and drop what is held."""
+        self._reading = STOPPED
         self._line.clear()
         self._forget_data()
 
     def _interpret(self, lines: list[bytes]) -> None:
         """Interpret complete lines (section 9.2.6)."""
-        if self._opening is None:
-            self._opening = next((line[:OPENING_BYTES] for line in lines if line.strip(b" \t")), None)
         pending = self._data
         for line in lines:
             if not line:  # about every second line
                 if self._id is not None:
-                    self.last_event_id = self._id
+                    self._last_event_id = self._id
                     self._id = None
                 if pending:
                     self._end_event()
-                else:
-                    self._event = ""
+                elif self._event:
+                    self._end_without_data()
                 continue
-            size = self._data_bytes + len(line)
+            size = self._pending_bytes + len(line)
             if size > self._max_event_bytes:
                 raise self._over_event_bytes()
             if line.startswith(b"data:") or line == b"data":  # nearly all others
-                if len(pending) == 1:
-                    self._unexpected(line)
-                    size = self._data_bytes + len(line)
+                if len(pending) < 2:
+                    self._before_data()
+                    size = self._pending_bytes + len(line)
                 pending.append(line)
-                self._data_bytes = size
-            elif line[0] == 58:  # a colon: a comment, which is how servers keep a connection alive
+                self._pending_bytes = size
+            elif line[0] == _COLON:  # a comment, which is how servers keep a connection alive
                 self.comments += 1
             else:
                 self._field(line)
@@ -196,7 +218,6 @@ class EventStreamParser:
         if value[:1] == b" ":
             value = value[1:]
         if name == b"event":
-            self._event_seen = True
             if self._data:
                 self._later_event = value.decode("utf-8", "replace")
             else:
@@ -206,12 +227,12 @@ class EventStreamParser:
                 self._id = value.decode("utf-8", "replace")
         elif name == b"retry":
             if value.isdigit() and len(value) <= _MAX_RETRY_DIGITS:  # bytes.isdigit() is ASCII only
-                self.retry = int(value)
+                self._retry = int(value)
         else:
-            self._unexpected(line)
+            self._other_field(line)
 
     def _end_event(self) -> None:
-        """Dispatch what is pending, as its blank line demands."""
+        """Dispatch the pending event: its blank line has come."""
         event = self._event if self._later_event is None else self._later_event
         self._event = ""
         self._later_event = None
@@ -220,21 +241,23 @@ class EventStreamParser:
 
     def _forget_data(self) -> None:
         self._data.clear()
-        self._data_bytes = 0
+        self._pending_bytes = 0
 
     def _end_input(self) -> None:
-        """Take the last line for complete and the last event for ended, against the standard."""
+        """Treat the unfinished last line and event as complete. (The standard discards them.)"""
         if self._line:
             line = bytes(self._line)
             self._line.clear()
             self._interpret([line])
         if self._data:
             self._end_event()
+        elif self._event:
+            self._end_without_data()
 
     def _feedable(self, data: BytesLike) -> bytes:
-        """Return ``data`` as bytes; raise what misuse of feed() deserves."""
+        """Return ``data`` as bytes. Raise TypeError or RuntimeError if feed() is misused."""
         data = as_bytes(data)
-        if self.closed:
+        if self._reading == CLOSED:
             raise RuntimeError(f"feed() after close(): make a new {type(self).__name__} for the next stream")
         return data
 
@@ -247,13 +270,13 @@ class SSEDecoder(EventStreamParser):
         flush_at_eof: dispatch at close() an event that lacks its blank line, which the standard discards.
         last_event_id: str, where a reconnected stream goes on.
 
-    Attributes: ``last_event_id`` (str, committed at each blank line), ``retry`` (int, milliseconds, or
-    None), ``comments`` (int, how many), ``overflowed`` (bool, the limit was passed), ``closed``.
+    Attributes: ``last_event_id`` (str), ``retry`` (int or None), ``comments`` (int, how many), ``overflowed``
+    (bool: ``max_event_bytes`` was passed, and nothing more is read), ``closed`` (bool).
 
     Source: WHATWG HTML, section "Interpreting an event stream". It pickles and deep-copies at any point.
     """
 
-    __slots__ = ("_events", "flush_at_eof")
+    __slots__ = ("_events", "flush_at_eof", "overflowed")
 
     def __init__(
         self,
@@ -264,12 +287,18 @@ class SSEDecoder(EventStreamParser):
     ) -> None:
         super().__init__(max_event_bytes, last_event_id)
         self.flush_at_eof = flush_at_eof
+        self.overflowed = False
         self._events: list[ServerSentEvent] = []
 
     @property
-    def overflowed(self) -> bool:
-        """True once ``max_event_bytes`` was passed: nothing more is read."""
-        return self._stopped
+    def last_event_id(self) -> str:
+        """The last event ID: committed at each blank line, never at the end of the input."""
+        return self._last_event_id
+
+    @property
+    def retry(self) -> int | None:
+        """The reconnection time in milliseconds, or None."""
+        return self._retry
 
     def feed(self, data: BytesLike) -> list[ServerSentEvent]:
         """Return the events that ``data`` (any bytes-like) completes, in order.
@@ -278,11 +307,11 @@ class SSEDecoder(EventStreamParser):
         it returns ``[]``. Raises TypeError for what is not bytes-like, RuntimeError after close().
         """
         data = self._feedable(data)
-        if not self._stopped:
+        if self._reading == OPEN:
             try:
                 self._parse(data)
             except LimitReached:
-                self._stop()
+                self._overflow()
         return self._take()
 
     def close(self) -> list[ServerSentEvent]:
@@ -290,16 +319,22 @@ class SSEDecoder(EventStreamParser):
 
         The last event ID is not committed by it. Idempotent.
         """
-        if self.flush_at_eof and not self._stopped:
+        if self.flush_at_eof and self._reading == OPEN:
+            self._reading = ENDING
             try:
                 self._end_input()
             except LimitReached:
-                self._stop()
-        self.closed = True
+                self._overflow()
+        self._reading = CLOSED
         return self._take()
 
+    def _overflow(self) -> None:
+        self.overflowed = True
+        self._stop()
+
     def _dispatch(self, event: str, lines: list[bytes]) -> None:
-        id = self.last_event_id if self._id is None else self._id  # the latter only at the end of input
+        # At a blank line the id is committed already: `_id` is set only when close() flushes an event.
+        id = self._last_event_id if self._id is None else self._id
         self._events.append(ServerSentEvent(event or "message", data_of(lines), id))
 
     def _take(self) -> list[ServerSentEvent]:
@@ -308,6 +343,6 @@ class SSEDecoder(EventStreamParser):
         return events
 
     def __repr__(self) -> str:
-        state = "overflowed" if self._stopped else "closed" if self.closed else "open"
-        pending = len(self._line) + self._data_bytes
+        state = "overflowed" if self.overflowed else self._reading
+        pending = len(self._line) + self._pending_bytes
         return f"<SSEDecoder {state}, {pending} bytes pending, {self.comments} comments>"

@@ -10,13 +10,13 @@ instead of sending frames (JSON lines, a JSON document, a web page). How bytes b
 from __future__ import annotations
 
 from ._answer import Reading
-from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChunkReader
+from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChunkReader, error_of
 from ._errors import LimitReached
 from ._fast import LARGEST_BULK, LEARNING, FastPath
-from ._frames import ABSENT, FrameParser
+from ._frames import ABSENT, ANSWERED, EVENTS, FOREIGN, OPENED, QUOTED, FrameParser, is_list_of_errors
 from ._json import is_too_deep, parse_json, scan_json
 from ._partial import BLANK, MAX_DEPTH
-from ._sse import CR, LF, MAX_EVENT_BYTES, OPENING_BYTES
+from ._sse import CLOSED, CR, ENDING, LF, MAX_EVENT_BYTES, OPEN
 from ._text import has_escaped_half
 
 TYPE_CHECKING = False
@@ -30,6 +30,23 @@ if TYPE_CHECKING:
 
 _SMALL = 4096  # bytes; more than this in one feed is likely more than one frame
 _HUGE = 1 << 18  # bytes of a line, from which on no copy is made of it
+CHAT = "chat"
+# How the frames of other APIs are told: by how their ``type`` begins, or by keys that all stand in one frame.
+OTHER_APIS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("Anthropic Messages", ("message_start", "message_delta", "message_stop", "content_block_"), ()),
+    ("OpenAI Responses", ("response.",), ()),
+    ("Gemini", (), ("candidates",)),
+    ("Gemini", (), ("promptFeedback",)),
+    ("Ollama", (), ("model", "created_at", "done")),
+    ("AI SDK UI", ("start", "finish", "text-", "reasoning-", "tool-", "source-", "data-", "message-"), ()),
+)
+_HEADS = (
+    (b"HTTP/1.", "the body begins with an HTTP head: feed the body only (HTTPBody splits them)"),
+    (b"HTTP/2 ", "the body begins with an HTTP head: feed the body only (curl -i writes both)"),
+    (b"\x1f\x8b", "the body is gzip: decode Content-Encoding before feeding, or ask for identity"),
+    (b"\xff\xfe", "the body is UTF-16: feed it as UTF-8"),
+    (b"\xfe\xff", "the body is UTF-16: feed it as UTF-8"),
+)
 _OVER_TOTAL = "the stream exceeds max_total_bytes; it was read up to there, and nothing more is"
 
 
@@ -55,9 +72,9 @@ class ChatStream(FrameParser, Reading):
 
     __slots__ = (
         "_answer",
+        "_api",
         "_begins",
         "_budget",
-        "_cut",
         "_fast",
         "_full",
         "_head",
@@ -84,7 +101,8 @@ class ChatStream(FrameParser, Reading):
         self._over = False  # more came than that
         self._full = 0  # frames that took the full path
         self._head: bytes | None = b""  # the first bytes of the body, as long as they may be HTTP or gzip
-        self._cut: tuple[int, str] | None = None  # the last frame, where it was cut: ordinal, data
+        # Whose API this is: None until a frame tells, CHAT, or what the first frame of another one said.
+        self._api: Any = None
         self.truncated = False
         # Nothing is pending, so that the next byte may begin a frame; and limits are so wide that only
         # the full path can pass them.
@@ -110,7 +128,7 @@ class ChatStream(FrameParser, Reading):
                 data = data[pos:]
         else:
             data = self._feedable(data)
-            if self._stopped or not data:
+            if self._reading != OPEN or not data:
                 return events
         self._reader.events = events
         try:
@@ -137,7 +155,7 @@ class ChatStream(FrameParser, Reading):
         if self._head is not None:
             if not self._head and data[:1] == b"d":  # nearly always: "data"
                 self._head = None
-                self._at_start = False
+                self._skippable = b""
             else:
                 self._sniff(data)
         return data
@@ -154,77 +172,82 @@ class ChatStream(FrameParser, Reading):
 
         A last event that lacks its blank line is taken. Idempotent: later calls return ``[]``.
         """
-        if self.closed:
+        if self._reading == CLOSED:
             return []
         events: list[Event] = []
         reader = self._reader
         reader.events = events
         self._begins = False
-        self._at_end = True
         try:
-            if not self._stopped:
-                if self._opening is None and self._is_begun_field(bytes(self._line)):
-                    self._line.clear()
-                self._end_input()
-                if self._document is not None:
-                    self._end_document(self._document)
+            if self._reading == OPEN:
+                self._reading = ENDING
+                self._end_body()
         except LimitReached as limit:
             self._end_reading(limit)
         reader.frame = None
         reader.finish(False)
         try:
-            if not self._stopped:
+            if self._reading == ENDING:
                 self._judge()
         except LimitReached:
             self.truncated = False
-        self.closed = True
         self._stop()
+        self._reading = CLOSED
         reader.events = []
         return events
 
     def _sniff(self, data: bytes) -> None:
         """Look at the first bytes for what is often fed by mistake."""
-        # No more of it than is read, or what comes of it would hang on the cuts.
+        # Look at no more than max_event_bytes, or the outcome would depend on how the input is cut.
         head = self._head = ((self._head or b"") + data[:7])[: self._max_event_bytes + 1]
-        if head.startswith(b"\x1f\x8b"):
-            what = "the body is gzip: decode Content-Encoding before feeding, or ask for identity"
-        elif head.startswith(b"HTTP/1."):
-            what = "the body begins with an HTTP head: feed the body only (HTTPBody splits them)"
-        else:
-            if not (b"HTTP/1.".startswith(head) or b"\x1f\x8b".startswith(head)):
+        for begin, what in _HEADS:
+            if head.startswith(begin):
                 self._head = None
+                self._report("not_sse", what, None)
+                return
+        if not any(begin.startswith(head) for begin, _ in _HEADS):
+            self._head = None
+
+    def _report(self, kind: ErrorKind, message: str, text: str | None) -> None:
+        """Report an Error that quotes ``text``. Only ``malformed`` is about one frame, and only one of
+        ``not_sse`` and ``not_chat`` is reported, once."""
+        if kind in ("not_sse", "not_chat") and self._is_other():
             return
-        self._head = None
-        self._reader.frame = None
-        self._not_sse(what)
+        reader = self._reader
+        frame = reader.frame
+        if kind != "malformed":
+            reader.frame = None
+        reader.report(kind, message, data=None if text is None else text[:QUOTED])
+        reader.frame = frame
 
-    def _not_sse(self, what: str) -> None:
-        self._reader.report("not_sse", what, data=self._opening_text())
-
-    def _opening_text(self) -> str | None:
-        return None if self._opening is None else self._opening.decode("utf-8", "replace")[:200]
+    def _is_other(self) -> bool:
+        return any(error.kind in ("not_sse", "not_chat") for error in self.errors)
 
     def _judge(self) -> None:
         """At the end of input: say what is wrong with the whole, if anything is."""
-        reader = self._reader
-        kinds = {error.kind for error in self.errors}
-        framed = self._framed or self._event_seen
-        if self._foreign and not framed and "not_sse" not in kinds:
+        if self._body == FOREIGN or self._displaced is not None:
             what = "the body is no event stream (a web page or plain text?): look at status and headers"
-            self._not_sse(what)
-            return
-        if "not_sse" in kinds and self._cut is None:
-            return
-        if not framed and ("server" in kinds or self._completed):
+            self._report("not_sse", what, self._skipped)
+        self._judge_api()
+        kinds = {error.kind for error in self.errors}
+        is_stream = self._body in (OPENED, EVENTS)
+        if "not_chat" in kinds or (not is_stream and ("server" in kinds or self._body == ANSWERED)):
             return
         if self._cut is not None:
             self.truncated = True
-            reader.frame, data = self._cut
-            reader.report("truncated", "the stream was cut inside its last frame", data=data)
-        elif not (self.done or self.finished):
+            self._reader.frame, data = self._cut
+            self._reader.report("truncated", "the stream was cut inside its last frame", data=data)
+        elif not (self.done or self.finished or "not_sse" in kinds):
             self.truncated = True
             what = "the stream ended without a finish_reason and without [DONE]"
-            reader.report("truncated", what if self._frames else "the stream ended before its first frame")
+            what = what if self._frames else "the stream ended before its first frame"
+            self._report("truncated", what, self._skipped)
+
+    def _judge_api(self) -> None:
+        """Report frames of another API, if there were no others."""
+        api = self._api
+        if api.__class__ is _OtherAPI:
+            self._report("not_chat", api.message(), api.first)
 
     # -- frames ---------------------------------------------------------------------------------------
 
@@ -233,48 +256,81 @@ class ChatStream(FrameParser, Reading):
         """How many frames there were, on either path."""
         return self._full + self._fast.hits
 
-    def _count_frame(self) -> None:
-        """Count a frame that takes the full path; errors in it are said to be in this one."""
+    def _count(self) -> None:
+        if self._body != EVENTS:
+            self._before_frame()
         self._reader.frame = self._full + self._fast.hits
         self._full += 1
 
     def _frame(self, event: str, text: str, value: Any = ABSENT) -> None:
-        """Read one frame: its event type, its data, and the value of that if it was parsed already."""
-        reader = self._reader
-        self._count_frame()
-        halves = has_escaped_half(text)
+        self._count()
         if value is ABSENT:
             try:
                 value = parse_json(text)
             except ValueError as reason:
                 self._no_json(event, text, reason)
                 return
-        if event == "error":
-            error = value.get("error") if value.__class__ is dict else None
-            if value:
-                reader.read(value if value.__class__ is dict else {}, text, halves, error or value)
-        elif value.__class__ is dict:
-            if len(value) > 1 or "type" not in value:
-                reader.read(value, text, halves)
+        if value.__class__ is dict:
+            self._object(event, text, value)
+        elif is_list_of_errors(value):  # (Google: langroid/langroid#988)
+            for one in value:
+                self._server_error(error_of(one, None), one, has_escaped_half(text))
+        elif event == "error":
+            self._server_error(value, value, has_escaped_half(text))
         elif value is not None:
-            what = "data is JSON but no object; the frame was ignored"
-            reader.report("malformed", what, data=text[:200])
+            self._report("malformed", "data is JSON but no object; the frame was ignored", text)
+
+    def _object(self, event: str, text: str, value: dict[str, Any]) -> None:
+        """Read a frame whose data is an object: a chunk, an error, a ping, or another API's."""
+        reader = self._reader
+        halves = has_escaped_half(text)
+        choices: Any = value.get("choices")
+        error = error_of(value, choices)
+        if event == "error" and error is None:
+            error = value
+        is_named = event not in ("", "message")
+        has_usage = value.get("usage").__class__ is dict and not is_named  # Anthropic's event has one, too
+        if self._api != CHAT and (has_usage or error is not None or choices.__class__ is list):
+            self._api = CHAT
+        if error is not None and choices.__class__ is not list:
+            self._server_error(error, value, halves)
+        elif error is None and (not value or (len(value) == 1 and "type" in value)):
+            pass  # a ping
+        else:
+            if self._api != CHAT:
+                if self._api is None:
+                    self._api = _OtherAPI(text[:QUOTED])
+                self._api.look(value)
+            if is_named and choices is None and value.get("usage") is None and value.get("error") is None:
+                reader.foreign_frame(event, value, halves)
+            else:
+                reader.read(value, text, halves, error)
+
+    def _server_error(self, error: Any, around: Any, halves: bool) -> None:
+        self._api = CHAT
+        self._reader.server_error(error, around if around.__class__ is dict else {}, halves)
+
+    def _read_words(self, words: str, value: dict[str, Any]) -> None:
+        self._count()
+        self._server_error(value, {"message": words}, True)
 
     def _no_json(self, event: str, text: str, reason: ValueError) -> None:
         """Read a frame whose data is no JSON."""
         stripped = text.strip(BLANK)
-        reader = self._reader
         if stripped == "[DONE]":
-            reader.finish(True)
+            self._judge_api()
+            self._reader.finish(True)
+        elif event == "error" and not stripped:
+            self._server_error(text, {}, False)
         elif not stripped or text[0] == ":":
             pass  # a heartbeat
-        elif event == "error" and not (self._at_end and stripped[0] in '{"'):
-            reader.read({}, None, False, text)
-        elif self._at_end:
-            self._cut = (self._frames - 1, text[:200])
+        elif event == "error" and not (self._reading == ENDING and stripped[0] in '{"'):
+            self._server_error(text, {}, False)
+        elif self._reading == ENDING:
+            self._cut = (self._frames - 1, text[:QUOTED])
         else:
             detail = f" ({reason})" if reason.__class__ is ValueError and reason.args else ""
-            reader.report("malformed", f"data is no JSON{detail}; the frame was ignored", data=text[:200])
+            self._report("malformed", f"data is no JSON{detail}; the frame was ignored", text)
 
     # -- the fast path --------------------------------------------------------------------------------
 
@@ -283,10 +339,9 @@ class ChatStream(FrameParser, Reading):
         limits are so wide that only the full path can pass them."""
         return not (
             self._data
-            or self._after_cr
+            or self._skippable
             or self._event
             or self._id is not None
-            or self._at_start
             or self._document is not None
             or self._max_event_bytes < 2 * LARGEST_BULK
         )
@@ -302,10 +357,10 @@ class ChatStream(FrameParser, Reading):
         self._read_in_full(line)
         return True
 
-    def _read_line(self, line: bytes) -> None:
+    def _read_line(self, line: bytes, event: str = "") -> None:
         frame = line + self._fast.blank
         if not self._fast.templates or not self._fast.resume(frame, 0, self._reader.events):
-            self._read_in_full(line)
+            self._read_in_full(line, event)
 
     def _read(self, data: bytes) -> None:
         """Read a chunk of any size, each frame on the shortest path."""
@@ -374,27 +429,25 @@ class ChatStream(FrameParser, Reading):
             and data.find(b"\r", pos, end) < 0
         ):
             return None
-        self._begin(bytes(data[pos : pos + OPENING_BYTES]))
+        self._begin()
         with memoryview(data) as whole, whole[pos + 6 : end] as value:
             return str(value, "utf-8", "replace")
 
-    def _begin(self, line: bytes) -> None:
-        super()._begin(line)
+    def _begin(self) -> None:
+        """A data line came that the grammar does not see."""
         self._head = None
+        self._skippable = b""
+        self._see_stream()
 
-    def _read_in_full(self, line: bytes) -> None:
+    def _read_in_full(self, line: bytes, event: str = "") -> None:
         """Read the frame of one data line in full, and learn from that."""
-        if not self._framed:
-            self._begin(line)
+        if self._body != EVENTS:
+            self._begin()
         data = line[6:] if line[5:6] == b" " else line[5:]
         try:
             text = data.decode()  # less work than with an error handler
         except UnicodeDecodeError:
             text = data.decode("utf-8", "replace")
-        if text == "[DONE]":
-            self._full += 1
-            self._reader.finish(True)
-            return
         value: Any
         try:
             # Before anything goes down into it: WebAssembly's stack ends at 3000 levels of the scanner.
@@ -405,16 +458,17 @@ class ChatStream(FrameParser, Reading):
                 raise ValueError
             value, end = scan_json(text, 0)
         except (ValueError, StopIteration, RecursionError):
-            value, end = text, -1
-        if end != len(text) or value.__class__ is not dict or len(value) < 2 or self._at_end:
-            self._frame("", text)  # not a plain chunk, or perhaps a cut one
+            self._frame(event, text)
             return
+        if end != len(text) or value.__class__ is not dict or value.get("choices").__class__ is not list:
+            self._frame(event, text, value if end == len(text) else ABSENT)
+            return
+        self._count()
+        self._api = CHAT
         reader = self._reader
         events = reader.events
         version, kept = reader.version, reader.kept
         count = len(events)
-        reader.frame = self._full + self._fast.hits  # _count_frame() inlined: 1 % of "hostile"
-        self._full += 1
         reader.read(value, text, "\\" in text and has_escaped_half(text))
         if self._fast.stage == LEARNING and reader.version == version:
             self._fast.learn(line, events[count:], kept)
@@ -425,12 +479,36 @@ class ChatStream(FrameParser, Reading):
         elif self.truncated:
             state = "truncated"
         elif self.closed:
-            state = "closed"
+            state = CLOSED
         else:
-            state = "done" if self.done else "open"
-        pending = len(self._line) + self._data_bytes
+            state = "done" if self.done else OPEN
+        pending = len(self._line) + self._pending_bytes
         errors = len(self.errors)
         return f"<ChatStream {state}, {self._frames} frames, {pending} bytes pending, {errors} errors>"
+
+
+class _OtherAPI:
+    """The frames of a stream, as long as none is of Chat Completions: the first one, and whose they are."""
+
+    __slots__ = ("first", "name")
+
+    def __init__(self, first: str) -> None:
+        self.first = first
+        self.name: str | None = None
+
+    def look(self, value: dict[str, Any]) -> None:
+        """Tell the API by a frame, unless an earlier one did."""
+        if self.name is None:
+            kind = value.get("type")
+            kind = kind if kind.__class__ is str else ""
+            for name, types, keys in OTHER_APIS:
+                if (kind and kind.startswith(types)) or all(key in value for key in keys or ("",)):
+                    self.name = name
+                    return
+
+    def message(self) -> str:
+        what = "frames came, but none is of a Chat Completions stream"
+        return what if self.name is None else f"{what}: they look like {self.name}"
 
 
 def parse(body: BytesLike, ignore: Iterable[ErrorKind] = ()) -> Completion:

@@ -103,7 +103,7 @@ class EventBytes(unittest.TestCase):
 
     def test_a_line_that_does_not_end(self):
         for name, measured, size, events, after in (
-            ("stray", f"x{LONG}", 81, [], [cut()]),
+            ("stray", f"x{LONG}", 81, [], [cut(data=f"x{LONG}")]),
             ("data", f'data: {{"y":1}}\ndata: {{"{LONG}', 13 + 88, [extra("y", 1)], [cut(2, f'{{"{LONG}')]),
         ):
             frames = [say("a"), measured]
@@ -114,7 +114,7 @@ class EventBytes(unittest.TestCase):
                 check(self, row, max_event_bytes=enough)
 
     def test_the_line_before_is_gone_once_it_was_delivered(self):
-        frames = ['data: {"y":1}\n', 'data: {"y":2}\n', f'data: {{"z":"{LONG}"}}\n', END]
+        frames = ['data: {"y":1}\n', 'data: {"y":2}\n', f'data: {{"z":"{LONG}"}}\n\n', {"choices": []}, END]
         row = ("", frames, [extra("y", 1), too_long(13 + 94 - 1)], "", {"y": 1})
         check(self, row, max_event_bytes=13 + 94 - 1)
         row = ("", frames, [extra("y", 1), extra("y", 2), extra("z", LONG), DONE], "done", {"y": 2})
@@ -338,7 +338,7 @@ class Depth(unittest.TestCase):
                             _, events = deliver([*pieces, sse(END)])
                             self.assertEqual(events, [malformed(self.TOO_DEEP, 0, text), DONE])
             value = json.loads(self.lists(127))
-            _, events = deliver([sse(f'data: {{{more}"x":{self.lists(127)}}}\n\n', END)])
+            _, events = deliver([sse(f'data: {{{more}"x":{self.lists(127)}}}\n\n', {"choices": []}, END)])
             self.assertEqual(events, [*([extra("y", 1)] if more else []), extra("x", value), DONE])
 
     def test_beside_half_a_surrogate_pair(self):
@@ -457,7 +457,8 @@ class Integers(unittest.TestCase):
 
     def test_frames(self):
         digits = "9" * 4300
-        _, events = deliver([sse(f'data: {{"x":{digits}}}\n\n', f'data: {{"x":-{digits}}}\n\n', END)])
+        _, events = deliver([sse(f'data: {{"x":{digits}}}\n\n', f'data: {{"x":-{digits}}}\n\n',
+        {"choices": []}, END)])
         self.assertEqual(events, [extra("x", int(digits)), extra("x", -int(digits)), DONE])
         stream, events = deliver([sse(f'data: {{"x":{digits}9,"y":1}}\n\n', say("a"), END)])
         error = events[0]

@@ -672,7 +672,7 @@ class Assembler(unittest.TestCase):
         kept = []
         for event in events:
             if event.type == "error":
-                if event.kind == "truncated":
+                if event.kind in ("truncated", "not_chat"):
                     continue
                 data = event.data if event.kind == "server" else None
                 event = sseparse.Error(event.kind, event.message, event.choice, event.code, data, None)

@@ -210,6 +210,12 @@ def foreign(data, what="the body is no event stream (a web page or plain text?):
     return sseparse.Error("not_sse", what, None, None, data, None)
 
 
+def not_chat(data, api=None):
+    what = "frames came, but none is of a Chat Completions stream"
+    what += f": they look like {api}" if api else ""
+    return sseparse.Error("not_chat", what, None, None, data, None)
+
+
 def limit(what):
     return sseparse.Error("limit", what, None, None, None, None)
 

@@ -53,7 +53,7 @@ ROWS = [
      {"choices": []}),
     ("cut inside the field name the frame is lost, and the stream is cut all the same",
      [say("a"), "dat"],
-     [START, content("a"), content_done("a"), choice_done(None), cut()],
+     [START, content("a"), content_done("a"), choice_done(None), cut(data="dat")],
      "truncated",
      message({"content": "a"})),
     ("no blank lines: a frame is delivered when the next one comes",

@@ -65,7 +65,7 @@ ROWS = [
      "done",
      message({"content": "a\ufffd\ufffdb"})),
     ("NaN and Infinity, also as 1e999, become null; integers stay exact",
-     ['data: {"a":NaN,"b":[Infinity,-Infinity,1e999,-1e999,1e308]}\n\n',
+     ['data: {"choices":[],"a":NaN,"b":[Infinity,-Infinity,1e999,-1e999,1e308]}\n\n',
       'data: {"c":123456789012345678901234567890,"d":1.50}\n\n', END],
      [extra("b", [None, None, None, None, 1e308]), extra("c", 123456789012345678901234567890),
       extra("d", 1.5), DONE],
