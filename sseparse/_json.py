@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Whole JSON texts: those of frames and of a call's arguments.
+"""Whole JSON texts: the data of a frame, and the arguments of a call.
 
-The standard library parses them. What it does not say is here: whether a text is too deep for it, and
+    parse_json('{"a": NaN}')            # {"a": None}
+    parse_json("[" * 200)               # ValueError: JSON nested deeper than 128 levels
+    status_of('{"a": "b')               # "incomplete"
+
+The standard library parses them. This file adds what it does not say: whether a text is nested too deep, and
 how the arguments of a call ended. It knows nothing of streams, choices or tool calls.
 """
 
@@ -28,16 +32,19 @@ def _finite(digits: str) -> float | None:
 
 
 def _null(constant: str) -> None:
-    """Read NaN, Infinity and -Infinity, which Python's own json module likes to write, as null."""
+    """Read NaN, Infinity and -Infinity as null. Python's json module writes them, so servers send them."""
 
 
 def _strictly(read: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a decoder that takes bad escapes: ``read(text)``, or ``read(text, pos)`` with where it ended."""
+    """Return a decoder that refuses bad escapes, made of one that takes them.
+
+    ``read(text)`` returns the value, ``read(text, pos)`` the value and where it ends.
+    """
 
     def read_strictly(text: str, *pos: int) -> Any:
         try:
             result = read(text, *pos)
-        except RecursionError:  # so deep behind a bad escape, where is_too_deep() does not look
+        except RecursionError:  # is_too_deep() does not look behind a bad escape
             raise ValueError from None
         start, end = (pos[0], result[1]) if pos else (0, len(text))
         if "u" in re.compile(r"\\(u[0-9a-fA-F]{4}|.)").findall(text, start, end):
@@ -47,7 +54,7 @@ def _strictly(read: Callable[..., Any]) -> Callable[..., Any]:
     return read_strictly
 
 
-# Called directly: the decoder's public methods cost half as much again.
+# Called directly, because the decoder's public methods take half as long again.
 _decoder: Any = json.JSONDecoder(parse_float=_finite, parse_constant=_null)
 scan_json: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once
 _LONG = 16384  # characters; in a longer text one string is likely nearly all of it
@@ -60,7 +67,7 @@ def is_too_deep(text: str) -> bool:
         if not any(_has_many(text, bracket) for bracket in "[{"):
             return False
     else:
-        arrays = text.count("[")  # a level takes two characters if it is an array, else five: {"":}
+        arrays = text.count("[")  # a level takes two characters if it is an array ([]), else five ({"":})
         if len(text) < 5 * MAX_DEPTH - 3 * arrays or arrays + text.count("{") <= MAX_DEPTH:
             return False
     depth = end = 0
@@ -87,9 +94,9 @@ def is_too_deep(text: str) -> bool:
 
 
 def _has_many(text: str, bracket: str) -> bool:
-    """Whether more than half as many of it are there as levels are allowed.
+    """Whether the text has more than half as many of this bracket as levels are allowed.
 
-    To look for the next one is ten times as fast as to count, where they are far apart.
+    When brackets are rare, find() from one to the next is ten times faster than count().
     """
     pos = -1
     for _ in range(MAX_DEPTH // 2 + 1):
@@ -100,7 +107,10 @@ def _has_many(text: str, bracket: str) -> bool:
 
 
 def parse_json(text: str) -> Any:
-    """Return the JSON value of ``text``; raise ValueError for what is none, or is too deep or too large."""
+    """Return the JSON value of ``text``.
+
+    Raises ValueError if it is no JSON, is nested too deep, or has an integer that the interpreter refuses.
+    """
     if is_too_deep(text):
         raise ValueError(TOO_DEEP)
     try:
