@@ -245,7 +245,6 @@ class RandomStreams(unittest.TestCase):
                 both_paths(body, {}, random.Random(seed))
 
 
-@unittest.skip("the fast path is being rewritten: run python -m tests.test_both_paths to see what is left")
 class Search(unittest.TestCase):
     def test_a_text_and_another_place(self):
         texts = list(PLACES)[:8]
