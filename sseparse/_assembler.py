@@ -64,6 +64,7 @@ from ._values import (
     Unreadable,
     add_part,
     as_index,
+    copy_of,
     count_values,
     grow,
     is_absent,
@@ -151,6 +152,7 @@ class ChunkReader:
         "_usage_values",
         "answer",
         "choices",
+        "counted",
         "events",
         "frame",
         "kept",
@@ -174,6 +176,7 @@ class ChunkReader:
         self.frame: int | None = 0
         self.version = 0
         self.kept = 0
+        self.counted: object = None  # whoever recounts usage: the last change of it was theirs
         self.stopped = False
 
     def take(self) -> list[Event]:
@@ -401,6 +404,7 @@ class ChunkReader:
         """Overlay usage field by field. (cumulative on each chunk: vLLM, SGLang, Perplexity; null again
         later, details dropped later: pydantic/pydantic-ai#5889)"""
         answer = self.answer
+        self.counted = None
         if self._usage_values > MAX_USAGE_VALUES:
             self._malformed(f"usage has more than {MAX_USAGE_VALUES} values; it was ignored")
             return
@@ -415,6 +419,18 @@ class ChunkReader:
                 self._usage_values = count_values(answer.usage)
             if not is_same(answer.usage, before):  # one choice may undo what another did
                 self.events.append(Usage(render(answer.usage, False)))
+
+    def recount(self, places: list[tuple[dict[str, Any], str]], numbers: list[Any], inner: list[Any]) -> None:
+        """Overlay usage that says again what is kept, except for numbers. ``places`` is where these are kept,
+        ``inner`` where in usage there are containers."""
+        changed = False
+        for (kept, key), number in zip(places, numbers):
+            old = kept[key]
+            if old != number or old.__class__ is not number.__class__:
+                kept[key] = number
+                changed = True
+        if changed:
+            self.events.append(Usage(copy_of(self.answer.usage, inner)))
 
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read one entry of ``choices``; return the usage it carries, if any."""

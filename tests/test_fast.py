@@ -91,7 +91,7 @@ RUNS = [
     ("the same unknown field each time", run_of(chunk({"content": MARK}, x="z"), WORDS), 2),
     ("an unknown field that changes", run_of(chunk({"content": MARK}, x=MARK), WORDS), None),
     ("usage that is null", run_of(chunk({"content": MARK}, usage=None), WORDS), 2),
-    ("usage that does not change", run_of(chunk({"content": MARK}, usage={"n": 1}), WORDS), 2),
+    ("usage that does not change", run_of(chunk({"content": MARK}, usage={"n": 1}), WORDS), 3),
     ("padding", run_of({**CONTENT, "obfuscation": OTHER}, WORDS, OTHERS), 2),
     ("padding of Mistral", run_of(PADDED, WORDS, OTHERS), 2),
     ("padding before the text", run_of({"p": OTHER, **CONTENT}, WORDS, OTHERS), 2),
