@@ -614,6 +614,8 @@ class Wrapped(CLI):
     def test_the_servers_own_words(self) -> None:
         for body, words in (
             (b'{"error":{"message":"Overloaded","type":"overloaded_error"}}', ": Overloaded\n"),
+            (b'{"detail":"Not Found"}', ": Not Found\n"),
+            (b'{"message":"no Route matched"}', ": no Route matched\n"),
             (b"upstream connect error\n", "; it begins: upstream connect error\n"),
             (b"<html>\n<h1>502 Bad\x1b[2J Gateway</h1>", "; it begins: <html>"),
         ):
@@ -623,6 +625,13 @@ class Wrapped(CLI):
                 self.assertIn(words, stderr)
                 self.assertNotIn("\x1b", stderr)
                 self.assertEqual(len(stderr.splitlines()), 2)
+
+    def test_utf_16_is_named(self) -> None:
+        for encoding in ("utf-16", "utf-16-be"):
+            mark = b"" if encoding == "utf-16" else b"\xfe\xff"
+            status, _, stderr = self.run_cli(mark + HI.decode().encode(encoding))
+            self.assertEqual(status, 1)
+            self.assertIn("UTF-16", stderr)
 
 
 class Pace(CLI):
