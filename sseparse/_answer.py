@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The answer so far: choices, their calls, and the final object that they make.
 
-It is the state that the assembler changes and everybody reads; it knows no chunks and no events, and
+It is the state that the assembler changes and everybody reads. It knows no chunks and no events, and
 decides nothing. ``Reading`` is what can be read off it, the same on ``ChatAssembler`` and ``ChatStream``.
 """
 
@@ -24,78 +24,106 @@ if TYPE_CHECKING:
     from .types import Completion, Message, ToolCall
 
 
-class Audio:
-    """Audio of a message."""
+# The stages of a choice (rule 7). OPEN: the first one. CALLED: its finish_reason is tool_calls, and no text
+# of content came since. ANSWERED: text came after that. Any other finish_reason makes it OPEN again.
+OPEN, CALLED, ANSWERED = "open", "called", "answered"
 
-    __slots__ = ("data", "fields", "transcript")
+# What the entries of a choice looked like. One with a delta or a message settles it.
+UNKNOWN_SHAPE, TEXT_SHAPE, CHAT_SHAPE = "unknown", "text", "chat"
+
+_BLANKS = dict.fromkeys(map(ord, " \t\n\r\f\v"))
+
+
+class Audio:
+    """Audio of a message. ``joined`` is what ``joined_data`` returned last, and for how many characters."""
+
+    __slots__ = ("data", "fields", "joined", "transcript")
 
     def __init__(self) -> None:
         self.fields: dict[str, Any] = {}
         self.data: Text | None = None
+        self.joined = (0, "")
         self.transcript: Text | None = None
 
     def joined_data(self) -> str:
-        """Return the data as one base64 string, where there is padding inside, too. (litellm joins such
+        """Return the data as one base64 string, even if each fragment was padded. (litellm joins such
         fragments; no report of others)"""
         data = self.data.join() if self.data is not None else ""
-        runs = ["".join(run.split()) for run in data.split("=")]
-        runs = [run for run in runs if run]
-        if len(runs) > 1:
-            try:
-                octets = [a2b_base64(run + "=" * (-len(run) % 4)) for run in runs]
-            except ValueError:
-                return data  # it never was base64: as it came, then
-            # Each four characters are three bytes, or it skipped some that are none of base64.
-            if all(len(some) == len(run) * 3 // 4 and len(run) % 4 != 1 for some, run in zip(octets, runs)):
-                return b2a_base64(b"".join(octets), newline=False).decode("ascii")
-        return data
+        if "=" not in data.rstrip("= \t\n\r\f\v"):
+            return data
+        if self.joined[0] != len(data):
+            octets = _decoded(data)
+            whole = data if octets is None else b2a_base64(octets, newline=False).decode("ascii")
+            self.joined = (len(data), whole)
+        return self.joined[1]
+
+
+def _decoded(data: str) -> bytearray | None:
+    """Return the bytes of base64 with padding inside, None if it is no base64."""
+    octets = bytearray()
+    stop = -1
+    while stop < len(data):
+        start = stop + 1
+        stop = data.find("=", start)
+        stop = len(data) if stop < 0 else stop
+        run = data[start:stop].translate(_BLANKS)
+        try:
+            some = a2b_base64(run + "=" * (-len(run) % 4))
+        except ValueError:
+            return None
+        # If the lengths do not match, a2b_base64 skipped characters outside the alphabet.
+        if len(some) != len(run) * 3 // 4 or len(run) % 4 == 1:
+            return None
+        octets += some
+    return octets
 
 
 class Choice:
-    """One choice."""
+    """One choice.
+
+    ``thoughts`` is the reasoning as emitted; usually it is the same ``Text`` as the one kept under its wire
+    name in ``message_extras``. ``thoughts_field`` is the name that the last of it came under. ``refusal`` and
+    ``logprobs`` stand in ``message_extras`` and ``extras`` as null if null is all that came.
+    """
 
     __slots__ = (
         "audio",
         "calls",
         "content",
         "extras",
+        "failed",
         "finish_reason",
         "function_call",
         "index",
-        "is_chat",
-        "is_text",
         "logprobs",
-        "logprobs_seen",
         "message_extras",
         "parts",
-        "reasoning",
         "refusal",
-        "refusal_seen",
         "role",
+        "shape",
+        "stage",
         "thoughts",
         "thoughts_field",
     )
 
     def __init__(self, index: int) -> None:
         self.index = index
+        self.stage = OPEN
+        self.shape = UNKNOWN_SHAPE
         self.role: str | None = None
         self.finish_reason: str | None = None
+        self.failed = False  # an error of it was reported
         self.content: Text | None = None
         self.parts: list[Any] | None = None
-        self.reasoning: dict[str, Text] = {}
-        self.thoughts: Text | None = None  # what the events said of it
-        self.thoughts_field = ""  # the wire name that the last of it came under
+        self.thoughts: Text | None = None
+        self.thoughts_field = ""
         self.refusal: Text | None = None
-        self.refusal_seen = False
         self.calls = Calls()
         self.function_call: Call | None = None
         self.audio: Audio | None = None
         self.logprobs: dict[str, Any] | None = None
-        self.logprobs_seen = False
         self.message_extras: dict[str, Any] = {}
         self.extras: dict[str, Any] = {}
-        self.is_chat = False  # an entry had a delta or a message
-        self.is_text = False  # an entry had a text and neither of them
 
 
 def id_tail(id: str | None) -> str:
@@ -123,17 +151,28 @@ class Answer:
         self.closed = False
         self._id_tail: str | None = None  # what ids that are made up have of the id, None until asked for
 
-    def call_id(self, choice: Choice, call: Call) -> str | None:
-        """Return the id, or one made up from what is known, the same on every reading."""
-        if call.id is not None or call.index is None:
-            return call.id
-        if self._id_tail is None:  # once, because an id can be long and the calls many
-            self._id_tail = id_tail(self.id)
-        return f"call{self._id_tail}_{choice.index}_{call.index}"
+    def call_ids(self, choice: Choice) -> list[str]:
+        """Return the ids of a choice's calls, no two of them alike (rule 4).
+
+        A call gets a made-up id if it has none, or one that an earlier call has. (parallel calls that share
+        an id: HKUDS/nanobot#3943; the next request would be refused)
+        """
+        if self._id_tail is None and (self.id is not None or self.done or self.closed):
+            self._id_tail = id_tail(self.id)  # once, because an id can be long and the choices many
+        ids: dict[str, None] = {}
+        for call in choice.calls:
+            id = call.id
+            if id is None or id in ids:
+                id = f"call{self._id_tail or ''}_{choice.index}_{call.index}"
+                while id in ids:  # a server that sent just this one
+                    id += "_"
+            ids[id] = None
+        return list(ids)
 
     def snapshot(self) -> dict[str, Any]:
         choices = [self.choices[index] for index in sorted(self.choices)]
-        legacy = any(one.is_text for one in choices) and not any(one.is_chat for one in choices)
+        shapes = [choice.shape for choice in choices]
+        legacy = TEXT_SHAPE in shapes and CHAT_SHAPE not in shapes
         completion: dict[str, Any] = {
             "id": self.id,
             "object": "text_completion" if legacy else "chat.completion",
@@ -157,8 +196,6 @@ class Answer:
                 key: value.copy() if value.__class__ is list else render(value, True)
                 for key, value in choice.logprobs.items()
             }
-        elif choice.logprobs_seen and "logprobs" not in choice.extras:
-            final["logprobs"] = None
         final["finish_reason"] = choice.finish_reason
         fill_in(final, choice.extras, False)
         return final
@@ -170,14 +207,10 @@ class Answer:
         elif content is not None:
             content = content.uttered()
         message: dict[str, Any] = {"role": choice.role or "assistant", "content": content}
-        for name, text in choice.reasoning.items():
-            message[name] = text.uttered()
         if choice.refusal is not None:
             message["refusal"] = choice.refusal.uttered()
-        elif choice.refusal_seen:
-            message["refusal"] = None
         if choice.calls:
-            message["tool_calls"] = [self.tool_call(choice, call) for call in choice.calls]
+            message["tool_calls"] = self.tool_calls(choice)
         if choice.function_call is not None:
             message["function_call"] = self._inside(choice.function_call, "arguments")
         if choice.audio is not None:
@@ -185,13 +218,16 @@ class Answer:
         fill_in(message, choice.message_extras, True)
         return message  # type: ignore[return-value]
 
-    def tool_call(self, choice: Choice, call: Call) -> ToolCall:
-        # A type that we know is what it was taken for, whatever the first said.
-        kind = call.kind if call.type in (None, "function", "custom") else call.type
-        final: dict[str, Any] = {"id": self.call_id(choice, call), "type": kind}
-        final[call.kind] = self._inside(call, "input" if call.kind == "custom" else "arguments")
-        fill_in(final, call.extras, False)
-        return final  # type: ignore[return-value]
+    def tool_calls(self, choice: Choice) -> list[ToolCall]:
+        finals: list[Any] = []
+        for id, call in zip(self.call_ids(choice), choice.calls):
+            # For known types report the kind it was treated as, even if the wire contradicted itself.
+            kind = call.kind if call.type in (None, "function", "custom") else call.type
+            final: dict[str, Any] = {"id": id, "type": kind}
+            final[call.kind] = self._inside(call, "input" if call.kind == "custom" else "arguments")
+            fill_in(final, call.extras, False)
+            finals.append(final)
+        return finals
 
     def _inside(self, call: Call, field: str) -> dict[str, Any]:
         final = {"name": call.full_name() or "", field: call.arguments.uttered()}
@@ -266,7 +302,7 @@ class Reading:
     def tool_calls(self, choice: int = 0) -> list[ToolCall]:
         """Return the tool calls so far, in the shape of the final object; ``[]`` if there are none."""
         kept = self._answer.choices.get(choice)
-        return [self._answer.tool_call(kept, call) for call in kept.calls] if kept else []
+        return self._answer.tool_calls(kept) if kept else []
 
     def message(self, choice: int = 0) -> Message:
         """Return the message so far, in the shape of the final object.

@@ -1,39 +1,78 @@
 # SPDX-License-Identifier: MIT
-"""From chunks to the message: all state of choices and tool calls, and nowhere else.
+"""From chunks to the message: what a chunk changes, and the events that tell of it.
 
-It takes chunks (decoded JSON objects), emits events and keeps what the non-streaming response would
-have said. It knows no bytes, no frames and no ``[DONE]``; whoever sees those calls ``close()``.
+It takes chunks (decoded JSON objects), emits events, and keeps in ``Answer`` what the non-streaming response
+would have said. It knows no bytes, no frames and no ``[DONE]``. The caller that sees them calls ``close()``.
+
+The rules that it follows itself (1 and 10 are in ``_values.py``, 4 and 5 in ``_calls.py``, 15 in
+``_text.py``, 12 and 13 in ``_frames.py``):
+
+Rule 2. Top level. The first non-empty ``id``, the first ``created`` that is not zero, the last non-empty
+    ``model``. Unknown fields, here and on choices and calls: the last non-null value; objects are merged.
+    ``{"id": "a"}`` and then ``{"id": "b"}`` is "a". The ``object`` of a chunk is not trusted: Azure sends "",
+    Perplexity "chat.completion.done".
+
+Rule 3. Choices are known by their ``index``, else by their position in the chunk. Any may come first.
+
+Rule 6. Arguments append as they are and are never repaired. An object is written compactly:
+    ``"arguments": {"a": 1}`` is the text ``{"a":1}``. The legacy ``function_call`` fires nothing once its
+    choice has tool calls, because some servers mirror one call in both (llama-cpp-python).
+
+Rule 7. The first ``role`` and the last non-empty ``finish_reason`` count. But "stop" replaces none of
+    LASTING_FINISH_REASONS, except "tool_calls" if text of content came after it. "error" alone is an Error.
+
+Rule 8. Content is a string, or a list of parts: text parts are text, ``thinking`` and ``reasoning`` parts are
+    reasoning, any other is an Extra. ``[{"type": "text", "text": "Hi"}]`` is the text "Hi".
+
+Rule 9. Reasoning has four names and each is kept under its own. If several come in one delta, the first of
+    REASONING_FIELDS feeds the events. If no string does, the text inside an object or a list does: under one
+    of these names, else in DETAIL_FIELDS. ``{"reasoning_details": [{"text": "Hm"}]}`` is the reasoning "Hm".
+    Lists of objects merge by type and index; an entry without index joins the last of its type if its type
+    is in JOINED_TYPES and that one has no signature, else it is appended.
+
+Rule 11. Usage is laid over what came before and never summed: ``{"a": 1}`` and then ``{"b": 2}`` is both.
+    It may stand in ``x_groq`` or on a choice. Each list in logprobs is extended. Fields of audio are set; its
+    data and transcript append.
+
+Rule 14. A whole ``message`` in place of a delta is one delta, but it only fills what is still empty. After
+    ``[DONE]`` usage and unknown fields of the chunk are still read, choices are not.
+
+Rule 16. Never guess: the same delta twice counts twice, and text that repeats what came before is not cut.
 
 Theory of operation
 -------------------
-A *choice* is new, open or finished. It is new until an entry of ``choices`` names its index, then
-open; a finish_reason finishes it, but only for the record: servers send content, usage, even whole
-tool calls after it, so nothing is closed by it. ``close()`` ends all choices at once, fires every
-Done event, and from then on entries of ``choices`` are not read any more.
+A *choice* begins with the first entry of ``choices`` that names its index. A finish_reason closes nothing,
+because servers send content, usage, even whole tool calls after it. ``finish()`` ends all choices at once
+and fires every Done event. From then on entries of ``choices`` are not read any more. A *call* goes through
+the stages in ``_calls.py``; it is done with its choice and never before, because arguments that parse as
+JSON may still go on.
 
-A *call* is unnamed, started or done. It is made by the first fragment that the rules of
-``Calls.find`` give to no existing call. While it is unnamed its arguments are kept silently; the
-name starts it (``ToolCallStart``, then what was kept as one delta, then deltas as they come). It is
-done with its choice, never before: arguments that parse as JSON may still go on.
-
-Who may touch them: ``_choice`` makes choices, ``_fragment`` and ``_function_call`` make calls,
-``_finish`` ends both. Two numbers tell the fast path (``_fast.py``) what a chunk changed. ``kept``
-increases when the kept value of an unknown field changes. ``version`` increases with every other state
-change that can affect how a later chunk is read, except for text appended to an existing text, usage,
-logprobs, and which call was touched last. A chunk that changes neither number would have the same effects
-again, with another text. Whatever else changes such state here must increase ``version``.
-
-Text that grows is kept in pieces (``Text``), never in a string. Strings may hold halves of
-surrogate pairs (``"\\ud83d"`` alone in one chunk); text is stored as it came and mended when read,
-so that halves which meet are one character.
+Each effect that a field can have is one method of ``ChunkReader``: ``content``, ``reasoning``, ``refusal``,
+``arguments``, ``logprobs``, ``usage``, ``keep`` and ``keep_in_delta``. The fast path (``_fast.py``) calls
+these very methods. Two numbers tell it what a chunk changed. ``kept`` increases when the kept value of an
+unknown field changes. ``version`` increases with every other state change that can affect how a later chunk
+is read, except for text appended to an existing text, usage, logprobs, and which call was touched last. A
+chunk that changes neither number would have the same effects again, with another text. Whoever adds state
+here must increase ``version`` where it changes.
 """
 
 from __future__ import annotations
 
 import json
 
-from ._answer import Answer, Audio, Choice, Reading
-from ._calls import DONE, STARTED, UNNAMED, Call
+from ._answer import (
+    ANSWERED,
+    CALLED,
+    CHAT_SHAPE,
+    OPEN,
+    TEXT_SHAPE,
+    UNKNOWN_SHAPE,
+    Answer,
+    Audio,
+    Choice,
+    Reading,
+)
+from ._calls import DONE, STARTED, UNNAMED, Call, key_of
 from ._errors import LimitReached
 from ._events import (
     AudioDelta,
@@ -55,32 +94,43 @@ from ._events import (
     Usage,
 )
 from ._json import status_of
-from ._partial import BLANK
 from ._text import Text, has_halves, well_formed
 from ._values import (
     CHANGED,
+    GROWING_LISTS,
     GROWN,
     NOISE_FIELDS,
+    ODD,
+    PLAIN,
+    SCALARS,
     Unreadable,
     add_part,
+    as_id,
     as_index,
     copy_of,
     count_values,
+    error_of,
+    extend,
     grow,
     is_absent,
     is_number,
     is_same,
+    is_text,
     overlay,
+    part_kind,
     plain_json,
+    plainness,
     render,
     replaces,
     says_nothing,
-    thoughts_of,
+    text_of,
+    thought_in,
+    words_of,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from ._events import ErrorKind, Event, ObjectName, Place, Status
@@ -88,7 +138,7 @@ if TYPE_CHECKING:
 MAX_CHOICES = 128
 MAX_TOOL_CALLS = 128
 MAX_ERRORS = 100
-MAX_USAGE_VALUES = 1024  # each Usage event copies them, so their number is bounded; servers send 5 to 40
+MAX_USAGE_VALUES = 128  # each Usage event copies them, so their number is bounded; servers send 5 to 40
 
 # Each table names in a comment the server or the report that showed the need for it.
 
@@ -97,39 +147,33 @@ MAX_USAGE_VALUES = 1024  # each Usage event copies them, so their number is boun
 # Copilot: ericc-ch/copilot-api#152; both at once: OpenRouter, azrtydxb/Fastllm-proxy#23)
 REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 
+# Fields that may hold reasoning if no string does. (OpenRouter: BerriAI/litellm#27483; LiteLLM:
+# BerriAI/litellm#16854; objects and lists under the four names: envoyproxy/ai-gateway#1222,
+# anima-research/animachat#129)
+DETAIL_FIELDS = ("reasoning_details", "thinking_blocks")
+
 # A later "stop" does not replace these. (ChatMock and other converters: RayBytes/ChatMock#114)
 LASTING_FINISH_REASONS = frozenset(("tool_calls", "function_call", "length", "content_filter", "error"))
 
-# Neither a custom tool's input nor a call without arguments has a grammar that tells whether it was
-# cut; these ends of the choice do. (no report seen)
-CUTTING_FINISH_REASONS = frozenset(("length", "content_filter", "error"))
+# A custom tool's input, and empty arguments, do not show whether they were cut off. These finish reasons,
+# in any case of letters, say that they were not. (others: vllm-project/vllm#57082, agentjido/req_llm#935)
+# fmt: off
+GOOD_ENDS = frozenset((
+    "stop", "tool_calls", "function_call", "tool_call", "tool_use", "end_turn", "eos", "eos_token",
+    "stop_sequence",
+))
+# fmt: on
 
 # Known fields of a chunk beside ``choices``, and those of them that mean nothing once they are known.
 CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "usage", "error", *NOISE_FIELDS))
-PASSING_FIELDS = ("id", "created", "obfuscation", "p")
+PASSING_FIELDS = ("id", "created", *NOISE_FIELDS)
+
+# Fields of a delta that mean nothing.
+DELTA_NOISE = frozenset(("index", "token_id", *NOISE_FIELDS))
 
 # Known fields of a fragment of tool_calls. ("extra_content" and the like are kept: Gemini's thought
 # signatures must be sent back, earendil-works/pi#3234)
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE_FIELDS))
-
-
-def error_of(chunk: dict[str, Any], choices: Any) -> Any:
-    """Return the error that an object is (rule 12), or None: what stands under ``error``, else the object.
-
-    ``choices`` is what the chunk has under that key. (``error_msg``: Langchain-Chatchat#1922)
-    """
-    if chunk.get("error"):
-        return chunk["error"]
-    if chunk.get("object") == "error":
-        return chunk
-    if choices.__class__ is list:
-        return None
-    if chunk.get("type") == "error" or chunk.get("error_msg") or chunk.get("error_code"):
-        return chunk
-    code: Any = chunk.get("code")
-    message: Any = chunk.get("message")
-    is_code = bool(code) and code != 200
-    return chunk if is_code and message.__class__ is str and message else None
 
 
 class ChunkReader:
@@ -141,12 +185,14 @@ class ChunkReader:
     """
 
     __slots__ = (
-        "_core",
+        "_borrowed",
+        "_failed",
         "_halves",
         "_header",
         "_max_choices",
         "_max_errors",
         "_max_tool_calls",
+        "_passing",
         "_source",
         "_started",
         "_usage_values",
@@ -167,11 +213,17 @@ class ChunkReader:
         self.answer = Answer()
         self.choices = self.answer.choices
         self._usage_values = 0
-        self._header: dict[str, Any] | None = None
-        self._core: dict[str, Any] | None = None
-        self._source: str | None = None  # the text of the chunk at hand
-        self._halves = False  # the chunk at hand has halves of surrogate pairs
         self._started = False
+        # The fields of the last chunk beside choices and usage, if to read them again would change nothing;
+        # and those of them that may have any value.
+        self._header: dict[str, Any] | None = None
+        self._passing: dict[str, Any] = {}
+        # Of the chunk at hand: its text; whether it has halves of surrogate pairs; whether it is the caller's
+        # (then its lists and objects must be copied before they are kept); whether it is an error.
+        self._source: str | None = None
+        self._halves = False
+        self._borrowed = False
+        self._failed = False
         self.events: list[Event] = []
         self.frame: int | None = 0
         self.version = 0
@@ -185,30 +237,40 @@ class ChunkReader:
         self.events = []
         return events
 
-    def read(self, chunk: dict[str, Any], source: str | None, halves: bool, error: Any = None) -> None:
-        """Read a chunk that is ours to change. ``source``: the text it was; ``error``: what the framing
-        said is an error, if it did."""
+    def read(
+        self,
+        chunk: dict[str, Any],
+        source: str | None,
+        halves: bool,
+        error: Any = None,
+        borrowed: bool = False,
+    ) -> None:
+        """Read a chunk.
+
+        The dict itself is changed; what it holds is kept, unless it is ``borrowed``. ``source`` is its JSON
+        text, for error messages. ``halves`` says whether it may have halves of surrogate pairs. ``error`` is
+        set if the framing said that this is an error.
+        """
         self._halves = halves and (has_halves(chunk) or has_halves(error))
         self._source = source
+        self._borrowed = borrowed
         choices: Any = chunk.pop("choices", ...)
-        usage: Any = chunk.get("usage")
-        if usage is not None:
-            del chunk["usage"]
+        usage: Any = chunk.pop("usage", None)
         try:
             is_usual = choices.__class__ is list and (usage is None or usage.__class__ is dict)
             if not is_usual or error is not None or not self._repeats(chunk):
                 self._chunk(chunk, choices, usage, error)
-            elif usage is None and len(choices) == 1 and choices[0].__class__ is dict:
-                usage = self._entry(choices[0], 0)  # nearly all that come here
-                if usage is not None:
-                    self.overlay_usage([usage])
+            elif not usage and len(choices) == 1 and choices[0].__class__ is dict:
+                usage = self._entry(choices[0], 0)  # the common case
+                if usage:
+                    self.usage(usage)
             else:
                 self._entries(choices, usage)
         finally:
             self._source = None
 
     def report(self, kind: ErrorKind, message: str, data: Any = None) -> None:
-        """Emit an Error that whoever sees the framing found."""
+        """Emit an Error found by the framing layer."""
         self._error(kind, message, data=data)
 
     def server_error(self, error: Any, around: dict[str, Any], halves: bool) -> None:
@@ -217,7 +279,12 @@ class ChunkReader:
         self._server_error(render(error, False), around)
 
     def foreign_frame(self, event: str, value: dict[str, Any], halves: bool) -> None:
-        """Emit the object of a frame that is no chunk, under its event type (rule 2)."""
+        """Emit the object of a frame that is no chunk, under its event type.
+
+        (rule 2; coddy-project/coddy-agent#210)
+        """
+        halves = halves and (has_halves(value) or has_halves(event))
+        event = well_formed(event) if halves else event
         self.events.append(Extra(None, None, event, render(value, halves), "frame"))
 
     def limit(self, message: str) -> None:
@@ -228,7 +295,7 @@ class ChunkReader:
         self.events.append(error)
 
     def finish(self, done: bool) -> None:
-        """Fire the Done events unless they were, and note which end it was."""
+        """Emit the Done events once, and record whether the server declared the end."""
         answer = self.answer
         if not (answer.closed or answer.done):
             for index in sorted(self.choices):
@@ -237,11 +304,11 @@ class ChunkReader:
             answer.closed = True
         elif not (answer.done or answer.closed):
             answer.done = True
-            self._header = self._core = None
+            self._header = None
             self.events.append(Done())
         self.version += 1
 
-    # -- reading a chunk ----------------------------------------------------------------------------
+    # -- errors -------------------------------------------------------------------------------------
 
     def _error(
         self,
@@ -256,12 +323,12 @@ class ChunkReader:
         if len(self.answer.errors) >= self._max_errors:
             self.limit(f"more than {self._max_errors} errors; nothing more is read")
             raise LimitReached
-        frame = self.frame
         if self._halves:
             message = well_formed(message)
             code = render(code, True)
             data = render(data, True)
-        error = Error(kind, message, choice, code, data, frame, server_type)
+            server_type = render(server_type, True)
+        error = Error(kind, message, choice, code, data, self.frame, server_type)
         self.answer.errors.append(error)
         self.events.append(error)
 
@@ -270,30 +337,15 @@ class ChunkReader:
         self._error("malformed", what, choice, data=None if self._source is None else self._source[:200])
 
     def _server_error(self, error: Any, around: dict[str, Any], choice: int | None = None) -> None:
-        """Report an error of the server, with message and code found where they are.
-
-        (nine shapes: vllm-project and sglang error frames, OpenRouter with choices, Groq's
-        ``event: error``, llama.cpp ggml-org/llama.cpp#16109, old vLLM aaif-goose/goose#8027, RFC 9457)
-        """
-        places = [error, around]
-        if error.__class__ is dict:
-            places[1:1] = map(error.get, ("message", "error", "detail"))
-        message = code = None
-        for place in places:
-            found: Any = place
-            if place.__class__ is dict:
-                found = place.get("message") or place.get("error_msg")
-                code = place.get("code") if code is None else code
-                code = place.get("error_code") if code is None else code
-            if not message and found.__class__ is str:
-                message = found
-        kind: Any = error.get("type") if error.__class__ is dict else None
-        kind = self._text(kind) if kind.__class__ is str and kind else None
+        """Report an error of the server, with message, code and type found where they are."""
+        message, code, kind = words_of(error, around)
         if not message:
             message = "the server reported an error without a message"
             if kind is not None:
                 message += f", of type {kind}"
-        self._error("server", message, choice, code, error, kind)
+        self._error("server", message, choice, render(code, False), render(error, False), kind)
+
+    # -- reading a chunk ----------------------------------------------------------------------------
 
     def _chunk(self, chunk: dict[str, Any], choices: Any, usage: Any, error: Any) -> None:
         """Read a chunk, whose ``choices`` and ``usage`` were taken out."""
@@ -308,57 +360,52 @@ class ChunkReader:
         if choices is ...:
             choices = None
         if error:
-            self._server_error(render(error, False), chunk)
+            self._server_error(error, chunk)
             if choices.__class__ is not list:
                 return
         if choices.__class__ is not list or self.answer.done:
             if choices and not self.answer.done:
                 self._malformed("choices is not a list; it was ignored")
             choices = []
-        self._entries(choices, self._header_fields(chunk, choices, usage))  # pyright: ignore
+        self._failed = bool(error)
+        try:
+            self._entries(choices, self._fields(chunk, choices, usage))
+        finally:
+            self._failed = False
 
-    def _entries(self, choices: Iterable[Any], usage: Any) -> None:
+    def _entries(self, choices: list[Any], usage: Any) -> None:
         """Read the entries of ``choices``, then usage: the chunk's, else that of the entries."""
-        usages: list[Any] = [] if usage is None else [usage]
+        usages: list[Any] = [usage] if usage else []
         for position, entry in enumerate(choices):
             if entry.__class__ is dict:
                 of_choice = self._entry(entry, position)
-                if of_choice is not None and usage is None:
+                if of_choice and not usage:
                     usages.append(of_choice)
             elif not is_absent(entry):
                 self._malformed("entry of choices is not an object; it was ignored")
         if usages:
-            self.overlay_usage(usages)
+            self.usage(*usages)
 
     def _repeats(self, chunk: dict[str, Any]) -> bool:
-        """Whether these fields are those of the last chunk, which had no effect, save for what means
-        nothing, or nothing any more."""
-        if chunk == self._header:
-            return True
-        if self._header is None:
-            return False
-        if self._core is None:
-            self._core = self._header.copy()
-            for name in PASSING_FIELDS:
-                self._core.pop(name, None)
-        pop = chunk.pop
-        passing = (pop("id", ...), pop("created", ...), pop("obfuscation", ...), pop("p", ...))
-        if chunk == self._core:
-            return True
-        chunk.update({name: value for name, value in zip(PASSING_FIELDS, passing) if value is not ...})
-        return False
+        """Whether these are the previous chunk's fields, apart from padding, id and time.
 
-    def _header_fields(self, chunk: dict[str, Any], choices: list[Any], usage: Any) -> Any:
+        The previous ones had no effect, so these have none.
+        """
+        header = self._header
+        if header is None:
+            return False
+        return chunk == header or {**chunk, **self._passing} == header
+
+    def _fields(self, chunk: dict[str, Any], choices: list[Any], usage: Any) -> Any:
         """Read the fields of a chunk beside ``choices``; return its usage, None if there is none.
 
-        Where reading them again would change nothing they are remembered: ``_header``, and ``_core``
-        without those that have no effect any more. (Strings and nulls only, because 1 == True.)
+        If reading them again would change nothing, remember them, so that the next chunk can skip this. Only
+        strings and nulls qualify, because 1 == True.
         """
         answer = self.answer
         id: Any = chunk.get("id")
         created: Any = chunk.get("created")
         model: Any = chunk.get("model")
-        # Not believed: Azure sends "", Perplexity "chat.completion.done".
         repeats = chunk.get("object") != "error" and chunk.get("error") is None
         extras: dict[str, Any] | None = None
         for key, value in chunk.items():
@@ -368,7 +415,7 @@ class ChunkReader:
                 extras[key] = value
                 if value.__class__ is not str:
                     repeats = False
-        if not self.answer.done:
+        if not answer.done:
             if answer.id is None and id.__class__ is str and id:
                 answer.id = self._text(id)
                 self.version += 1
@@ -382,43 +429,49 @@ class ChunkReader:
             self._started = True
             self.version += 1
             first = next(entry for entry in choices if not is_absent(entry))
-            is_text = first.__class__ is dict and first.get("text") is not None
-            is_text = is_text and first.get("delta") is None and first.get("message") is None
-            name: ObjectName = "text_completion" if is_text else "chat.completion"
-            self.events.append(Start(answer.id, answer.model, answer.created, name))
+            shape: ObjectName = "text_completion" if _is_text_entry(first) else "chat.completion"
+            self.events.append(Start(answer.id, answer.model, answer.created, shape))
         fallback: Any = None
         if extras is not None:
             fallback = extras.get("x_groq")
-            fallback = fallback.get("usage") if fallback.__class__ is dict else None
-            self.keep_extras(answer.extras, extras, None, None, "chunk")
+            # It is copied, because the Extra carries it, too.
+            fallback = render(fallback.get("usage"), False) if fallback.__class__ is dict else None
+            self.keep(answer.extras, extras, None, None, "chunk")
         is_settled = self._started and answer.id and answer.created and not (self._halves or answer.done)
         self._header = chunk if repeats and is_settled else None
-        self._core = None
+        self._passing = {name: chunk[name] for name in PASSING_FIELDS if name in chunk}
         if usage.__class__ is dict:
-            return usage
-        if usage:
+            if usage:
+                return usage
+        elif usage:
             self._malformed("usage is not an object; it was ignored")
         return fallback if fallback.__class__ is dict else None
 
-    def overlay_usage(self, usages: list[dict[str, Any]]) -> None:
-        """Overlay usage field by field. (cumulative on each chunk: vLLM, SGLang, Perplexity; null again
-        later, details dropped later: pydantic/pydantic-ai#5889)"""
+    def usage(self, *usages: dict[str, Any]) -> None:
+        """Lay usage over what is known, field by field.
+
+        (cumulative on each chunk: vLLM, SGLang, Perplexity; null again later, details dropped later:
+        pydantic/pydantic-ai#5889; ``{}``: zed-industries/zed#42893)
+        """
         answer = self.answer
         self.counted = None
         if self._usage_values > MAX_USAGE_VALUES:
             self._malformed(f"usage has more than {MAX_USAGE_VALUES} values; it was ignored")
             return
-        changed = CHANGED if answer.usage is None else 0
-        before = render(answer.usage, False) if len(usages) > 1 else None
-        if answer.usage is None:
-            answer.usage = {}
+        kept = answer.usage
+        before = render(kept, False) if len(usages) > 1 else None
+        changed = 0
         for usage in usages:
-            changed |= overlay(answer.usage, render(usage, True) if self._halves else usage)
-        if changed:
-            if changed & GROWN:
-                self._usage_values = count_values(answer.usage)
-            if not is_same(answer.usage, before):  # one choice may undo what another did
-                self.events.append(Usage(render(answer.usage, False)))
+            if kept is None:
+                kept = answer.usage = self._own(usage)
+                changed = CHANGED | GROWN
+            else:
+                changed |= overlay(kept, render(usage, True) if self._halves else usage)
+        if changed & GROWN:
+            self._usage_values = count_values(kept)
+        # Within one chunk, one choice's usage may restore what another's changed.
+        if changed and not (before is not None and is_same(kept, before)):
+            self.events.append(Usage(render(kept, False)))
 
     def recount(self, places: list[tuple[dict[str, Any], str]], numbers: list[Any], inner: list[Any]) -> None:
         """Overlay usage that says again what is kept, except for numbers. ``places`` is where these are kept,
@@ -442,15 +495,17 @@ class ChunkReader:
             choice = self._choice(index)
             if choice is None:
                 return None
-        delta: Any = entry.pop("delta", None)
+        delta: Any = None
         logprobs: Any = None
         finish_reason: Any = None
         rest: dict[str, Any] | None = None
         for key, value in entry.items():
             if value is None:
-                if key == "logprobs" and not choice.logprobs_seen:
-                    choice.logprobs_seen = True
+                if key == "logprobs" and key not in choice.extras:
+                    choice.extras[key] = None
                     self.version += 1
+            elif key == "delta":
+                delta = value
             elif key == "finish_reason":
                 finish_reason = value
             elif key == "logprobs" and value.__class__ is dict:
@@ -460,27 +515,34 @@ class ChunkReader:
                     rest = {}
                 rest[key] = value
         if delta.__class__ is dict:
-            choice.is_chat = True
+            if choice.shape != CHAT_SHAPE:
+                choice.shape = CHAT_SHAPE
+                self.version += 1
             piece: Any = delta.get("content")
             if len(delta) == 1 and piece.__class__ is str:
-                self._content(choice, piece)
+                self.content(choice, piece)
             else:
                 self._delta(choice, delta)
-        elif delta:  # null and PHP's [] are no delta
+        elif delta:  # null and [] (PHP's empty object) count as absent
             self._malformed("delta is not an object; it was ignored", choice.index)
-        if finish_reason.__class__ is str and finish_reason:
+        if finish_reason is not None:
             self._finish_reason(choice, finish_reason)
         if rest is not None:
-            return self._rest_of_entry(choice, rest, delta, logprobs)
+            return self._rest_of_entry(choice, rest, delta, logprobs, finish_reason)
         if logprobs is not None:
             self.logprobs(choice, logprobs)
+        if finish_reason == "error":
+            self._ended_in_error(choice)
         return None
 
     def _choice(self, index: Any) -> Choice | None:
-        """Return the choice of this index, new or named in an odd way; None if it cannot be one."""
+        """Return the choice with this index, made if needed; None, and an Error, if it cannot be one."""
         number = as_index(index)
-        if number is None or number >= self._max_choices:
-            reason = "is no index" if number is None else f"is not below max_choices ({self._max_choices})"
+        if number is None or number < 0:
+            self._malformed("index of a choice is no index; the entry was ignored")
+            return None
+        if number >= self._max_choices:
+            reason = f"is not below max_choices ({self._max_choices})"
             self._malformed(f"index of a choice {reason}; the entry was ignored")
             return None
         choice = self.choices.get(number)
@@ -489,112 +551,129 @@ class ChunkReader:
             self.version += 1
         return choice
 
-    def _finish_reason(self, choice: Choice, reason: str) -> None:
+    def _finish_reason(self, choice: Choice, reason: Any) -> None:
+        """Set the finish_reason (rule 7). ("stop" after an answer: 2witstudios/PageSpace#1553)"""
+        if reason.__class__ is not str or not reason:
+            return
         reason = self._text(reason)
         kept = choice.finish_reason
-        if reason != kept and not (reason == "stop" and kept in LASTING_FINISH_REASONS):
+        if reason == "stop" and kept in LASTING_FINISH_REASONS and choice.stage != ANSWERED:
+            return
+        stage = CALLED if reason == "tool_calls" else OPEN
+        if reason != kept or stage != choice.stage:
             choice.finish_reason = reason
+            choice.stage = stage
             self.version += 1
 
-    def _rest_of_entry(self, choice: Choice, rest: dict[str, Any], delta: Any, logprobs: Any) -> Any:
+    def _ended_in_error(self, choice: Choice) -> None:
+        """Report the finish_reason "error", unless an error said it already."""
+        if not (choice.failed or self._failed):
+            choice.failed = True
+            self._server_error("error", {}, choice.index)
+
+    def _rest_of_entry(
+        self, choice: Choice, rest: dict[str, Any], delta: Any, logprobs: Any, finish_reason: Any
+    ) -> Any:
         """Read what few entries have: a message, a text, an error, unknown fields, logprobs beside these."""
-        message: Any = rest.pop("message") if "message" in rest else None
+        message: Any = rest.pop("message", None)
         is_whole = delta.__class__ is not dict and message.__class__ is dict
-        if delta.__class__ is not dict:
-            if is_whole:
-                choice.is_chat = True
-                self._message_as_delta(choice, message)
-            else:
-                if message:
-                    self._malformed("message is not an object; it was ignored", choice.index)
-                text: Any = rest.pop("text", None)
-                if text.__class__ is str:
-                    choice.is_text = True
-                    self._content(choice, text)
-                elif text:
-                    self._malformed("text is not a string; it was ignored", choice.index)
+        text: Any = rest.get("text")
+        if is_whole:
+            choice.shape = CHAT_SHAPE
+            self._message_as_delta(choice, message)
+        elif delta.__class__ is dict:
+            # Noise if it says what the delta says. (Together)
+            if is_text(text) and is_same(text, delta.get("content")):
+                del rest["text"]
+        else:
+            if message:
+                self._malformed("message is not an object; it was ignored", choice.index)
+            rest.pop("text", None)
+            if is_text(text):
+                if choice.shape == UNKNOWN_SHAPE:
+                    choice.shape = TEXT_SHAPE
+                    self.version += 1
+                self.content(choice, text_of(text))
+            elif text:
+                self._malformed("text is not a string; it was ignored", choice.index)
         if "logprobs" in rest and not is_number(rest["logprobs"]):
             logprobs = rest.pop("logprobs")
-        error: Any = rest.pop("error") if "error" in rest else None
-        usage: Any = rest.pop("usage") if "usage" in rest else None
+        error: Any = rest.pop("error", None)
+        usage: Any = rest.pop("usage", None)
         for name in NOISE_FIELDS:
             rest.pop(name, None)
         if rest:
-            self.keep_extras(choice.extras, rest, choice.index, None, "choice")
+            self.keep(choice.extras, rest, choice.index, None, "choice")
         if is_whole and logprobs.__class__ is dict and choice.logprobs is not None:
             kept = choice.logprobs
             logprobs = {key: value for key, value in logprobs.items() if not kept.get(key)} or None
-        if logprobs is not None:
+        if logprobs.__class__ is dict:
             self.logprobs(choice, logprobs)
+        elif logprobs is not None:
+            if choice.extras.setdefault("logprobs", None) is None:
+                self.version += 1
+            if logprobs:
+                self._malformed("logprobs is not an object; it was ignored", choice.index)
         if error:
+            choice.failed = True
             self._server_error(error, {**rest, "message": message}, choice.index)
             self._finish_reason(choice, "error")
+        elif finish_reason == "error":
+            self._ended_in_error(choice)
         return usage if usage.__class__ is dict else None
 
     def _message_as_delta(self, choice: Choice, message: dict[str, Any]) -> None:
-        """Read a whole message as one delta of the fields that nothing was accumulated for. (simulated
+        """Read a whole message as one delta, but only for fields that are still empty. (simulated
         streaming: Amm1rr/WebAI-to-API#55; a final snapshot: abundantbeing/hermes-browser-extension#11)"""
-        have: set[str] = set(REASONING_FIELDS) if choice.thoughts else set()
-        for name, kept in (
-            ("content", choice.content or choice.parts),
-            ("refusal", choice.refusal),
-            ("tool_calls", choice.calls),
-            ("function_call", choice.function_call),
-            ("audio", choice.audio),
-        ):
-            if kept:
-                have.add(name)
+        thoughts = bool(choice.thoughts)
+        have: dict[str, Any] = {
+            "content": choice.content or choice.parts,
+            "refusal": choice.refusal,
+            "tool_calls": len(choice.calls),
+            "function_call": choice.function_call,
+            "audio": choice.audio,
+            **dict.fromkeys((*REASONING_FIELDS, *DETAIL_FIELDS), thoughts),
+        }
         extras = choice.message_extras
         fields = {
             key: value
             for key, value in message.items()
-            if key not in have and (key in REASONING_FIELDS or key not in extras)
+            if not (have[key] if key in have else extras.get(key) is not None)
         }
-        self._delta(choice, fields, bool(choice.thoughts))
+        self._delta(choice, fields, thoughts)
 
-    def logprobs(self, choice: Choice, logprobs: Any) -> None:
+    def logprobs(self, choice: Choice, logprobs: dict[str, Any]) -> None:
         """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions; a number
         is a field nobody knows: togethercomputer/openapi#27)"""
-        if logprobs.__class__ is not dict:
-            choice.logprobs_seen = True
-            self.version += 1
-            if not logprobs:
-                return
-            self._malformed("logprobs is not an object; it was ignored", choice.index)
-            return
-        if self._halves:
-            logprobs = render(logprobs, True)
-        kept = choice.logprobs
-        if kept is None:
-            kept = choice.logprobs = {}
-        for key, value in logprobs.items():
-            old: Any = kept.get(key)
-            if value.__class__ is list:
-                if old.__class__ is list:
-                    old.extend(value)
-                else:
-                    kept[key] = value.copy()
-            elif value is not None or key not in kept:
-                kept[key] = render(value, False)
+        logprobs = self._own(logprobs)
+        if choice.logprobs is None:
+            choice.logprobs = {}
+        extend(choice.logprobs, logprobs)
         self.events.append(LogprobsDelta(choice.index, logprobs))
 
-    def keep_extras(
+    # -- unknown fields -----------------------------------------------------------------------------
+
+    def keep(
         self,
         kept: dict[str, Any],
-        extras: dict[str, Any],
+        fields: dict[str, Any],
         choice: int | None,
         index: int | None,
         place: Place,
+        silent: bool = False,
     ) -> None:
         """Keep unknown fields outside of deltas: the last non-null one; objects are merged."""
         if place == "chunk":
             self._header = None  # it says which of these fields were kept last
-        for key, value in (render(extras, True) if self._halves else extras).items():
+        for key, value in (render(fields, True) if self._halves else fields).items():
             kind = value.__class__
             if value is None:
                 continue
             old: Any = kept.get(key)
-            if kind is dict and old.__class__ is dict:
+            if kind is list and old.__class__ is list and place in GROWING_LISTS.get(key, ()):
+                old += render(value, False)
+                self.kept += 1
+            elif kind is dict and old.__class__ is dict:
                 if overlay(old, value):
                     self.kept += 1
             elif kind is dict or kind is list:
@@ -606,27 +685,47 @@ class ChunkReader:
                 self.kept += 1
             else:
                 continue
-            self._extra(choice, index, key, value, place)
+            if not silent:
+                self._extra(choice, index, key, value, place)
+
+    def keep_in_delta(self, choice: Choice, fields: dict[str, Any]) -> None:
+        """Keep unknown fields of a delta (rules 9 and 10)."""
+        kept = choice.message_extras
+        for key, value in fields.items():
+            old: Any = kept.get(key)
+            if key in REASONING_FIELDS and value.__class__ is dict and old.__class__ is Text:
+                kept[key] = {"text": old}  # a string first, and then an object under one name (a signature)
+            if value.__class__ is list and old.__class__ is list and "delta" in GROWING_LISTS.get(key, ()):
+                old += render(value, self._halves)
+            elif not grow(kept, key, value, self._halves):
+                continue
+            self.kept += 1
+            self._extra(choice.index, None, key, value, "delta")
 
     def _extra(self, choice: int | None, index: int | None, field: str, value: Any, place: Place) -> None:
         if self._halves:
             field = well_formed(field)
-            value = render(value, True)
+        if value.__class__ not in SCALARS or self._halves:
+            value = self._own(value)
         self.events.append(Extra(choice, index, field, value, place))
+
+    def _own(self, value: Any) -> Any:
+        """Return a value that may be kept and emitted."""
+        return render(value, self._halves) if self._halves or self._borrowed else value
 
     def _text(self, text: str) -> str:
         return well_formed(text) if self._halves else text
 
-    # -- reading a delta ------------------------------------------------------------------------------
+    # -- reading a delta ----------------------------------------------------------------------------
 
     def _delta(self, choice: Choice, delta: dict[str, Any], thought: bool = False) -> None:
-        """Read a delta; ``thought``: the events have said its reasoning already."""
+        """Read a delta; ``thought``: its reasoning was emitted before."""
         content: Any = None
         rest: dict[str, Any] | None = None
         for key, value in delta.items():
             if value is None:
-                if key == "refusal" and not choice.refusal_seen:
-                    choice.refusal_seen = True
+                if key == "refusal" and key not in choice.message_extras:
+                    choice.message_extras[key] = None
                     self.version += 1
             elif key == "content":
                 content = value
@@ -634,29 +733,42 @@ class ChunkReader:
                 if choice.role is None and value.__class__ is str and value:
                     choice.role = self._text(value)
                     self.version += 1
-            elif key != "index" and key not in NOISE_FIELDS:
+            elif key not in DELTA_NOISE:
                 if rest is None:
                     rest = {}
                 rest[key] = value
         if rest is None and content.__class__ is str:
-            self._content(choice, content)
+            self.content(choice, content)
         elif rest is not None or content is not None:
             self._delta_in_order(choice, content, rest or {}, thought)
 
     def _delta_in_order(self, choice: Choice, content: Any, rest: dict[str, Any], thought: bool) -> None:
-        """Read the fields of a delta in the order in which their events are promised."""
-        fed = False
+        """Read the fields of a delta in the documented order of events."""
+        fed = thought
         for name in REASONING_FIELDS:
-            if name in rest and rest[name].__class__ is str:
-                fed = self._reasoning(choice, name, rest.pop(name), fed)
-        if content.__class__ is str:
-            self._content(choice, content)
-        elif content.__class__ is list and not all(map(is_absent, content)):
-            self._content_parts(choice, content, thought)
-        elif content and content.__class__ is not list:
-            self._malformed("content is neither string nor list; it was ignored", choice.index)
+            if is_text(rest.get(name)):
+                fed = self.reasoning(choice, name, text_of(rest.pop(name)), fed)
+        if not fed:
+            for name in (*REASONING_FIELDS, *DETAIL_FIELDS):
+                piece = thought_in(rest[name]) if name in rest else ""
+                if piece:
+                    self._think(choice, piece, name)
+                    break
+        if is_text(content):
+            self.content(choice, text_of(content))
+        elif content is not None:
+            parts: list[Any] = content if content.__class__ is list else [content]
+            if not all(map(is_absent, parts)):
+                self._content_parts(choice, parts, thought)
         if "refusal" in rest:
-            self._refusal(choice, rest.pop("refusal"))
+            refusal = rest.pop("refusal")
+            if is_text(refusal):
+                self.refusal(choice, text_of(refusal))
+            else:
+                choice.message_extras.setdefault("refusal", None)
+                self.version += 1
+                if refusal:
+                    self._malformed("refusal is not a string; it was ignored", choice.index)
         if "tool_calls" in rest:
             self._tool_calls(choice, rest.pop("tool_calls"))
         if "function_call" in rest:
@@ -664,19 +776,18 @@ class ChunkReader:
         if "audio" in rest:
             self._audio(choice, rest.pop("audio"))
         if rest:
-            self.keep_delta_extras(choice, rest)
+            self.keep_in_delta(choice, rest)
 
-    def keep_delta_extras(self, choice: Choice, fields: dict[str, Any]) -> None:
-        """Keep unknown fields of a delta (rules 9 and 10)."""
-        for key, value in fields.items():
-            if grow(choice.message_extras, key, value, self._halves):
-                self.kept += 1
-                self._extra(choice.index, None, key, value, "delta")
+    def _say(self, text: Text, piece: str) -> str:
+        """Append a piece to a text; return the part that can be emitted now.
 
-    def _utter(self, text: Text, piece: str) -> str:
-        """Append to a text; return what an event may say of it."""
-        text.pieces.append(piece)
-        if len(text.pieces) >= Text.FOLD_AT:
+        All text that events carry is appended here. The only copies are in the hottest loops of ``_fast.py``.
+        """
+        pieces = text.pieces
+        if not pieces and not text.blocks:
+            self.version += 1
+        pieces.append(piece)
+        if len(pieces) >= Text.FOLD_AT:
             text.fold()
         if self._halves or text.held:
             text.halves = True
@@ -684,92 +795,109 @@ class ChunkReader:
             return text.utter(piece)
         return piece
 
-    def _content(self, choice: Choice, piece: str) -> None:
+    def content(self, choice: Choice, piece: str) -> None:
+        """Append to the content."""
         content = choice.content
         if content is None:
             content = choice.content = Text()
             self.version += 1
         if piece:
+            if choice.stage == CALLED:
+                choice.stage = ANSWERED
+                self.version += 1
             if choice.parts is not None:
                 self.version += 1
                 add_part(choice.parts, {"type": "text", "text": piece}, self._halves)
-            if self._halves or content.held:
-                piece = self._utter(content, piece)
-            else:
-                content.append(piece, False)
+            piece = self._say(content, piece)
             if piece:
                 self.events.append(ContentDelta(choice.index, piece))
 
     def _content_parts(self, choice: Choice, parts: list[Any], thought: bool) -> None:
-        """Read content that is a list of parts: text is text, thinking is reasoning. (Mistral)"""
+        """Read content that is a list of parts: text is text, thoughts are reasoning. (Mistral; one part in
+        place of a list: vercel/ai#4747)"""
         self.version += 1
         if choice.content is None:
             choice.content = Text()
-        if choice.parts is None:
-            choice.parts = [{"type": "text", "text": choice.content.copy()}] if choice.content else []
+        kept = choice.parts
+        if kept is None:
+            kept = [{"type": "text", "text": choice.content.copy()}] if choice.content else []
+        choice.parts = None  # content() adds text to it
         for part in parts:
             if is_absent(part):
                 continue
-            add_part(choice.parts, part, self._halves)
-            if part.__class__ is not dict:
-                continue
-            if part.get("type") == "text" and part.get("text").__class__ is str:
-                piece = self._utter(choice.content, part["text"]) if part["text"] else ""
-                if piece:
-                    self.events.append(ContentDelta(choice.index, piece))
-            elif part.get("type") == "thinking" and not thought:
-                piece = "".join(thoughts_of(part))
+            add_part(kept, part, self._halves)
+            kind = part_kind(part)
+            if kind == "text":
+                self.content(choice, part if part.__class__ is str else part["text"])
+            elif kind is None:
+                self._extra(choice.index, None, "content", part, "delta")
+            elif not thought:
+                piece = thought_in(part)
                 if piece:
                     self._think(choice, piece, "content")
+        choice.parts = kept
 
-    def _reasoning(self, choice: Choice, name: str, piece: str, fed: bool) -> bool:
-        """Append reasoning under its wire name; return whether this delta has fed the events by now."""
-        text = choice.reasoning.get(name)
-        if text is None:
-            text = choice.reasoning[name] = Text()
-            if choice.thoughts is None:
-                choice.thoughts = text  # nearly always the only name: what the events say is kept once
+    def reasoning(self, choice: Choice, name: str, piece: str, fed: bool = False) -> bool:
+        """Append reasoning under its wire name. ``fed``: another name in this delta was emitted already.
+        Return the new value of that."""
+        kept = choice.message_extras
+        found: Any = kept.get(name)
+        key = name
+        if found.__class__ is dict:
+            kept, key = found, "text"  # an object came under this name
+            found = kept.get(key)
+        text: Text = found
+        if found.__class__ is not Text:
+            text = kept[key] = Text()
+            if choice.thoughts is None and not fed:
+                choice.thoughts = text  # usually there is one name; then what is emitted is kept once
             self.version += 1
         if not piece:
             return fed
-        if text is choice.thoughts:
-            self._utter_reasoning(choice, text, piece, name)
-        else:
+        if text is not choice.thoughts:
             self.version += 1
             text.append(piece, self._halves)
             if not fed:
                 self._think(choice, piece, name)
+        elif fed:
+            self._unshare(choice)
+            text.append(piece, self._halves)
+        else:
+            self._emit_thought(choice, text, piece, name)
         return True
 
     def _think(self, choice: Choice, piece: str, field: str) -> None:
-        """Let the events say reasoning from a second source; from now on it is kept apart from the first."""
-        thoughts = choice.thoughts
-        if thoughts is None:
-            thoughts = choice.thoughts = Text()
-        elif any(thoughts is text for text in choice.reasoning.values()):
-            choice.thoughts = thoughts.copy()
-            thoughts.held = ""
-            thoughts = choice.thoughts
-        self._utter_reasoning(choice, thoughts, piece, field)
+        """Emit reasoning from a second source."""
+        self._unshare(choice)
+        if choice.thoughts is None:
+            choice.thoughts = Text()
+        self._emit_thought(choice, choice.thoughts, piece, field)
 
-    def _utter_reasoning(self, choice: Choice, thoughts: Text, piece: str, field: str) -> None:
-        piece = self._utter(thoughts, piece)
+    def _unshare(self, choice: Choice) -> None:
+        """From now on keep what is emitted apart from what came under its wire name."""
+        thoughts: Any = choice.thoughts
+        for name in REASONING_FIELDS:
+            kept: Any = choice.message_extras.get(name)
+            if kept.__class__ is dict:
+                kept = kept.get("text")
+            if kept is thoughts and thoughts is not None:
+                choice.thoughts = thoughts.copy()
+                thoughts.held = ""
+                self.version += 1
+
+    def _emit_thought(self, choice: Choice, thoughts: Text, piece: str, field: str) -> None:
+        piece = self._say(thoughts, piece)
         choice.thoughts_field = field
         if piece:
             self.events.append(ReasoningDelta(choice.index, piece, field))
 
-    def _refusal(self, choice: Choice, piece: Any) -> None:
-        if piece.__class__ is not str:
-            choice.refusal_seen = True
-            self.version += 1
-            if piece:
-                self._malformed("refusal is not a string; it was ignored", choice.index)
-            return
+    def refusal(self, choice: Choice, piece: str) -> None:
+        """Append to the refusal."""
         if choice.refusal is None:
             choice.refusal = Text()
             self.version += 1
         if piece:
-            piece = self._utter(choice.refusal, piece)
+            piece = self._say(choice.refusal, piece)
             if piece:
                 self.events.append(RefusalDelta(choice.index, piece))
 
@@ -783,6 +911,7 @@ class ChunkReader:
         if kept is None:
             kept = choice.audio = Audio()
         data = transcript = None
+        fields: dict[str, Any] = {}
         for key, value in audio.items():
             if key == "data" and value.__class__ is str:
                 if kept.data is None:
@@ -792,13 +921,16 @@ class ChunkReader:
             elif key == "transcript" and value.__class__ is str:
                 if kept.transcript is None:
                     kept.transcript = Text()
-                transcript = self._utter(kept.transcript, value) if value else None
-            elif key not in NOISE_FIELDS:
-                grow(kept.fields, key, value, self._halves)
+                transcript = self._say(kept.transcript, value) if value else None
+            elif key not in NOISE_FIELDS and value is not None:
+                fields[key] = value
         if data or transcript:
             self.events.append(AudioDelta(choice.index, data, transcript or None))
+        if fields:
+            overlay(kept.fields, render(fields, self._halves))
+            self._extra(choice.index, None, "audio", fields, "delta")
 
-    # -- tool calls -------------------------------------------------------------------------------------
+    # -- tool calls ---------------------------------------------------------------------------------
 
     def _tool_calls(self, choice: Choice, fragments: Any) -> None:
         if fragments.__class__ is dict:
@@ -815,48 +947,82 @@ class ChunkReader:
                 self._malformed("entry of tool_calls is not an object; it was ignored", choice.index)
 
     def _fragment(self, choice: Choice, fragment: dict[str, Any]) -> None:
-        """Give one entry of a delta's ``tool_calls`` to its call."""
+        """Give one entry of a delta's ``tool_calls`` to its call (rule 4)."""
         wire_index: Any = fragment.get("index")
-        index = None if wire_index is None else as_index(wire_index)
-        if index is None and wire_index is not None:
+        number = None if wire_index is None else as_index(wire_index)
+        if number is None and wire_index is not None:
             what = "index of a tool call is no index; the fragment was ignored"
             self._malformed(what, choice.index)
             return
-        id: Any = fragment.get("id")
-        id = self._text(id) if id.__class__ is str and id else None
+        index = None if number is None else key_of(number)
         kind, body = self._body_of(choice, fragment)
+        field = "input" if kind == "custom" else "arguments"
+        id = as_id(fragment.get("id"))
+        name: Any = None
+        text = ""
+        inner: dict[str, Any] | None = None
+        if body:
+            # (an id inside function: ggml-org/llama.cpp#13774; integers: anomalyco/opencode#19947)
+            known_id = None if id is not None else as_id(body.get("id"))
+            for key, value in body.items():
+                if value is None:
+                    continue
+                if key == field:
+                    text = self._argument_text(choice, value, field)
+                elif key == "name":
+                    name = value
+                elif key == "id" and known_id is not None:
+                    id = known_id
+                elif key not in NOISE_FIELDS:
+                    if inner is None:
+                        inner = {}
+                    inner[key] = value
+        id = None if id is None else self._text(id)
+        name = self._text(name) if name.__class__ is str and name else None
+        extras: dict[str, Any] | None = None
+        if len(fragment) > 2 or index is None or body is None:
+            extras = {key: value for key, value in fragment.items() if key not in FRAGMENT_FIELDS}
+        if not text and id is None and name is None and not (_brings(inner) or _brings(extras)):
+            return  # (a shell of an entry: lmstudio-ai/lmstudio-bug-tracker#830)
         calls = choice.calls
         if id is None and index is None and body is None:
             call = calls.last
             if call is None:
-                if any(value is not None for value in fragment.values()):
-                    self._extra(choice.index, None, "tool_calls", fragment, "delta")
+                self._extra(choice.index, None, "tool_calls", fragment, "delta")
                 return
         else:
-            name: Any = body.get("name") if body else None
-            if name.__class__ is not str or not name:
-                name = None
-            call = calls.find(id, index, name)
+            looks = calls.looks
+            call, is_repetition = calls.find(id, index, name, text)
+            if calls.looks != looks:
+                self.version += 1  # ``version`` does not count argument text: force a full read next time
+            if is_repetition:
+                return
             if call is None:
                 if len(calls) >= self._max_tool_calls:
                     calls.forget(index)
-                    what = f"more than max_tool_calls ({self._max_tool_calls}) calls; the fragment was ignored"
-                    self._malformed(what, choice.index)
+                    self.version += 1
+                    limit = f"more than max_tool_calls ({self._max_tool_calls}) calls"
+                    self._malformed(f"{limit}; the fragment was ignored", choice.index)
                     return
                 call = calls.add()
                 self.version += 1
-            if name is not None and call.id is None:
-                self.version += 1  # rule (d) looks at the arguments each time
-        is_custom = kind == "custom" or fragment.get("type") == "custom"
+            if calls.note(call, id, index):
+                self.version += 1
+        wire_type: Any = fragment.get("type")
+        if call.type is None and wire_type.__class__ is str and wire_type:
+            call.type = self._text(wire_type)
+            self.version += 1
+        is_custom = kind == "custom" or wire_type == "custom"
         if is_custom and call.kind == "function" and call.stage == UNNAMED and not call.arguments:
             call.kind = "custom"
             self.version += 1
-        if calls.note(call, id, index):
+        if name is not None and call.rename(name):
             self.version += 1
-        if body:
-            self._grow_call(choice, call, body, "input" if kind == "custom" else "arguments")
-        if len(fragment) > 2 or index is None or body is None:
-            self._rest_of_fragment(choice, call, fragment)
+        self.arguments(choice, call, text)
+        if inner:
+            self.keep(call.inner, inner, choice.index, call.index, "function")
+        if extras:
+            self.keep(call.extras, extras, choice.index, call.index, "tool_call")
 
     def _body_of(self, choice: Choice, fragment: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
         """Return the kind of a fragment and what has its name and text; None if it has neither."""
@@ -874,40 +1040,36 @@ class ChunkReader:
             return kind, {}
         return kind, None
 
-    def _grow_call(self, choice: Choice, call: Call, body: dict[str, Any], field: str) -> None:
-        """Read the inside of a fragment: name, arguments (``input`` of a custom tool), unknown fields."""
-        piece: Any = None
-        for key, value in body.items():
-            if value is None:
-                continue
-            if key == field:
-                piece = value
-            elif key == "name":
-                if value.__class__ is str and value and call.rename(self._text(value)):
-                    self.version += 1
-            elif key not in NOISE_FIELDS:
-                self.version += 1
-                overlay(call.inner, render({key: value}, self._halves))
-        if piece.__class__ is dict:
-            # (TGI until huggingface/text-generation-inference#2949, koboldcpp)
-            piece = json.dumps(piece, ensure_ascii=False, separators=(",", ":"))
-        elif piece.__class__ is not str:
-            if piece:
-                self._malformed(f"{field} is neither string nor object; it was ignored", choice.index)
-            piece = None
+    def _argument_text(self, choice: Choice, value: Any, field: str) -> str:
+        """Return the argument text that a value is (rules 1 and 6).
+
+        (an object: TGI until huggingface/text-generation-inference#2949, koboldcpp)
+        """
+        if is_text(value):
+            return text_of(value)
+        if value.__class__ is dict:
+            try:
+                return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            except RecursionError:
+                self._malformed(f"{field} is nested too deep to be written; it was ignored", choice.index)
+        elif value:
+            self._malformed(f"{field} is neither string nor object; it was ignored", choice.index)
+        return ""
+
+    def arguments(self, choice: Choice, call: Call, piece: str) -> None:
+        """Append to the arguments of a call. Before that, start the call if its name is known by now."""
+        # A legacy call beside tool calls does not start (rule 6).
         if call.stage == UNNAMED and call.name is not None and not (call.index is None and choice.calls):
             self._start(choice, call)
         if piece:
-            if not call.arguments:
-                self.version += 1
-            piece = self._utter(call.arguments, piece)
+            piece = self._say(call.arguments, piece)
             if call.stage == UNNAMED:
-                self.version += 1  # text without an event
+                self.version += 1  # text was stored but not emitted
             elif piece:
                 self.events.append(ToolCallDelta(choice.index, call.index, piece))
 
     def _start(self, choice: Choice, call: Call) -> None:
-        """Fire the start of a call, and what came before it as one delta."""
+        """Emit the start of a call, and what came before it as one delta."""
         call.stage = STARTED
         self.version += 1
         self.events.append(ToolCallStart(choice.index, call.index, call.id, call.full_name(), call.kind))
@@ -915,19 +1077,8 @@ class ChunkReader:
         if earlier:
             self.events.append(ToolCallDelta(choice.index, call.index, earlier))
 
-    def _rest_of_fragment(self, choice: Choice, call: Call, fragment: dict[str, Any]) -> None:
-        """Read the type and the unknown fields of a fragment."""
-        extras = {key: value for key, value in fragment.items() if key not in FRAGMENT_FIELDS}
-        kind: Any = fragment.get("type")
-        if call.type is None and kind.__class__ is str and kind:
-            call.type = self._text(kind)
-            self.version += 1
-        if extras:
-            self.keep_extras(call.extras, extras, choice.index, call.index, "tool_call")
-
     def _function_call(self, choice: Choice, body: Any) -> None:
-        """Read the legacy field. Beside tool_calls it is kept silently: some servers mirror one call in
-        both (llama-cpp-python)."""
+        """Read the legacy field."""
         if body.__class__ is not dict:
             if body:
                 self._malformed("function_call is not an object; it was ignored", choice.index)
@@ -938,12 +1089,21 @@ class ChunkReader:
                 return
             call = choice.function_call = Call(None, "function_call")
             self.version += 1
-        self._grow_call(choice, call, body, "arguments")
+        name: Any = body.get("name")
+        if name.__class__ is str and name and call.rename(self._text(name)):
+            self.version += 1
+        value: Any = body.get("arguments")
+        self.arguments(choice, call, self._argument_text(choice, value, "arguments"))
+        known = ("name", "arguments", *NOISE_FIELDS)
+        inner = {key: value for key, value in body.items() if key not in known}
+        if inner:
+            is_silent = call.stage == UNNAMED and len(choice.calls) > 0
+            self.keep(call.inner, inner, choice.index, None, "function", is_silent)
 
-    # -- the end ----------------------------------------------------------------------------------------
+    # -- the end ------------------------------------------------------------------------------------
 
     def _finish(self, choice: Choice, done: bool) -> None:
-        """Fire the Done events of one choice."""
+        """Emit the Done events of one choice."""
         index = choice.index
         emit = self.events.append
         for text, delta, whole in (
@@ -957,38 +1117,50 @@ class ChunkReader:
                 elif text.held:
                     emit(delta(index, "\ufffd"))
                 emit(whole(index, text.settle()))
-        calls = choice.calls.in_order.copy()
+        for id, call in zip(self.answer.call_ids(choice), choice.calls):
+            self._finish_call(choice, call, id, done)
         legacy = choice.function_call
         if legacy is not None:
-            if legacy.stage == STARTED or not calls:
-                calls.append(legacy)
+            if legacy.stage == STARTED or not choice.calls:
+                self._finish_call(choice, legacy, None, done)
             else:
                 legacy.arguments.settle()
-        for call in calls:
-            self._finish_call(choice, call, done)
         if choice.audio is not None and choice.audio.transcript is not None and choice.audio.transcript.held:
             choice.audio.transcript.held = ""
             emit(AudioDelta(index, None, "\ufffd"))
         emit(ChoiceDone(index, choice.finish_reason))
 
-    def _finish_call(self, choice: Choice, call: Call, done: bool) -> None:
+    def _finish_call(self, choice: Choice, call: Call, id: str | None, done: bool) -> None:
         if call.stage == UNNAMED:
             self._start(choice, call)
         if call.arguments.held:
             self.events.append(ToolCallDelta(choice.index, call.index, "\ufffd"))
-        arguments = call.arguments.settle()
-        status: Status
-        if call.kind != "custom" and arguments.strip(BLANK):
-            status = status_of(arguments)
-        elif choice.finish_reason in CUTTING_FINISH_REASONS or not (choice.finish_reason or done):
-            status = "incomplete"  # without a grammar, only the end of the choice tells
-        else:
-            status = "complete" if call.kind == "custom" else "empty"
         call.stage = DONE
-        id = self.answer.call_id(choice, call)
-        self.events.append(
-            ToolCallDone(choice.index, call.index, id, call.full_name(), arguments, call.kind, status)
-        )
+        arguments = call.arguments.settle()
+        name = call.full_name()
+        status: Status = "complete" if call.kind == "custom" else status_of(arguments)
+        if call.kind == "custom" or status == "empty":
+            # There is nothing to parse: judge by how the choice ended.
+            reason = choice.finish_reason
+            if not (done if reason is None else reason.lower() in GOOD_ENDS):
+                status = "incomplete"
+        if name is None and status in ("complete", "empty"):
+            status = "invalid"  # (a second call that never gets its name: vllm-project/vllm#43640)
+        self.events.append(ToolCallDone(choice.index, call.index, id, name, arguments, call.kind, status))
+
+
+def _is_text_entry(entry: Any) -> bool:
+    """Whether an entry of ``choices`` has a text, and neither delta nor message."""
+    return (
+        entry.__class__ is dict
+        and is_text(entry.get("text"))
+        and not any(entry.get(key).__class__ is dict for key in ("delta", "message"))
+    )
+
+
+def _brings(fields: dict[str, Any] | None) -> bool:
+    """Whether unknown fields of a fragment say anything."""
+    return fields is not None and any(value is not None and value != "" for value in fields.values())
 
 
 class ChatAssembler(Reading):
@@ -1048,13 +1220,14 @@ class ChatAssembler(Reading):
         return reader.take()
 
     def _read(self, chunk: Mapping[str, Any]) -> None:
+        found = plainness(chunk) if chunk.__class__ is dict else ODD
         try:
-            plain = plain_json(chunk, 1)
+            plain: dict[str, Any] = plain_json(chunk, 1) if found == ODD else chunk.copy()  # type: ignore[attr-defined]
         except Unreadable as reason:
             self._reader.report("malformed", f"{reason}; the chunk was not read")
-        else:
-            if plain.keys() != {"type"}:  # a ping
-                self._reader.read(plain, None, True)
+            return
+        if not plain.keys() <= {"type"}:  # a ping
+            self._reader.read(plain, None, found != PLAIN, borrowed=found != ODD)
 
     def close(self, done: bool = False) -> list[Event]:
         """End the answer: return the Done events, each exactly once, with ``Done`` last if ``done``.

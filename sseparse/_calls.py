@@ -1,35 +1,67 @@
 # SPDX-License-Identifier: MIT
-"""The tool calls of one choice, and how a fragment finds its call (rules 4 and 5).
+"""The tool calls of one choice, and how a fragment finds its call.
 
 A server sends a call in fragments, mixed with fragments of other calls, and each server says in its own
 way which fragment belongs to which call. ``Calls`` holds all state that this question needs, and answers
 it (``find``). It knows nothing of events, chunks or bytes.
 
-A call is in one of three stages. UNNAMED: its name has not come, so its arguments are kept without an
-event. STARTED: its ToolCallStart has fired. DONE: its choice has ended. Only the assembler moves a call
-from one stage to the next.
+Rule 4. Tool calls. An id is a non-empty string, or an integer (then its digits); if the fragment has none,
+    ``function.id`` is it. An index is any integer, or a string of an integer's digits: a key, and never a
+    position. The call *at* an index is the one that last got a fragment there. A fragment that brings no id,
+    no name, no argument text and no unknown field opens no call and touches none. Any other belongs to:
+    (a) if its id is known: the call with that id last seen at this index; else, if it brings a name and an
+        index and that id's call has argument text, a new call; else the latest call with that id. Two
+        exceptions, for servers whose ids are not unique. *Another name*: its name neither equals nor extends
+        that call's, and it stands at another index, or that call's arguments are whole JSON: a new call.
+        *Said again*: at another index, with that call's name and its very arguments, whole: it is ignored, or
+        the tool would run twice.
+    (b) if a call is at its index: that call, unless it brings a name and an id and the call has a different
+        id: a new call. But if the name is that call's, its arguments are unfinished JSON, and the fragment's
+        own are neither empty nor begin with "{", it goes on. No call there: a new call.
+    (c) without an index: the call touched last, unless it brings an id, the call has a different one, and it
+        has a name or the call's arguments are whole; or it brings a name and the call has one: a new call.
+    (d) Where (b) or (c) would join a fragment with a name to a call without an id, and the names differ or
+        the fragment has no id either, and the call's arguments are one whole JSON value: a new call.
+    Example: ``{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{"}}`` and then
+    ``{"index": 0, "function": {"arguments": "}"}}`` are one call with the arguments "{}" (b).
+    A call's first id is its own, and later ones are aliases: they find it, unless another call is at the
+    index. A fragment without id, index and function adds its other fields to the call touched last.
+
+Rule 5. Name. Repeated equal: ignored. Before any argument text a different name appends, unless it starts
+    with what came so far: then it replaces that. After argument text only a longer one that starts with what
+    came so far counts. Example: "get_" and then "weather" is "get_weather"; "sum", arguments, "sum_all" is
+    "sum_all" (unslothai/unsloth#9817).
+
+A call is in one of three stages. The assembler moves it from one to the next:
+
+    UNNAMED --name--> STARTED --end of its choice--> DONE
+    UNNAMED: arguments are kept without an event. STARTED: its ToolCallStart has fired. DONE: it is final.
 """
 
 from __future__ import annotations
 
 from ._partial import JSONScanner
 from ._text import Text
+from ._values import SMALL_INT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, Union
 
     from ._events import Kind
 
-UNNAMED, STARTED, DONE = "unnamed", "started", "done"  # the stages of a call
+    Key = Union[int, str]  # a wire index; large ones are their digits, see key_of()
+
+UNNAMED, STARTED, DONE = "unnamed", "started", "done"
 
 
 class Call:
     """One tool call, or the legacy function_call.
 
-    ``inner`` has the unknown fields of ``function`` or ``custom``, ``extras`` those beside it. ``scanner`` has
-    read the arguments up to ``blocks[scanned]``.
+    ``inner`` has the unknown fields of ``function`` or ``custom``, ``extras`` those beside it. ``seen`` says
+    where fragments of it were seen: the greater the number, the later it became the call at that index.
+    ``scanner`` has read the arguments up to ``blocks[scanned]``.
     """
 
     __slots__ = (
@@ -44,6 +76,7 @@ class Call:
         "name_size",
         "scanned",
         "scanner",
+        "seen",
         "stage",
         "type",
     )
@@ -60,6 +93,7 @@ class Call:
         self.arguments = Text()
         self.inner: dict[str, Any] = {}
         self.extras: dict[str, Any] = {}
+        self.seen: dict[Key, int] = {}
         self.scanner: JSONScanner | None = None
         self.scanned = 0
 
@@ -70,26 +104,35 @@ class Call:
             self.name_rest.clear()
         return self.name
 
+    def is_named(self, name: str) -> bool:
+        """Whether this is the call's name."""
+        return len(name) == self.name_size and name == self.full_name()
+
+    def is_begin_of(self, name: str) -> bool:
+        """Whether the call's name, or that it has none yet, may have grown to this one."""
+        # The sizes first: to join the name for each short piece of one would take quadratic time.
+        return len(name) >= self.name_size and name.startswith(self.full_name() or "")
+
     def rename(self, name: str) -> bool:
         """Set, grow or keep the name (rule 5); return whether it changed.
 
-        (split: NVIDIA-NeMo/Switchyard#785; repeated: Fireworks, TGI)
+        (split: NVIDIA-NeMo/Switchyard#785; repeated: Fireworks, TGI; grown: unslothai/unsloth#9817)
         """
-        if self.name is not None:
-            if self.arguments:
+        if self.is_begin_of(name):
+            if self.name is not None and len(name) == self.name_size:
                 return False
-            if len(name) < self.name_size or not name.startswith(self.full_name() or ""):
-                self.name_rest.append(name)
-                self.name_size += len(name)
-                return True
-            if len(name) == self.name_size:
-                return False
-        self.name = name
-        self.name_size = len(name)
+            self.name = name
+            self.name_rest.clear()
+            self.name_size = len(name)
+            return True
+        if self.arguments:
+            return False
+        self.name_rest.append(name)
+        self.name_size += len(name)
         return True
 
-    def is_whole(self) -> bool:
-        """Whether the arguments so far are one complete JSON value. Reads only what came since the last time."""
+    def scan(self) -> JSONScanner:
+        """Return a scanner that has read all arguments. It reads only what came since the last time."""
         if self.scanner is None:
             self.scanner = JSONScanner()
         arguments = self.arguments
@@ -98,24 +141,25 @@ class Call:
         for block in arguments.blocks[self.scanned :]:
             self.scanner.feed(block)
         self.scanned = len(arguments.blocks)
-        return self.scanner.is_whole()
+        return self.scanner
 
 
 class Calls:
     """The calls of one choice, in order of appearance.
 
-    ``last`` is the call touched last. The others tables find a call by its wire index (``at``), by its id
-    (``by_id``), and by both (``at_id``).
+    ``at`` finds a call by its wire index, ``by_id`` all calls that have an id, in order; ``last`` is the call
+    touched last. ``looks`` is how often the arguments were looked at to find a call.
     """
 
-    __slots__ = ("at", "at_id", "by_id", "in_order", "last")
+    __slots__ = ("_seen", "at", "by_id", "in_order", "last", "looks")
 
     def __init__(self) -> None:
         self.in_order: list[Call] = []
-        self.at: dict[int, Call] = {}
-        self.by_id: dict[str, Call] = {}
-        self.at_id: dict[tuple[str, int], Call] = {}
+        self.at: dict[Key, Call] = {}
+        self.by_id: dict[str, list[Call]] = {}
         self.last: Call | None = None
+        self.looks = 0
+        self._seen = 0
 
     def __len__(self) -> int:
         return len(self.in_order)
@@ -126,35 +170,81 @@ class Calls:
     def __getitem__(self, index: int) -> Call:
         return self.in_order[index]
 
-    def find(self, id: str | None, index: int | None, name: str | None) -> Call | None:
-        """Return the call that a fragment belongs to (rule 4), None if it begins a new one."""
+    def find(
+        self, id: str | None, index: Key | None, name: str | None, text: str
+    ) -> tuple[Call | None, bool]:
+        """Return the call that a fragment belongs to (rule 4), None if it begins a new one; and whether the
+        fragment says again what that call has, and is to be ignored."""
         here = None if index is None else self.at.get(index)
         if here is not None and id is None and name is None:
-            return here  # most fragments
-        # (a) The id is known. (repeated on each fragment: Fireworks, TGI, SillyTavern/SillyTavern#5948)
-        if id is not None and id in self.by_id:
-            if index is not None and (id, index) in self.at_id:
-                return self.at_id[id, index]
-            latest = self.by_id[id]
-            if here is not None and (here is latest or here.id == id):
-                return here
-            if here is None or latest.id == id:
-                return None if name is not None and index is not None and latest.arguments else latest
-            # A call's second id says less than a call at this index. (id "null": zed-industries/zed#54058)
+            return here, False  # most fragments
+        known = None if id is None else self.by_id.get(id)
+        # An alias says less than a call at this index. (id "null" everywhere: zed-industries/zed#54058)
+        if known is not None and (known[-1].id == id or here is None or here in known):
+            return self._by_id(known, index, name, text)
+        call = self._by_recency(id, name) if index is None else self._by_index(here, id, name, text)
+        if call is not None and name is not None and self._is_second(call, id, name):
+            call = None
+        return call, False
+
+    def _by_id(
+        self, known: list[Call], index: Key | None, name: str | None, text: str
+    ) -> tuple[Call | None, bool]:
+        """(a) The id is known. (repeated on each fragment: Fireworks, TGI, SillyTavern/SillyTavern#5948)"""
+        call = known[-1]
+        is_elsewhere = index is not None
         if index is not None:
-            # (b) A call is at this index. (all calls at index 0: ollama/ollama#15457; an id that changes
-            # without a name: poolsideai/pool#9; indexes from 1: router-for-me/CLIProxyAPI#5229)
-            if here is None or (name is not None and id is not None and here.id is not None):
-                return None
-            return None if _begins_anew(here, id, name) else here
-        # (c) No index: the call touched last. (Mistral, Gemini: openai/openai-python#2806; continuations
-        # with nothing at all: OCI, oracle/langchain-oracle#253)
+            seen = [one for one in known if index in one.seen]
+            if seen:
+                call = max(seen, key=lambda one: one.seen[index])
+                is_elsewhere = False
+        if name is None:
+            return call, False
+        # Said again. (a server that sends all calls once more at the end, at other indexes: no report seen)
+        if is_elsewhere and call.is_named(name) and text == call.arguments.raw() and self._is_whole(call):
+            return call, True
+        # Another name. (parallel calls that share an id: HKUDS/nanobot#3943; id and index:
+        # skye-harris/hass_local_openai_llm#92)
+        if not call.is_begin_of(name) and (is_elsewhere or self._is_whole(call)):
+            return None, False
+        return (None if is_elsewhere and call.arguments else call), False
+
+    def _by_index(self, here: Call | None, id: str | None, name: str | None, text: str) -> Call | None:
+        """(b) An index is given. (all calls at index 0: ollama/ollama#15457; an id that changes without a
+        name: poolsideai/pool#9; indexes from 1: router-for-me/CLIProxyAPI#5229)"""
+        if here is not None and name is not None and id is not None and here.id is not None:
+            # A server that makes up an id for each fragment. (vllm-project/vllm#23522)
+            goes_on = here.is_named(name) and text and text[0] != "{" and self._is_unfinished(here)
+            return here if goes_on else None
+        return here
+
+    def _by_recency(self, id: str | None, name: str | None) -> Call | None:
+        """(c) No index: the call touched last. (Mistral, Gemini: openai/openai-python#2806; continuations
+        with nothing at all: OCI, oracle/langchain-oracle#253)"""
         last = self.last
-        if last is None or (id is not None and last.id is not None):
+        if last is None or (name is not None and last.name is not None):
             return None
-        if name is not None and last.name is not None:
+        if id is not None and last.id is not None and (name is not None or self._is_whole(last)):
             return None
-        return None if _begins_anew(last, id, name) else last
+        return last
+
+    def _is_second(self, call: Call, id: str | None, name: str) -> bool:
+        """(d) A second whole call without any identity. (local servers: huggingface/smolagents#1958)"""
+        if call.id is not None or call.kind == "custom":
+            return False
+        differ = call.name is not None and not call.is_named(name)
+        return (differ or id is None) and self._is_whole(call)
+
+    def _is_whole(self, call: Call) -> bool:
+        """Whether the arguments so far are one complete JSON value."""
+        self.looks += 1
+        return call.scan().is_whole()
+
+    def _is_unfinished(self, call: Call) -> bool:
+        """Whether the arguments so far are the beginning of a JSON value."""
+        self.looks += 1
+        scanner = call.scan()
+        return bool(call.arguments) and scanner.error is None and not scanner.is_whole()
 
     def add(self) -> Call:
         """Return a new call."""
@@ -162,13 +252,15 @@ class Calls:
         self.in_order.append(call)
         return call
 
-    def forget(self, index: int | None) -> None:
-        """Note that a fragment at this index was ignored: what follows it belongs to no call either."""
+    def forget(self, index: Key | None) -> None:
+        """Note that a fragment at this index was refused: what follows it belongs to no call either."""
         self.last = None
         if index is not None:
             self.at.pop(index, None)
+            for call in self.in_order:
+                call.seen.pop(index, None)
 
-    def note(self, call: Call, id: str | None, index: int | None) -> bool:
+    def note(self, call: Call, id: str | None, index: Key | None) -> bool:
         """Note where a call was seen, and under which id; return whether any of that is new.
 
         The first id is the call's own, others are aliases. (an id after the arguments began: vercel/ai
@@ -178,26 +270,28 @@ class Calls:
         is_new = False
         if index is not None and self.at.get(index) is not call:
             self.at[index] = call
+            self._seen += 1
+            call.seen[index] = self._seen
             is_new = True
-        if id is None:
-            return is_new
-        if call.id is None:
-            call.id = id
-            is_new = True
-        known = self.by_id.get(id)
-        if known is None or (known.index or 0) < (call.index or 0):  # they all have one
-            self.by_id[id] = call
-            is_new = True
-        if index is not None and self.at_id.get((id, index)) is not call:
-            self.at_id[id, index] = call
-            is_new = True
+        if id is not None:
+            known = self.by_id.setdefault(id, [])
+            if call not in known:
+                known.append(call)
+                known.sort(key=_place)
+                is_new = True
+                if call.id is None:
+                    call.id = id
         return is_new
 
 
-def _begins_anew(call: Call, id: str | None, name: str | None) -> bool:
-    """(d) A second whole call without any identity. (local servers: huggingface/smolagents#1958)"""
-    if name is None or call.id is not None or call.kind == "custom":
-        return False
-    if id is not None and call.full_name() in (None, name):
-        return False
-    return call.is_whole()
+def _place(call: Call) -> int:
+    return call.index or 0
+
+
+def key_of(index: int) -> Key:
+    """Return what a wire index is looked up by.
+
+    Small numbers are their own keys. Large ones are their digits, because the wire could choose any number of
+    them that have the same hash: the multiples of 2**61 - 1 all have.
+    """
+    return index if -SMALL_INT < index < SMALL_INT else str(index)

@@ -476,17 +476,17 @@ class Template:
             value: Any
             if is_inside:
                 value, pos = scanstring(line, pos)
-                if kind is TEXT and not value:
+                if kind == TEXT and not value:
                     return None
             else:
-                if line[pos] in "{[" and (kind is NUMBER or kind is SCALAR):
+                if line[pos] in "{[" and (kind == NUMBER or kind == SCALAR):
                     return None
                 value, pos = scan_json(line, pos)
-                if kind is NUMBER and value.__class__ is not int and value.__class__ is not float:
+                if kind == NUMBER and value.__class__ is not int and value.__class__ is not float:
                     return None
-                if kind is OBJECT and (value.__class__ is not dict or not value):
+                if kind == OBJECT and (value.__class__ is not dict or not value):
                     return None
-                if kind is PRESENT and value is None:
+                if kind == PRESENT and value is None:
                     return None
             if not line.startswith(piece, pos):
                 return None
@@ -668,11 +668,11 @@ class Unknown(Step):
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
         fields = {self.field: values[self.hole]}
         if self.place_of == "delta":
-            reader.keep_delta_extras(self.choice, fields)
+            reader.keep_in_delta(self.choice, fields)
         elif self.place_of == "choice":
-            reader.keep_extras(self.choice.extras, fields, self.choice.index, None, "choice")
+            reader.keep(self.choice.extras, fields, self.choice.index, None, "choice")
         else:
-            reader.keep_extras(reader.answer.extras, fields, None, None, "chunk")
+            reader.keep(reader.answer.extras, fields, None, None, "chunk")
 
 
 class Counts(Step):
@@ -681,7 +681,7 @@ class Counts(Step):
     __slots__ = ()
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
-        reader.overlay_usage([values[self.hole]])
+        reader.usage(values[self.hole])
 
 
 class Numbers(Step):
@@ -711,7 +711,7 @@ class Numbers(Step):
         usage = render(self.usage, False)
         for path, number in zip(self.paths, numbers):
             _put(usage, path, number)
-        reader.overlay_usage([usage])
+        reader.usage(usage)
         whole: Any = reader.answer.usage
         self.kept = [(_at(whole, path[:-1]), path[-1]) for path in self.paths]  # type: ignore[misc]
         self.inner = containers_in(whole)

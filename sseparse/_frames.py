@@ -77,10 +77,10 @@ Each line is parsed once at most, and scanned once at most, so all of this is li
 
 from __future__ import annotations
 
-from ._assembler import error_of
 from ._json import is_too_deep, parse_json, parse_or_none, scan_json
 from ._partial import BLANK, JSONScanner
 from ._sse import ENDING, EventStreamParser, data_of
+from ._values import error_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ instead of sending frames (JSON lines, a JSON document, a web page). How bytes b
 from __future__ import annotations
 
 from ._answer import Reading
-from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChunkReader, error_of
+from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChunkReader
 from ._errors import LimitReached
 from ._fast import LARGEST_BULK, LEARNING, FastPath
 from ._frames import ABSENT, ANSWERED, EVENTS, FOREIGN, OPENED, QUOTED, FrameParser, is_list_of_errors
@@ -18,6 +18,7 @@ from ._json import is_too_deep, parse_json, scan_json
 from ._partial import BLANK, MAX_DEPTH
 from ._sse import CLOSED, CR, ENDING, LF, MAX_EVENT_BYTES, OPEN
 from ._text import has_escaped_half
+from ._values import error_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

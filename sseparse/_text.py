@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Text that grows, and that is valid Unicode whatever the wire cut in two.
+"""Text that grows, and that is valid Unicode wherever the wire cut it.
 
-JSON can say half of a surrogate pair (``"\\ud83d"``), and servers that cut text by UTF-16 units do, the
-other half being in the next chunk (elizaOS/eliza#30904). Python keeps such a half in a str, but
-cannot encode it. So text is stored as it came and mended when it is read: halves that meet are one
-character, what is left over is U+FFFD. It knows nothing of choices or calls.
+Rule 15. Text is valid Unicode. JSON can carry one half of a surrogate pair (``"\\ud83d"``), and servers that
+    cut text by UTF-16 units send the other half in the next chunk (elizaOS/eliza#30904). Two halves that meet
+    become one character: ``"\\ud83d"`` and then ``"\\ude00"`` is one emoji. A half that stays alone becomes
+    U+FFFD. NaN and Infinity, also ``1e999``, become null. Integers stay exact.
+
+Python keeps such a half in a str, but cannot encode it. So text is stored as received and repaired when it
+is read. This file knows nothing of choices or calls.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ if TYPE_CHECKING:
 
 
 class Text:
-    """Text that grows. ``pieces`` are joined into ``blocks`` now and then, or 1-character deltas would
-    cost nine bytes a character. ``held`` is a high surrogate that waits for its low half before an
-    event may carry it; ``halves`` is True once any half was seen.
+    """Text that grows.
+
+    ``pieces`` are joined into ``blocks`` from time to time. Otherwise one-character deltas would take nine
+    bytes per character. ``held`` is a high surrogate that waits for its low half before an event may carry
+    it. ``halves`` is True once any half came.
     """
 
     __slots__ = ("blocks", "halves", "held", "pieces")
@@ -42,10 +47,14 @@ class Text:
         self.pieces.clear()
 
     def utter(self, text: str) -> str:
-        """Return what an event may say now that ``text`` (perhaps with halves) came."""
+        """Return the part of ``text`` that can be emitted now; a high surrogate at its end is held back."""
         text = self.held + text
         self.held = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
         return well_formed(text[:-1] if self.held else text)
+
+    def raw(self) -> str:
+        """Return the whole text as received."""
+        return "".join(self.blocks + self.pieces)
 
     def join(self) -> str:
         """Return the whole text, well-formed."""
@@ -53,7 +62,7 @@ class Text:
         return well_formed(text) if self.halves else text
 
     def settle(self) -> str:
-        """Return the whole text, which will not grow any more, and keep it as one."""
+        """Return the whole text, which will not grow any more, and keep it as one string."""
         text = self.join()
         self.blocks = [text]
         self.pieces.clear()
@@ -62,7 +71,7 @@ class Text:
         return text
 
     def uttered(self) -> str:
-        """Return the text that events have carried or may carry: all but a half that waits."""
+        """Return the text that was or may be emitted: all of it except a half that is held back."""
         text = self.join()
         return text[:-1] if self.held else text
 
@@ -89,17 +98,19 @@ def well_formed(text: str) -> str:
 
 def has_halves(value: Any) -> bool:
     """Whether any string in a plain value, keys too, has a lone surrogate."""
-    if value.__class__ is str:
-        if value.isascii():
-            return False
-        try:
-            value.encode("utf-16-le")
-        except UnicodeEncodeError:
-            return True
-        return False
-    if value.__class__ is dict:
-        return any(has_halves(key) or has_halves(inner) for key, inner in value.items())
-    return value.__class__ is list and any(map(has_halves, value))
+    todo = [value]
+    for one in todo:  # which grows: no recursion, so that the caller's stack does not matter
+        if one.__class__ is dict:
+            todo += one
+            todo += one.values()
+        elif one.__class__ is list:
+            todo += one
+        elif one.__class__ is str and not one.isascii():
+            try:
+                one.encode("utf-16-le")
+            except UnicodeEncodeError:
+                return True
+    return False
 
 
 def has_escaped_half(text: str) -> bool:

@@ -1,13 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""JSON values that are kept, compared and laid over each other: the rules for what nobody has a rule for.
+"""JSON values that are kept, compared and laid over each other, for fields without a rule of their own.
 
-It knows what a JSON value is and how one grows (rules 1, 2, 9, 10), and nothing of choices or events. What
-is kept may hold ``Text`` and ``Items`` where plain JSON has strings and lists; ``render`` makes it plain.
+Rule 1. Null is absence, at every level: null, a missing key, and ``[]`` in place of an object (PHP's empty
+    object) never overwrite and never fail. An empty string never overwrites an identity: with
+    ``{"model": "m"}`` and then ``{"model": ""}`` the model is "m". A number or a literal other than null in
+    the place of a text is its JSON text: ``"content": 6`` is the text "6" (cloudflare/ai#651).
+
+Rule 10. Strings inside unknown structure of a delta append only if their key is in APPENDED_FIELDS or begins
+    with "reasoning"; all others are replaced. ``{"x": {"text": "a", "id": "1"}}`` and then
+    ``{"x": {"text": "b", "id": "2"}}`` is ``{"x": {"text": "ab", "id": "2"}}``. Lists that no rule
+    merges are replaced, except those in GROWING_LISTS.
+
+This file knows what a JSON value is and how one grows (also rules 2, 8 and 9), and nothing of choices or
+events. What is kept may hold ``Text`` and ``Items`` where plain JSON has strings and lists; ``render`` makes
+it plain. No function here calls itself. Values may be 128 levels deep and the caller's stack nearly full, and
+then a RecursionError would leave a chunk half applied. Instead each has a list of what is still to do.
 """
 
 from __future__ import annotations
 
 import json
+from itertools import repeat
 
 from ._json import TOO_DEEP
 from ._partial import MAX_DEPTH
@@ -15,18 +28,33 @@ from ._text import Text, well_formed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
-PRINTED = 10**640  # sys.set_int_max_str_digits() takes no lower limit; 4300 digits are the default
+    from ._events import Place
+
+PRINTED = 2000  # bits; sys.set_int_max_str_digits() takes no limit under 640 digits; 4300 are the default
+SMALL_INT = 1 << 30  # below it no two integers have the same hash on any build of Python
 CHANGED, GROWN = 1, 2  # what overlay() says of what it did
+SCALARS = frozenset((str, int, float, bool, None.__class__))
 
 # Strings inside unknown structure of a delta that grow by appending, besides all whose name begins
-# with "reasoning". All others are replaced. (OpenRouter: agno-agi/agno#8794; LiteLLM thinking_blocks)
+# with "reasoning". (OpenRouter: agno-agi/agno#8794; LiteLLM thinking_blocks)
 APPENDED_FIELDS = frozenset(("text", "summary", "data", "thinking", "transcript"))
 
+# Lists of unknown fields that grow instead of being replaced, and where they do. (vLLM's token_ids:
+# vllm-project/vllm#27482; annotations on a choice: a list of links that comes in parts)
+GROWING_LISTS: dict[str, tuple[Place, ...]] = {
+    "token_ids": ("chunk", "choice", "delta"),
+    "annotations": ("choice",),
+}
+
 # Entries of these types without an index join the last entry of their type until it is signed.
-# (LiteLLM thinking_blocks: its own client drops blocks without signature)
-JOINED_TYPES = frozenset(("thinking", "text"))
+# (LiteLLM thinking_blocks: its own client drops blocks without signature; no type: BerriAI/litellm#27483)
+JOINED_TYPES = frozenset(("thinking", "text", None))
+
+# Where the text of a thought stands, in this order; never encrypted data. (Databricks: summary)
+THOUGHT_FIELDS = ("text", "thinking", "summary", "content")
 
 # Padding against traffic analysis. (OpenAI; Mistral's "p")
 NOISE_FIELDS = ("obfuscation", "p")
@@ -37,7 +65,7 @@ IDENTITY_FIELDS = frozenset(("id", "name", "type", "model", "finish_reason"))
 
 
 class Unreadable(Exception):
-    """Unwinds to add(): the caller's chunk is one that no parser would have let through."""
+    """Unwinds to add(): the caller's chunk could not have come from a JSON parser."""
 
 
 class Items:
@@ -50,9 +78,10 @@ class Items:
         self.by_key: dict[tuple[Any, Any], dict[str, Any]] = {}
         self.by_type: dict[Any, dict[str, Any]] = {}
 
-    def add(self, entry: dict[str, Any], halves: bool) -> None:
-        kind = _as_key(entry.get("type"))
-        index = _as_key(entry.get("index"))
+    def at(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """Return the kept entry that this one goes on, or a new one."""
+        kind = as_key(entry.get("type"))
+        index = as_key(entry.get("index"))
         kept: dict[str, Any] | None
         if index is not None:
             kept = self.by_key.get((kind, index))
@@ -66,20 +95,29 @@ class Items:
             self.by_type[kind] = kept
             if index is not None:
                 self.by_key[kind, index] = kept
-        for key, value in entry.items():
-            grow(kept, key, value, halves)
+        return kept
 
 
-def _as_key(value: Any) -> Any:
-    """Return a key for a JSON value: true is not 1, and lists are hashed as their text."""
-    return value if value.__class__ in (str, int, None.__class__) else (json.dumps(value, sort_keys=True),)
+def as_key(value: Any) -> Any:
+    """Return what a JSON value is looked up by.
+
+    True is not 1. Lists are hashed as their text, and so are large integers: the wire could choose any
+    number of them that have the same hash (the multiples of 2**61 - 1 all have).
+    """
+    kind = value.__class__
+    if kind is str or value is None or (kind is int and -SMALL_INT < value < SMALL_INT):
+        return value
+    try:
+        return (json.dumps(value, sort_keys=True),)
+    except RecursionError:  # a deep list as an index, and the stack nearly full
+        return ()
 
 
 def as_index(value: Any) -> int | None:
-    """Return an index from an integer or a string of ASCII digits, else None."""
+    """Return an index from an integer or a string of an integer's digits, else None."""
     if value.__class__ is int:
-        return value if value >= 0 else None
-    if value.__class__ is str and value.isascii() and value.isdigit():
+        return value
+    if value.__class__ is str and value.isascii() and value[value[:1] == "-" :].isdigit():
         try:
             return int(value)
         except ValueError:  # more digits than the interpreter takes
@@ -87,8 +125,68 @@ def as_index(value: Any) -> int | None:
     return None
 
 
+def error_of(chunk: dict[str, Any], choices: Any) -> Any:
+    """Return the error that an object is (rule 12), or None: what stands under ``error``, else the object.
+
+    ``choices`` is what the chunk has under that key. (``error_msg``: Langchain-Chatchat#1922)
+    """
+    if chunk.get("error"):
+        return chunk["error"]
+    if chunk.get("object") == "error":
+        return chunk
+    if choices.__class__ is list:
+        return None
+    if chunk.get("type") == "error" or chunk.get("error_msg") or chunk.get("error_code"):
+        return chunk
+    code: Any = chunk.get("code")
+    message: Any = chunk.get("message")
+    is_code = bool(code) and code != 200
+    return chunk if is_code and message.__class__ is str and message else None
+
+
+def words_of(error: Any, around: dict[str, Any]) -> tuple[str | None, Any, str | None]:
+    """Return message, code and type of an error, found in it, in an error inside it, or around it.
+
+    (ten shapes: vllm-project and sglang error frames, OpenRouter with choices, Groq's ``event: error``,
+    llama.cpp ggml-org/llama.cpp#16109, old vLLM aaif-goose/goose#8027, RFC 9457, Langchain-Chatchat#1922)
+    """
+    places = [error]
+    if error.__class__ is dict:
+        places += map(error.get, ("message", "error", "detail"))
+    message = code = kind = None
+    for place in (*places, around):
+        if place.__class__ is str:
+            message = message or place
+        elif place.__class__ is dict:
+            for found in (place.get("message"), place.get("error_msg")):
+                if found.__class__ is str:
+                    message = message or found
+            code = place.get("code") if code is None else code
+            code = place.get("error_code") if code is None else code
+            if place.get("type").__class__ is str and place is not around:
+                kind = kind or place["type"]
+    return message, code, kind or None
+
+
+def as_id(value: Any) -> str | None:
+    """Return an id from a string or an integer, None where there is none."""
+    if value.__class__ is str and value:
+        return value
+    return str(value) if value.__class__ is int else None
+
+
 def is_number(value: Any) -> bool:
     return value.__class__ is int or value.__class__ is float
+
+
+def is_text(value: Any) -> bool:
+    """Whether a value in the place of a text is one: a string, or a number or literal other than null."""
+    return value is not None and value.__class__ in SCALARS
+
+
+def text_of(value: Any) -> str:
+    """Return the text that such a value is: a string itself, anything else as JSON text."""
+    return value if value.__class__ is str else json.dumps(value)
 
 
 def is_absent(value: Any) -> bool:
@@ -102,49 +200,119 @@ def says_nothing(body: Any) -> bool:
 
 
 def is_same(old: Any, new: Any) -> bool:
-    """Whether two JSON values are the same; to Python 1 is true, too."""
-    if old is new or old.__class__ is not new.__class__:
-        return old is new
-    if old.__class__ is dict:
-        return old.keys() == new.keys() and all(is_same(value, new[key]) for key, value in old.items())
-    if old.__class__ is list:
-        return len(old) == len(new) and all(map(is_same, old, new))
-    return bool(old == new)
+    """Whether two JSON values are the same. (Python's == takes 1 for true.)"""
+    todo: list[tuple[Any, Any]] = [([old], [new])]
+    for one, other in todo:
+        if one.__class__ is dict:
+            if one.keys() != other.keys():
+                return False
+            pairs = ((value, other[key]) for key, value in one.items())
+        else:
+            if len(one) != len(other):
+                return False
+            pairs = zip(one, other)  # type: ignore[assignment]
+        for value, another in pairs:
+            kind = value.__class__
+            if value is another:
+                continue
+            if kind is not another.__class__:
+                return False
+            if kind is dict or kind is list:
+                todo.append((value, another))
+            elif value != another:
+                return False
+    return True
 
 
 def replaces(key: str, old: Any, new: Any) -> bool:
-    """Whether a new scalar under this key replaces the old value and is not the same anyway."""
-    if old == new and old.__class__ is new.__class__:  # 1 == True
+    """Whether a new scalar under this key changes the value kept there."""
+    if old.__class__ is new.__class__ and old == new:  # 1 == True
         return False
     return not (new == "" and old and key in IDENTITY_FIELDS)
 
 
 def overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
-    """Lay ``new`` over ``kept``, field by field and deep; return 0 if that changed nothing, else CHANGED
-    and, where there may be more or fewer values than before, GROWN."""
+    """Lay ``new`` over ``kept``, field by field and deep.
+
+    Return 0 if that changed nothing, else CHANGED and, where there may be more or fewer values than before,
+    GROWN.
+    """
     changed = 0
-    for key, value in new.items():
-        if key not in kept:
-            kept[key] = render(value, False)
-            changed |= GROWN
-            continue
-        old = kept[key]
-        kind = value.__class__
-        if value is None or value is old:  # mostly the same True, 0 or 1
-            continue
-        if kind is dict and old.__class__ is dict:
-            changed |= overlay(old, value)
-        elif kind is dict or kind is list or old.__class__ is dict or old.__class__ is list:
-            changed |= 0 if is_same(old, value) else GROWN
-            kept[key] = render(value, False)
-        elif replaces(key, old, value):
-            kept[key] = value
-            changed |= CHANGED
+    todo = [(kept, new)]
+    for kept, new in todo:
+        for key, value in new.items():
+            if key not in kept:
+                kept[key] = render(value, False)
+                changed |= GROWN
+                continue
+            old = kept[key]
+            kind = value.__class__
+            if value is None or value is old:  # mostly the same True, 0 or 1
+                continue
+            if kind is dict and old.__class__ is dict:
+                todo.append((old, value))
+            elif kind is dict or kind is list or old.__class__ is dict or old.__class__ is list:
+                changed |= 0 if is_same(old, value) else GROWN
+                kept[key] = render(value, False)
+            elif replaces(key, old, value):
+                kept[key] = value
+                changed |= CHANGED
     return changed
 
 
+def extend(kept: dict[str, Any], new: dict[str, Any]) -> None:
+    """Lay ``new`` over ``kept``, but extend every list. Entries of lists are shared with ``new``."""
+    todo = [(kept, new)]
+    for kept, new in todo:
+        for key, value in new.items():
+            old: Any = kept.get(key)
+            kind = value.__class__
+            if kind is list:
+                if old.__class__ is list:
+                    old.extend(value)
+                else:
+                    kept[key] = value.copy()
+            elif kind is dict:
+                if old.__class__ is dict:
+                    todo.append((old, value))
+                else:
+                    kept[key] = render(value, False)
+            elif value is not None or key not in kept:
+                kept[key] = value
+
+
 def grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
-    """Merge one unknown field of a delta, rules 9 and 10; return whether Extra should tell of it."""
+    """Merge one unknown field of a delta (rules 9 and 10); return whether Extra should tell of it."""
+    if value.__class__ is not dict and value.__class__ is not list:
+        return _grow_scalar(kept, key, value, halves)
+    # Each iterator gives: what to merge into, under which key, and the value.
+    todo: list[Iterator[tuple[Any, str, Any]]] = [iter(((kept, key, value),))]
+    while todo:
+        into, key, value = next(todo[-1], (None, "", None))
+        if into is None:
+            todo.pop()
+            continue
+        if into.__class__ is Items:
+            todo.append(zip(repeat(into.at(value)), value, value.values()))
+        elif value.__class__ is dict:
+            if into.get(key).__class__ is not dict:
+                into[key] = {}
+            todo.append(zip(repeat(into[key]), value, value.values()))
+        elif value.__class__ is not list:
+            _grow_scalar(into, key, value, halves)
+        elif not any(entry is not None for entry in value):
+            if into.get(key) is None:
+                into[key] = value.copy()
+        elif all(entry.__class__ is dict or entry is None for entry in value):
+            if into.get(key).__class__ is not Items:
+                into[key] = Items()
+            todo.append(zip(repeat(into[key]), repeat(key), (entry for entry in value if entry is not None)))
+        else:
+            into[key] = render(value, halves)
+    return True
+
+
+def _grow_scalar(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
     old: Any = kept.get(key)
     if value is None:
         kept.setdefault(key, None)
@@ -156,25 +324,6 @@ def grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
             return False
         old.append(value, halves)
         return True
-    if value.__class__ is dict:
-        if old.__class__ is not dict:
-            old = kept[key] = {}
-        for name, inner in value.items():
-            grow(old, name, inner, halves)
-        return True
-    if value.__class__ is list:
-        if not any(entry is not None for entry in value):
-            if old is None:
-                kept[key] = value.copy()
-        elif all(entry.__class__ is dict or entry is None for entry in value):
-            if old.__class__ is not Items:
-                old = kept[key] = Items()
-            for entry in value:
-                if entry is not None:
-                    old.add(entry, halves)
-        else:
-            kept[key] = render(value, False)
-        return True
     if halves:
         value = render(value, True)
     if not replaces(key, old, value):
@@ -183,72 +332,149 @@ def grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
     return True
 
 
+def thought_in(value: Any) -> str:
+    """Return the text inside a thought: a string, a list of thoughts, or an object that holds one.
+
+    In an object it is the first of THOUGHT_FIELDS that has any text.
+    """
+    pieces: list[str] = []
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if one.__class__ is str:
+            if one:
+                pieces.append(one)
+        elif one.__class__ is list:
+            todo += one[::-1]
+        elif one.__class__ is dict:
+            todo.append((one, 0, len(pieces)))
+        elif one.__class__ is tuple:  # an object, the field to look at next, how many pieces there were
+            inner, number, count = one
+            if len(pieces) == count and number < len(THOUGHT_FIELDS):
+                todo += [(inner, number + 1, count), inner.get(THOUGHT_FIELDS[number])]
+    return "".join(pieces)
+
+
+def part_kind(part: Any) -> str | None:
+    """Return what a part of content is: "text", "thinking" or "reasoning"; None for any other.
+
+    (parts without a type, ``output_text``: neighbours of vercel/ai#4747; reasoning: Databricks)
+    """
+    if part.__class__ is str:
+        return "text"
+    if part.__class__ is not dict:
+        return None
+    kind: Any = part.get("type")
+    if kind in (None, "text", "output_text"):
+        return "text" if part.get("text").__class__ in (str, Text) else None
+    return kind if kind in ("thinking", "reasoning") else None
+
+
 def add_part(parts: list[Any], part: Any, halves: bool) -> None:
-    """Add a part to a message's content: adjacent text is merged, so is adjacent thinking."""
-    last: Any = parts[-1] if parts else None
-    kind = part.get("type") if part.__class__ is dict else None
-    kinds: Any = (Text, list)
-    if kind == "text" and part.get("text").__class__ is str:
-        field = "text"
-        kinds = (Text,)  # a list there is no text: left alone
-    elif kind == "thinking" and part.get("thinking").__class__ in (str, list):
-        field = "thinking"
-    else:
+    """Add a part to a message's content: adjacent text is merged, so are adjacent thoughts."""
+    kind = part_kind(part)
+    if kind is None:
         parts.append(render(part, False))
         return
-    if not (last.__class__ is dict and last.get("type") == kind and last.get(field).__class__ in kinds):
-        last = {"type": kind, field: Text() if part[field].__class__ is str else []}
+    if part.__class__ is str:
+        part = {"type": "text", "text": part}
+    last: Any = parts[-1] if parts else None
+    if part_kind(last) != kind:
+        last = {"text": Text()} if kind == "text" else {}
         parts.append(last)
-    inner = part[field]
-    if inner.__class__ is str and last[field].__class__ is Text:
-        last[field].append(inner, halves)
-    else:
-        if last[field].__class__ is Text:
-            last[field] = [{"type": "text", "text": last[field]}]
-        for thought in [{"type": "text", "text": inner}] if inner.__class__ is str else inner:
-            if thought is not None:
-                add_part(last[field], thought, halves)
-    overlay(last, {key: value for key, value in part.items() if key not in ("type", field)})
+    rest: dict[str, Any] = {}
+    for key, value in part.items():
+        if kind == "text" and key == "text":
+            last[key].append(value, halves)
+        elif kind != "text" and key in THOUGHT_FIELDS:
+            last[key] = _join_thoughts(last.get(key), value, halves)
+        else:
+            rest[key] = value
+    overlay(last, rest)
 
 
-def thoughts_of(part: dict[str, Any]) -> list[str]:
-    """Return the strings of a thinking part."""
-    thinking: Any = part.get("thinking")
-    if thinking.__class__ is str:
-        return [thinking]
-    return [
-        thought["text"]
-        for thought in (thinking if thinking.__class__ is list else ())
-        if thought.__class__ is dict
-        and thought.get("type") == "text"
-        and thought.get("text").__class__ is str
-    ]
+def _join_thoughts(kept: Any, new: Any, halves: bool) -> Any:
+    """Return two thoughts as one; each is a string, or a list of parts whose adjacent texts are merged."""
+    if new is None:
+        return [] if kept is None else kept
+    if new.__class__ is str:
+        if not kept:
+            kept = Text()
+        if kept.__class__ is Text:
+            kept.append(new, halves)
+            return kept
+        new = [{"type": "text", "text": new}] if new else []
+    if new.__class__ is not list:
+        return render(new, False)
+    if kept.__class__ is Text:
+        kept = [{"type": "text", "text": kept}]
+    elif kept.__class__ is not list:
+        kept = []
+    for entry in new:
+        if entry is None:
+            continue
+        if not _is_text_entry(entry):
+            kept.append(render(entry, False))
+            continue
+        if not (kept and _is_text_entry(kept[-1])):
+            kept.append({"text": Text()})
+        kept[-1]["text"].append(entry["text"], halves)
+        overlay(kept[-1], {key: value for key, value in entry.items() if key != "text"})
+    return kept
 
 
-SCALARS = frozenset((str, int, float, bool, None.__class__))
+def _is_text_entry(entry: Any) -> bool:
+    return (
+        entry.__class__ is dict
+        and entry.get("type") in (None, "text", "summary_text")
+        and entry.get("text").__class__ in (str, Text)
+    )
 
 
 def render(value: Any, halves: bool) -> Any:
-    """Return plain JSON of a kept value, copied; with ``halves``, mended where a half may be."""
+    """Return plain JSON of a kept value, copied; with ``halves``, also repair lone surrogates."""
+    if halves:
+        return _repaired(value)
     kind = value.__class__
-    if kind is str:
-        return well_formed(value) if halves and not value.isascii() else value
-    if kind is dict:
-        if halves:
-            return {render(key, True): render(inner, True) for key, inner in value.items()}
-        return {
-            key: inner if inner.__class__ in SCALARS else render(inner, False)
-            for key, inner in value.items()
-        }
-    if kind is list:
-        if halves:
-            return [render(inner, True) for inner in value]
-        return [inner if inner.__class__ in SCALARS else render(inner, False) for inner in value]
-    if kind is Text:
-        return value.join()
-    if kind is Items:
-        return [render(entry, halves) for entry in value.entries]
-    return value
+    if kind in SCALARS:
+        return value
+    top: list[Any] = [value]
+    todo: list[Any] = [top]
+    for one in todo:
+        for key, inner in one.items() if one.__class__ is dict else enumerate(one):
+            kind = inner.__class__
+            if kind in SCALARS:
+                continue
+            if kind is Text:
+                one[key] = inner.uttered()
+            else:
+                one[key] = inner = inner.entries.copy() if kind is Items else inner.copy()
+                todo.append(inner)
+    return top[0]
+
+
+def _repaired(value: Any) -> Any:
+    top: list[Any] = []
+    todo: list[tuple[Any, Any]] = [([value], top)]
+    for old, new in todo:
+        for key, inner in old.items() if old.__class__ is dict else enumerate(old):
+            kind = inner.__class__
+            made: Any = inner
+            if kind is str:
+                made = inner if inner.isascii() else well_formed(inner)
+            elif kind is Text:
+                made = inner.uttered()
+            elif kind is dict:
+                made = {}
+                todo.append((inner, made))
+            elif kind is list or kind is Items:
+                made = []
+                todo.append((inner.entries if kind is Items else inner, made))
+            if new.__class__ is dict:
+                new[well_formed(str(key))] = made
+            else:
+                new.append(made)
+    return top[0]
 
 
 def fill_in(final: dict[str, Any], extras: dict[str, Any], halves: bool) -> None:
@@ -275,34 +501,98 @@ def copy_of(value: Any, inner: list[Any]) -> Any:
 
 def count_values(value: Any) -> int:
     """Return how many values there are inside a JSON object or array."""
-    inner = value.values() if value.__class__ is dict else value
-    return len(value) + sum([count_values(item) for item in inner if item.__class__ in (dict, list)])
+    count = 0
+    todo = [value]
+    for one in todo:
+        count += len(one)
+        inner = one.values() if one.__class__ is dict else one
+        todo += [item for item in inner if item.__class__ is dict or item.__class__ is list]
+    return count
+
+
+# What plainness() says of a caller's chunk.
+PLAIN, NOT_ASCII, ODD = 0, 1, 2
+
+
+def plainness(chunk: dict[str, Any]) -> int:
+    """Say whether a caller's chunk is what ``json.loads`` gives.
+
+    PLAIN: it is, and all its text is ASCII. NOT_ASCII: it is, and strings must be looked at. ODD: it holds
+    something else, or is too deep, and needs ``plain_json``.
+    """
+    found = PLAIN
+    level: list[Any] = [chunk]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for one in level:
+            values = one
+            if one.__class__ is dict:
+                values = one.values()
+                for key in one:
+                    if key.__class__ is not str:
+                        return ODD
+                    if not key.isascii():
+                        found = NOT_ASCII
+            for value in values:
+                kind = value.__class__
+                if kind is str:
+                    if not value.isascii():
+                        found = NOT_ASCII
+                elif value is None or kind is bool:
+                    pass
+                elif kind is int:
+                    if value.bit_length() > PRINTED:
+                        return ODD
+                elif kind is dict or kind is list:
+                    below.append(value)
+                elif kind is not float or not -1e400 < value < 1e400:
+                    return ODD
+        if not below:
+            return found
+        level = below
+    return ODD
 
 
 def plain_json(value: Any, depth: int) -> Any:
     """Return a deep copy of the caller's value in plain JSON types."""
-    if value is None or value is True or value is False:
+    top: list[Any] = []
+    todo: list[tuple[Any, Any, int]] = [((value,), top, depth - 1)]
+    for old, new, level in todo:
+        if level > MAX_DEPTH:
+            raise Unreadable(TOO_DEEP)
+        for key, inner in old.items() if new.__class__ is dict else enumerate(old):
+            made: Any = inner
+            if inner is None or inner is True or inner is False:
+                pass
+            elif isinstance(inner, str):
+                made = str.__str__(inner)
+            elif isinstance(inner, int):
+                made = _printable(inner)
+            elif isinstance(inner, float):
+                made = float(inner) if -1e400 < inner < 1e400 else None
+            elif isinstance(inner, (list, tuple)):
+                made = []
+                todo.append((inner, made, level + 1))
+            elif hasattr(inner, "items") and hasattr(inner, "keys"):
+                made = {}
+                todo.append((inner, made, level + 1))
+            else:
+                what = f"a chunk holds JSON values, not {type(inner).__name__}"
+                raise TypeError(f"{what}: pass json.loads(data) or model_dump()")
+            if new.__class__ is dict:
+                new[str(_printable(key) if isinstance(key, int) else key)] = made
+            else:
+                new.append(made)
+    return top[0]
+
+
+def _printable(value: int) -> Any:
+    """Return a plain int, or raise Unreadable for one that the interpreter refuses to print."""
+    if value is True or value is False:
         return value
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int):
-        if not -PRINTED < value < PRINTED:
-            try:
-                int.__repr__(value)
-            except ValueError:
-                raise Unreadable("an integer too large for the interpreter to print") from None
-        return int(value)
-    if isinstance(value, float):
-        return float(value) if -1e400 < value < 1e400 else None
-    if depth > MAX_DEPTH:
-        raise Unreadable(TOO_DEEP)
-    if isinstance(value, (list, tuple)):
-        return [plain_json(inner, depth + 1) for inner in value]  # pyright: ignore
-    if hasattr(value, "items") and hasattr(value, "keys"):
-        return {
-            str(plain_json(key, depth) if isinstance(key, int) else key): plain_json(inner, depth + 1)
-            for key, inner in value.items()
-        }
-    raise TypeError(
-        f"a chunk holds JSON values, not {type(value).__name__}: pass json.loads(data) or model_dump()"
-    )
+    if value.bit_length() > PRINTED:
+        try:
+            int.__repr__(value)
+        except ValueError:
+            raise Unreadable("an integer too large for the interpreter to print") from None
+    return int(value)

@@ -240,7 +240,7 @@ class Runs(unittest.TestCase):
 # usage and logprobs, which it always hands on, and whether a choice is a chat, which is asked for the final
 # object only.
 PASSING = {
-    *("_core", "_halves", "_header", "_source", "_usage_values", "events", "frame", "is_chat", "kept"),
+    *("_halves", "_header", "_passing", "_source", "_usage_values", "events", "frame", "is_chat", "kept"),
     *("last", "logprobs", "usage", "version"),
 }
 # While only ``kept`` changes, these may, too.

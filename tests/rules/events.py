@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from tests.wire import *
 
+ODD = delta({"tool_calls": 5, "audio": 5, "content": "a", "refusal": 5})
+
 ROWS = [
     ("Start comes with the first chunk whose choices has an entry, with what is known by then",
      [{"id": "x", "choices": []}, {"model": "m", "choices": [None]}, {"created": 5, "choices": [{}]},
@@ -54,8 +56,8 @@ ROWS = [
      final_calls(("i", "f", '{"a":1}'))),
     ("a call never named gets its Start just before its Done, name None in both; arguments between",
      [calls(fragment(0, "i", arguments='{"a"')), calls(fragment(0, arguments=":1}")), END],
-     [START, call_start(0, "i", None), call_delta(0, '{"a":1}'), call_done(0, "i", None, '{"a":1}'),
-      choice_done(None), DONE],
+     [START, call_start(0, "i", None), call_delta(0, '{"a":1}'),
+      call_done(0, "i", None, '{"a":1}', "invalid"), choice_done(None), DONE],
      "done",
      final_calls(("i", "", '{"a":1}'))),
     ("the order within one chunk, whatever the order of its keys",
@@ -88,11 +90,10 @@ ROWS = [
      message({"function_call": {"name": "h", "arguments": "{}"}})),
     ("other errors of an entry come where they are met",
      [delta({"tool_calls": 5, "audio": 5, "content": "a", "refusal": 5}), END],
-     [START, content("a"),
-      *(malformed(what, 0, delta({"tool_calls": 5, "audio": 5, "content": "a", "refusal": 5}), 0)
-        for what in ("refusal is not a string; it was ignored", "tool_calls is not a list; it was ignored",
-                     "audio is not an object; it was ignored")),
-      content_done("a"), choice_done(None), DONE],
+     [START, content("a"), refusal("5"),
+      malformed("tool_calls is not a list; it was ignored", 0, ODD, 0),
+      malformed("audio is not an object; it was ignored", 0, ODD, 0),
+      content_done("a"), refusal_done("5"), choice_done(None), DONE],
      "done",
      message({"content": "a"})),
     ("Extra: a scalar that differs, something appended, every list or object that arrives; 1 is not true",

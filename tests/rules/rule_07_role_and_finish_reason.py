@@ -26,7 +26,13 @@ ROWS = [
         (
             f"a later stop does not replace {reason}, another reason does",
             [finish(reason), finish("stop"), finish(reason, 1), finish("other", 1), END],
-            [START, choice_done(reason), choice_done("other", 1), DONE],
+            [
+                START,
+                *(server("error", None, "error", *where) for where in ((0, 0), (2, 1)) if reason == "error"),
+                choice_done(reason),
+                choice_done("other", 1),
+                DONE,
+            ],
             "done finished",
             {"choices": [{"finish_reason": reason}, {"finish_reason": "other"}]},
         )
