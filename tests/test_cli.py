@@ -539,6 +539,16 @@ class Wrapped(CLI):
         process.stdin.close()
         self.assertEqual(process.wait(), 0)
 
+    def test_a_python_without_zlib(self) -> None:
+        stdin = mock.Mock()
+        stdin.buffer.read1.side_effect = [gzip.compress(HI), b""]
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with mock.patch("sys.stdin", stdin), redirect_stdout(stdout), redirect_stderr(stderr):
+            with mock.patch.dict(sys.modules, zlib=None):
+                status = MAIN([])
+        self.assertEqual((status, stdout.getvalue()), (1, ""))
+        self.assertIn("; the body is gzip, and this Python has no zlib\n", stderr.getvalue())
+
     def test_recordings(self) -> None:
         half = len(self.BODY) // 2
         pieces = [(0.25, self.BODY[:half]), (1.5, self.BODY[half:])]

@@ -823,6 +823,8 @@ class Scanner(unittest.TestCase):
         reader, scanner = PartialJSON(), _partial.JSONScanner()
         for piece in pieces:
             reader.feed(piece)
+            aside = scanner.copy()
+            aside.feed('"[{]x')  # which the scanner itself never sees
             scanner.feed(piece)
             self.assertEqual((scanner.error, scanner.end), (reader.error, reader.end), source)
         copied = pickle.loads(pickle.dumps(scanner))
