@@ -851,7 +851,7 @@ class Answer:
         for field, value in audio.items():
             is_text_field = field in ("data", "transcript") and isinstance(value, str)
             if not is_text_field and field not in NOISE and value is not None:
-                choice.audio[field] = merge_delta(field, choice.audio.get(field, MISSING), value)
+                choice.audio[field] = merge_last(field, choice.audio.get(field, MISSING), value)
                 others[field] = value
         if data is not None or transcript is not None:
             self.emit("audio.delta", choice.index, data, transcript)
