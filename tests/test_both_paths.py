@@ -114,6 +114,8 @@ def skeleton(first, second, indexed=True):
             put(chunk, (*CALL, "index"), 0)
         if path[3:4] == ("reasoning_details",):
             put(chunk, (*path[:-1], "index"), 0)
+    if not chunk["choices"][0]["delta"]:
+        del chunk["choices"][0]["delta"]  # or text beside it is not read
     text = json.dumps(chunk, separators=(",", ":"))
     before, _, rest = text.partition('"<1>"')
     if '"<2>"' in before:
@@ -170,7 +172,8 @@ OPENINGS = {
 def streams(first, second, shares=1):
     """The streams that two places make: what to call each, and its frames.
 
-    ``shares``: in how many parts the values are dealt out to the lessons.
+    ``shares``: in how many parts the values are dealt out to the lessons. With more than one, each way of
+    writing gets every other lesson.
     """
     rotation = itertools.count(len(first + second))
     opening = "legacy" if "legacy" in (first, second) else "function"
@@ -186,7 +189,10 @@ def streams(first, second, shares=1):
             text = f"data: {pieces[0]}{values[0]}{pieces[1]}{values[1]}{pieces[2]}\n\n"
             return text.encode("utf-8", "surrogatepass")
 
+        turn = next(rotation)
         for number, lesson in enumerate(LESSONS):
+            if shares > 1 and (number + turn) % 2:
+                continue
             taught = [frame(*values) for values in lesson]
             frames = [f"data: {OPENINGS[opening]}\n\n".encode(), *taught]
             one, two = lesson[-1]
