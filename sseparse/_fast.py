@@ -355,6 +355,7 @@ class Template:
 
     A *plain* template has one text and perhaps padding behind it, and nothing else changes: its bytes are
     ``head``, ``seam`` where there is padding, and ``last``. ``is_loose``: the text may be empty.
+    ``stamp``: where in ``head`` there is a time that moves on, a number of always as many digits.
     Any other has ``head_text`` and ``holes``: whether a hole is the inside of a string, what it may hold, the text
     behind it, and the length of that. ``echo``: the numbers of two holes that must hold the same
     text. ``only``: the step of a plain template that has just one. ``most``: a shorter feed is at most one frame. ``version`` and ``kept``: the numbers of the reader for which this frame
@@ -366,15 +367,23 @@ class Template:
 
     __slots__ = (
         "blank", "bulk", "echo", "ended", "has_padding", "head", "head_text", "holes", "is_loose", "is_plain", "kept",
-        "last", "last_size", "most", "nests", "number", "only", "seam", "seam_size", "seam_text", "skipped", "start", "steps",
+        "last", "last_size", "most", "nests", "number", "only", "seam", "seam_size", "seam_text", "skipped", "stamp", "start", "steps",
         "stop", "strings", "then", "version", "waits",
     )  # fmt: skip
 
-    def __init__(self, pieces: list[str], kinds: list[str], steps: list[Step], blank: bytes) -> None:
+    def __init__(
+        self, pieces: list[str], kinds: list[str], insides: list[str], steps: list[Step], blank: bytes
+    ) -> None:
         self.blank = blank
         self.steps = steps
+        self.stamp: tuple[int, int] | None = None
+        if kinds[0] is SCALAR and _is_plain(kinds[1:]) and _is_plain_number(insides[0]):
+            start = len(pieces[0].encode())
+            self.stamp = (start, start + len(insides[0]))
+            pieces = [pieces[0] + insides[0] + pieces[1], *pieces[2:]]
+            kinds = kinds[1:]
         self.is_loose = kinds[0] is CONTENT
-        self.is_plain = kinds[0] in (TEXT, CONTENT) and kinds[1:] in ([], [PADDING])
+        self.is_plain = _is_plain(kinds)
         self.has_padding = self.is_plain and len(kinds) == 2
         self.echo: tuple[int, int] | None = None
         self.nests = not {OBJECT, PRESENT, ANY}.isdisjoint(kinds)
@@ -390,6 +399,8 @@ class Template:
             self.head = pieces[0].encode()
             self.last = pieces[-1].encode() + blank
             self.seam = self.seam_text.encode() or self.last
+            for step in steps:
+                step.hole = 0  # the text
             if len(steps) == 1:
                 self.only = steps[0]  # type: ignore[assignment]
                 self.bulk = 2048 if _HAS_BULK else 0
@@ -419,12 +430,27 @@ class Template:
 
     def is_like(self, other: Template) -> bool:
         """Whether two templates are for the same frames."""
+        if self.stamp is not None and self.stamp == other.stamp:
+            self.set_time(other.head, 0)
         ours = (self.head, self.seam, self.last, self.head_text, self.holes)
         return ours == (other.head, other.seam, other.last, other.head_text, other.holes)
 
+    def set_time(self, data: bytes, pos: int) -> bool:
+        """Take over the time of the frame at ``pos``, if nothing else differs before the text."""
+        head = self.head
+        start, stop = self.stamp or (0, 0)
+        time = data[pos + start : pos + stop]
+        if not (time.isdigit() and time[0] != 48 and data.startswith(head[:start], pos)):
+            return False
+        if not data.startswith(head[stop:], pos + stop):
+            return False
+        self.head = head[:start] + time + head[stop:]
+        self.strings = None
+        return True
+
     def read(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
         """Read the frame at ``pos`` and note where it ended; return False, and do nothing, if it does not fit."""
-        if self.is_plain and not data.startswith(self.head, pos):
+        if self.is_plain and not data.startswith(self.head, pos) and not self.set_time(data, pos):
             return False
         blank = self.blank
         stop = data.find(_LF, pos) + 1 - len(blank) // 2
@@ -542,6 +568,16 @@ def _string(inside: str) -> str:
     if end != len(inside) or (len(text) != end - 1 and has_halves(text)):
         raise ValueError
     return text
+
+
+def _is_plain(kinds: list[str]) -> bool:
+    """Whether these are a text and perhaps padding behind it."""
+    return kinds[:1] in ([TEXT], [CONTENT]) and kinds[1:] in ([], [PADDING])
+
+
+def _is_plain_number(digits: str) -> bool:
+    """Whether these are an integer that neither JSON nor the interpreter refuses, nor zero."""
+    return digits.isascii() and digits.isdigit() and digits[0] != "0" and len(digits) <= 18
 
 
 def _strings_of(insides: Sequence[str]) -> list[str] | None:
@@ -761,6 +797,7 @@ def learn(
         return None, found
     order = sorted(holes, key=lambda path: spans[path][0])
     pieces: list[str] = []
+    insides: list[str] = []
     changed = ""
     pos = 0
     for number, path in enumerate(order):
@@ -771,6 +808,7 @@ def learn(
         other = f"{number}x" if text[start:stop] != f"{number}x" else f"{number}y"
         _put(chunk, path, other)
         pieces.append(text[pos:start])
+        insides.append(text[start:stop])
         changed += text[pos:start] + (other if inside else f'"{other}"')
         pos = stop
     pieces.append(text[pos:])
@@ -779,7 +817,7 @@ def learn(
         is_proven = scan_json(changed, begin) == (chunk, len(changed))
     except (ValueError, StopIteration):
         is_proven = False  # a guess was wrong
-    return (lesson.template(order, pieces, blank) if is_proven else None), found
+    return (lesson.template(order, pieces, insides, blank) if is_proven else None), found
 
 
 class Lesson:
@@ -957,13 +995,15 @@ class Lesson:
             node[path[-1]] = path
         return tree
 
-    def template(self, order: list[Path], pieces: list[str], blank: bytes) -> Template:
+    def template(
+        self, order: list[Path], pieces: list[str], insides: list[str], blank: bytes
+    ) -> Template:
         steps: list[Step] = []
         for step, path in self.steps:
             if path is not None:
                 step.place(order, path)
             steps.append(step)
-        template = Template(pieces, [self.holes[path] for path in order], steps, blank)
+        template = Template(pieces, [self.holes[path] for path in order], insides, steps, blank)
         template.version = self.reader.version
         template.kept = self.reader.kept
         return template
