@@ -155,8 +155,16 @@ class FastPath:
         if due is None:
             return pos
         size = len(data)
+        if due.holes and due.read(data, pos, self._reader, events):  # several pieces of news
+            self.hits += 1
+            pos = due.ended
+            self._last = due
+            if due.then != due.number:
+                due = self.due = self._following(due)
+            if pos == size or due is None:
+                return pos
         # Most feeds are just the frame that is due: one text, and perhaps padding behind it.
-        if size < due.most and data.startswith(due.head) and data.endswith(due.last):
+        if size < due.most and not pos and data.startswith(due.head) and data.endswith(due.last):
             try:
                 text = data[due.start : due.stop].decode()
                 if due.has_padding:
@@ -356,8 +364,7 @@ class Template:
     A *plain* template has one text and perhaps padding behind it, and nothing else changes: its bytes are
     ``head``, ``seam`` where there is padding, and ``last``. ``is_loose``: the text may be empty.
     ``stamp``: where in ``head`` there is a time that moves on, a number of always as many digits.
-    Any other has ``head_text`` and ``holes``: whether a hole is the inside of a string, what it may hold, the text
-    behind it, and the length of that. ``echo``: the numbers of two holes that must hold the same
+    Any other has ``head_text`` and ``holes``: what each hole may hold, the text behind it, and the length of that. ``echo``: the numbers of two holes that must hold the same
     text. ``only``: the step of a plain template that has just one. ``most``: a shorter feed is at most one frame. ``version`` and ``kept``: the numbers of the reader for which this frame
     is known. ``then``: the number of the template that came next the last time (a reference would make a cycle,
     and each stream work for the garbage collector). ``bulk``: how many bytes to read at once, 0 for none.
@@ -377,18 +384,18 @@ class Template:
         self.blank = blank
         self.steps = steps
         self.stamp: tuple[int, int] | None = None
-        if kinds[0] is SCALAR and _is_plain(kinds[1:]) and _is_plain_number(insides[0]):
+        if kinds[0] == SCALAR and _is_plain(kinds[1:]) and _is_plain_number(insides[0]):
             start = len(pieces[0].encode())
             self.stamp = (start, start + len(insides[0]))
             pieces = [pieces[0] + insides[0] + pieces[1], *pieces[2:]]
             kinds = kinds[1:]
-        self.is_loose = kinds[0] is CONTENT
+        self.is_loose = kinds[0] == CONTENT
         self.is_plain = _is_plain(kinds)
         self.has_padding = self.is_plain and len(kinds) == 2
         self.echo: tuple[int, int] | None = None
         self.nests = not {OBJECT, PRESENT, ANY}.isdisjoint(kinds)
         self.head_text = ""
-        self.holes: list[tuple[bool, str, str, int]] = []
+        self.holes: list[tuple[str, str, int]] = []
         self.head = self.seam = self.last = b""
         self.only: Append | None = None
         self.bulk = 0
@@ -409,7 +416,7 @@ class Template:
             for kind, piece in zip(kinds, pieces[1:]):
                 is_inside = kind in INSIDE
                 behind = piece[is_inside:]  # the scanner reads a string with its closing quote
-                self.holes.append((is_inside, kind, behind, len(behind)))
+                self.holes.append((kind, behind, len(behind)))
         self.start = len(self.head)
         self.seam_size = len(self.seam)
         self.last_size = len(self.last)
@@ -450,21 +457,18 @@ class Template:
 
     def read(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
         """Read the frame at ``pos`` and note where it ended; return False, and do nothing, if it does not fit."""
-        if self.is_plain and not data.startswith(self.head, pos) and not self.set_time(data, pos):
-            return False
         blank = self.blank
         stop = data.find(_LF, pos) + 1 - len(blank) // 2
         if not (pos < stop <= pos + LARGEST_BULK and data.startswith(blank, stop)):
             return False
-        end = stop + len(blank)
         try:
-            values = self._strings(data, pos, end) if self.is_plain else self._values(data[pos:stop].decode())
+            values = self._strings(data, pos, stop) if self.is_plain else self._values(data[pos:stop].decode())
         except (ValueError, StopIteration, IndexError, RecursionError):
             return False
         if values is None:
             return False
         self.take(values, reader, events)
-        self.ended = end
+        self.ended = stop + len(blank)
         return True
 
     def take(self, values: Sequence[Any], reader: ChunkReader, events: list[Event]) -> None:
@@ -477,18 +481,19 @@ class Template:
         self.kept = reader.kept
 
     def _strings(self, data: bytes, pos: int, end: int) -> list[str] | None:
-        """Return the strings in the holes of a plain template; None, or a ValueError, if the frame does not fit."""
+        """Return the text of a plain template; None, or a ValueError, if the frame up to ``end`` does not fit."""
+        if not data.startswith(self.head, pos) and not self.set_time(data, pos):
+            return None
+        end += len(self.blank)
         start = pos + self.start
         stop = data.find(self.seam, start, end)
-        if stop < 0:
-            return None
         text = _string(data[start:stop].decode())
         start = stop + self.seam_size
-        if self.has_padding:
+        if self.has_padding and stop >= 0:
             stop = data.find(self.last, start, end)
             _string(data[start:stop].decode())
             start = stop + self.last_size
-        return [text] if start == end and (text or self.is_loose) else None
+        return [text] if stop >= 0 and start == end and (text or self.is_loose) else None
 
     def _values(self, line: str) -> list[Any] | None:
         """Return the values in the holes; None, or an exception of the scanner, if the line does not fit."""
@@ -498,18 +503,20 @@ class Template:
             return None
         pos = len(self.head_text)
         values: list[Any] = []
-        for is_inside, kind, piece, size in self.holes:
-            value: Any
-            if is_inside:
+        value: Any
+        for kind, piece, size in self.holes:
+            if kind == TEXT or kind == PADDING or kind == CONTENT:
                 value, pos = scanstring(line, pos)
-                if kind == TEXT and not value:
+                if not value and kind == TEXT:
                     return None
-            else:
-                if line[pos] in "{[" and (kind == NUMBER or kind == SCALAR):
+            elif kind == NUMBER or kind == SCALAR:
+                if line[pos] in "{[":
                     return None
                 value, pos = scan_json(line, pos)
                 if kind == NUMBER and value.__class__ is not int and value.__class__ is not float:
                     return None
+            else:
+                value, pos = scan_json(line, pos)
                 if kind == OBJECT and (value.__class__ is not dict or not value):
                     return None
                 if kind == PRESENT and value is None:
