@@ -877,7 +877,7 @@ class Lesson:
 
     def _usage(self, usage: dict[str, Any]) -> bool:
         """Find what changes in usage; only two of them tell."""
-        if self.usage is None:
+        if self.usage.__class__ is not dict:
             return False
         paths = _differences(self.usage, usage)
         if not paths:
