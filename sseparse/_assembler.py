@@ -102,7 +102,7 @@ from ._values import (
     NOISE_FIELDS,
     ODD,
     PLAIN,
-    SCALARS,
+    SMALL_INT,
     Unreadable,
     add_part,
     as_id,
@@ -133,6 +133,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from ._calls import Key
     from ._events import ErrorKind, Event, ObjectName, Place, Status
 
 MAX_CHOICES = 128
@@ -237,37 +238,60 @@ class ChunkReader:
         self.events = []
         return events
 
-    def read(
-        self,
-        chunk: dict[str, Any],
-        source: str | None,
-        halves: bool,
-        error: Any = None,
-        borrowed: bool = False,
-    ) -> None:
-        """Read a chunk.
+    def read(self, chunk: dict[str, Any], source: str | None, halves: bool, error: Any = None) -> None:
+        """Read a chunk, which is changed and whose values are kept.
 
-        The dict itself is changed; what it holds is kept, unless it is ``borrowed``. ``source`` is its JSON
-        text, for error messages. ``halves`` says whether it may have halves of surrogate pairs. ``error`` is
-        set if the framing said that this is an error.
+        ``source`` is its JSON text, for error messages. ``halves`` says whether it may have halves of surrogate
+        pairs. ``error`` is set if the framing said that this is an error.
         """
-        self._halves = halves and (has_halves(chunk) or has_halves(error))
         self._source = source
-        self._borrowed = borrowed
-        choices: Any = chunk.pop("choices", ...)
+        self._halves = halves and (has_halves(chunk) or has_halves(error))
+        choices: Any = chunk.pop("choices", None)
         usage: Any = chunk.pop("usage", None)
         try:
-            is_usual = choices.__class__ is list and (usage is None or usage.__class__ is dict)
-            if not is_usual or error is not None or not self._repeats(chunk):
-                self._chunk(chunk, choices, usage, error)
-            elif not usage and len(choices) == 1 and choices[0].__class__ is dict:
-                usage = self._entry(choices[0], 0)  # the common case
-                if usage:
-                    self.usage(usage)
+            if error is None and (chunk == self._header or self._repeats(chunk)):
+                self._read(chunk, choices, usage)
             else:
-                self._entries(choices, usage)
+                self._chunk(chunk, choices, usage, error)
         finally:
             self._source = None
+
+    def read_borrowed(self, chunk: dict[str, Any]) -> None:
+        """Read a chunk of the caller's, which is neither changed nor kept.
+
+        Raises TypeError for what is no JSON value, and Unreadable, before anything was read.
+        """
+        header = self._header
+        fields = chunk.copy()
+        choices: Any = fields.pop("choices", None)
+        usage: Any = fields.pop("usage", None)
+        same = fields == header
+        found = plainness([choices, usage], 2) if same else plainness([chunk], 1)
+        if found == ODD:
+            chunk = plain_json(chunk, 1)
+            fields = chunk.copy()
+            choices = fields.pop("choices", None)
+            usage = fields.pop("usage", None)
+        self._borrowed = True
+        self._halves = found != PLAIN and has_halves(chunk)
+        try:
+            if fields == header or self._repeats(fields):
+                self._read(fields, choices, usage)
+            elif not chunk.keys() <= {"type"}:  # a ping
+                self._chunk(fields, choices, usage, None)
+        finally:
+            self._borrowed = False
+
+    def _read(self, fields: dict[str, Any], choices: Any, usage: Any) -> None:
+        """Read a chunk whose other ``fields`` have no effect."""
+        if choices.__class__ is not list or not (usage is None or usage.__class__ is dict):
+            self._chunk(fields, choices, usage, None)
+        elif len(choices) == 1 and choices[0].__class__ is dict:  # the common case
+            of_choice = self._entry(choices[0], 0)
+            if usage or of_choice:
+                self.usage(usage or of_choice)
+        else:
+            self._entries(choices, usage)
 
     def report(self, kind: ErrorKind, message: str, data: Any = None) -> None:
         """Emit an Error found by the framing layer."""
@@ -353,12 +377,10 @@ class ChunkReader:
             error = error_of(chunk, choices)
         if error is chunk:
             error = chunk.copy()
-            if choices is not ...:
+            if choices is not None:
                 error["choices"] = choices
             if usage is not None:
                 error["usage"] = usage
-        if choices is ...:
-            choices = None
         if error:
             self._server_error(error, chunk)
             if choices.__class__ is not list:
@@ -391,10 +413,7 @@ class ChunkReader:
 
         The previous ones had no effect, so these have none.
         """
-        header = self._header
-        if header is None:
-            return False
-        return chunk == header or {**chunk, **self._passing} == header
+        return self._header is not None and {**chunk, **self._passing} == self._header
 
     def _fields(self, chunk: dict[str, Any], choices: list[Any], usage: Any) -> Any:
         """Read the fields of a chunk beside ``choices``; return its usage, None if there is none.
@@ -703,9 +722,8 @@ class ChunkReader:
             self._extra(choice.index, None, key, value, "delta")
 
     def _extra(self, choice: int | None, index: int | None, field: str, value: Any, place: Place) -> None:
-        if self._halves:
+        if self._halves or self._borrowed:
             field = well_formed(field)
-        if value.__class__ not in SCALARS or self._halves:
             value = self._own(value)
         self.events.append(Extra(choice, index, field, value, place))
 
@@ -948,74 +966,71 @@ class ChunkReader:
 
     def _fragment(self, choice: Choice, fragment: dict[str, Any]) -> None:
         """Give one entry of a delta's ``tool_calls`` to its call (rule 4)."""
-        wire_index: Any = fragment.get("index")
-        number = None if wire_index is None else as_index(wire_index)
-        if number is None and wire_index is not None:
-            what = "index of a tool call is no index; the fragment was ignored"
-            self._malformed(what, choice.index)
-            return
-        index = None if number is None else key_of(number)
-        kind, body = self._body_of(choice, fragment)
+        index: Any = fragment.get("index")
+        if index is not None and (index.__class__ is not int or not -SMALL_INT < index < SMALL_INT):
+            number = as_index(index)
+            if number is None:
+                what = "index of a tool call is no index; the fragment was ignored"
+                self._malformed(what, choice.index)
+                return
+            index = key_of(number)
+        kind = "function"
+        body: Any = fragment.get(kind)
+        if body.__class__ is not dict or "custom" in fragment:
+            kind, body = self._body_of(choice, fragment)
         field = "input" if kind == "custom" else "arguments"
-        id = as_id(fragment.get("id"))
+        id: Any = fragment.get("id")
+        id = None if id is None else as_id(id)
         name: Any = None
         text = ""
         inner: dict[str, Any] | None = None
         if body:
-            # (an id inside function: ggml-org/llama.cpp#13774; integers: anomalyco/opencode#19947)
-            known_id = None if id is not None else as_id(body.get("id"))
             for key, value in body.items():
                 if value is None:
                     continue
                 if key == field:
-                    text = self._argument_text(choice, value, field)
+                    text = value if value.__class__ is str else self._argument_text(choice, value, field)
                 elif key == "name":
                     name = value
-                elif key == "id" and known_id is not None:
-                    id = known_id
                 elif key not in NOISE_FIELDS:
                     if inner is None:
                         inner = {}
                     inner[key] = value
+            if inner is not None and id is None:
+                # (an id inside function: ggml-org/llama.cpp#13774; integers: anomalyco/opencode#19947)
+                id = as_id(inner.get("id"))
+                if id is not None:
+                    del inner["id"]
         id = None if id is None else self._text(id)
         name = self._text(name) if name.__class__ is str and name else None
         extras: dict[str, Any] | None = None
+        wire_type: Any = None
         if len(fragment) > 2 or index is None or body is None:
             extras = {key: value for key, value in fragment.items() if key not in FRAGMENT_FIELDS}
+            wire_type = fragment.get("type")
         if not text and id is None and name is None and not (_brings(inner) or _brings(extras)):
             return  # (a shell of an entry: lmstudio-ai/lmstudio-bug-tracker#830)
         calls = choice.calls
-        if id is None and index is None and body is None:
+        call: Call | None = calls.at.get(index) if id is None and name is None and index is not None else None
+        if call is not None:
+            calls.last = call  # rule (b), which is nearly all fragments
+        elif id is None and index is None and body is None:
             call = calls.last
             if call is None:
                 self._extra(choice.index, None, "tool_calls", fragment, "delta")
                 return
         else:
-            looks = calls.looks
-            call, is_repetition = calls.find(id, index, name, text)
-            if calls.looks != looks:
-                self.version += 1  # ``version`` does not count argument text: force a full read next time
-            if is_repetition:
-                return
+            call = self._find_call(choice, id, index, name, text)
             if call is None:
-                if len(calls) >= self._max_tool_calls:
-                    calls.forget(index)
-                    self.version += 1
-                    limit = f"more than max_tool_calls ({self._max_tool_calls}) calls"
-                    self._malformed(f"{limit}; the fragment was ignored", choice.index)
-                    return
-                call = calls.add()
+                return
+        if wire_type is not None or kind == "custom":
+            if call.type is None and wire_type.__class__ is str and wire_type:
+                call.type = self._text(wire_type)
                 self.version += 1
-            if calls.note(call, id, index):
+            is_custom = kind == "custom" or wire_type == "custom"
+            if is_custom and call.kind == "function" and call.stage == UNNAMED and not call.arguments:
+                call.kind = "custom"
                 self.version += 1
-        wire_type: Any = fragment.get("type")
-        if call.type is None and wire_type.__class__ is str and wire_type:
-            call.type = self._text(wire_type)
-            self.version += 1
-        is_custom = kind == "custom" or wire_type == "custom"
-        if is_custom and call.kind == "function" and call.stage == UNNAMED and not call.arguments:
-            call.kind = "custom"
-            self.version += 1
         if name is not None and call.rename(name):
             self.version += 1
         self.arguments(choice, call, text)
@@ -1023,6 +1038,29 @@ class ChunkReader:
             self.keep(call.inner, inner, choice.index, call.index, "function")
         if extras:
             self.keep(call.extras, extras, choice.index, call.index, "tool_call")
+
+    def _find_call(
+        self, choice: Choice, id: str | None, index: Key | None, name: str | None, text: str
+    ) -> Call | None:
+        """Return the call that a fragment belongs to, made if needed; None if the fragment is ignored."""
+        calls = choice.calls
+        looks = calls.looks
+        call, is_repetition = calls.find(id, index, name, text)
+        if calls.looks != looks:
+            self.version += 1  # ``version`` does not count argument text: force a full read next time
+        if is_repetition:
+            return None
+        if call is None:
+            self.version += 1
+            if len(calls) >= self._max_tool_calls:
+                calls.forget(index)
+                limit = f"more than max_tool_calls ({self._max_tool_calls}) calls"
+                self._malformed(f"{limit}; the fragment was ignored", choice.index)
+                return None
+            call = calls.add()
+        if calls.note(call, id, index):
+            self.version += 1
+        return call
 
     def _body_of(self, choice: Choice, fragment: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
         """Return the kind of a fragment and what has its name and text; None if it has neither."""
@@ -1220,14 +1258,11 @@ class ChatAssembler(Reading):
         return reader.take()
 
     def _read(self, chunk: Mapping[str, Any]) -> None:
-        found = plainness(chunk) if chunk.__class__ is dict else ODD
+        reader = self._reader
         try:
-            plain: dict[str, Any] = plain_json(chunk, 1) if found == ODD else chunk.copy()  # type: ignore[attr-defined]
+            reader.read_borrowed(chunk if chunk.__class__ is dict else plain_json(chunk, 1))
         except Unreadable as reason:
-            self._reader.report("malformed", f"{reason}; the chunk was not read")
-            return
-        if not plain.keys() <= {"type"}:  # a ping
-            self._reader.read(plain, None, found != PLAIN, borrowed=found != ODD)
+            reader.report("malformed", f"{reason}; the chunk was not read")
 
     def close(self, done: bool = False) -> list[Event]:
         """End the answer: return the Done events, each exactly once, with ``Done`` last if ``done``.

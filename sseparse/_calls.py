@@ -176,8 +176,6 @@ class Calls:
         """Return the call that a fragment belongs to (rule 4), None if it begins a new one; and whether the
         fragment says again what that call has, and is to be ignored."""
         here = None if index is None else self.at.get(index)
-        if here is not None and id is None and name is None:
-            return here, False  # most fragments
         known = None if id is None else self.by_id.get(id)
         # An alias says less than a call at this index. (id "null" everywhere: zed-industries/zed#54058)
         if known is not None and (known[-1].id == id or here is None or here in known):

@@ -238,8 +238,8 @@ def overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
     GROWN.
     """
     changed = 0
-    todo = [(kept, new)]
-    for kept, new in todo:
+    todo: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    while True:
         for key, value in new.items():
             if key not in kept:
                 kept[key] = render(value, False)
@@ -247,7 +247,7 @@ def overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
                 continue
             old = kept[key]
             kind = value.__class__
-            if value is None or value is old:  # mostly the same True, 0 or 1
+            if value is None or value is old or (kind is str and value == old):  # mostly the same
                 continue
             if kind is dict and old.__class__ is dict:
                 todo.append((old, value))
@@ -257,7 +257,9 @@ def overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
             elif replaces(key, old, value):
                 kept[key] = value
                 changed |= CHANGED
-    return changed
+        if not todo:
+            return changed
+        kept, new = todo.pop()
 
 
 def extend(kept: dict[str, Any], new: dict[str, Any]) -> None:
@@ -438,6 +440,8 @@ def render(value: Any, halves: bool) -> Any:
     kind = value.__class__
     if kind in SCALARS:
         return value
+    if kind is dict and SCALARS.issuperset(map(type, value.values())):
+        return value.copy()  # the common case
     top: list[Any] = [value]
     todo: list[Any] = [top]
     for one in todo:
@@ -514,15 +518,15 @@ def count_values(value: Any) -> int:
 PLAIN, NOT_ASCII, ODD = 0, 1, 2
 
 
-def plainness(chunk: dict[str, Any]) -> int:
-    """Say whether a caller's chunk is what ``json.loads`` gives.
+def plainness(level: list[Any], depth: int) -> int:
+    """Say whether the values of a caller's chunk, from this level of it down, are what ``json.loads`` gives.
 
     PLAIN: it is, and all its text is ASCII. NOT_ASCII: it is, and strings must be looked at. ODD: it holds
     something else, or is too deep, and needs ``plain_json``.
     """
     found = PLAIN
-    level: list[Any] = [chunk]
-    for _ in range(MAX_DEPTH):
+    level = [level]
+    for _ in range(depth - 1, MAX_DEPTH + 1):
         below: list[Any] = []
         for one in level:
             values = one
