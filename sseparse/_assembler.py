@@ -241,8 +241,8 @@ class ChunkReader:
     def read(self, chunk: dict[str, Any], source: str | None, halves: bool, error: Any = None) -> None:
         """Read a chunk, which is changed and whose values are kept.
 
-        ``source`` is its JSON text, for error messages. ``halves`` says whether it may have halves of surrogate
-        pairs. ``error`` is set if the framing said that this is an error.
+        ``source`` is its JSON text, for error messages. ``halves`` says whether it may have halves of
+        surrogate pairs. ``error`` is set if the framing said that this is an error.
         """
         self._source = source
         self._halves = halves and (has_halves(chunk) or has_halves(error))
@@ -557,7 +557,7 @@ class ChunkReader:
     def _choice(self, index: Any) -> Choice | None:
         """Return the choice with this index, made if needed; None, and an Error, if it cannot be one."""
         number = as_index(index)
-        if number is None or number < 0:
+        if number is None or number < 0 or index == "-0":
             self._malformed("index of a choice is no index; the entry was ignored")
             return None
         if number >= self._max_choices:

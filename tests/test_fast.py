@@ -237,10 +237,9 @@ class Runs(unittest.TestCase):
 
 # Attributes that may change while ``version`` stands still: what a chunk gave, the memory of the last chunk,
 # which the next one is compared with before it is used, the call touched last, which the fast path sets,
-# usage and logprobs, which it always hands on, and whether a choice is a chat, which is asked for the final
-# object only.
+# and usage and logprobs, which it always hands on.
 PASSING = {
-    *("_halves", "_header", "_passing", "_source", "_usage_values", "events", "frame", "is_chat", "kept"),
+    *("_halves", "_header", "_passing", "_source", "_usage_values", "events", "frame", "kept", "looks"),
     *("last", "logprobs", "usage", "version"),
 }
 # While only ``kept`` changes, these may, too.

@@ -197,7 +197,7 @@ class Errors(unittest.TestCase):
          [say("a"), {"choices": [{"index": -1}, {"index": 0, "delta": {"content": "b"}}], "usage": {"n": 1}}],
          [*BEGUN, too_many_errors(0), *ENDED], ""),
         ("what came before it in its frame is not", 0,
-         [delta({"content": "a", "refusal": 5, "audio": {"data": "AAAA"}})],
+         [delta({"content": "a", "refusal": [5], "audio": {"data": "AAAA"}})],
          [*BEGUN, too_many_errors(0), *ENDED], ""),
         ("the line after an error line", 0, ["error: E\n", say("b")], [too_many_errors(0)], ""),
         ("what an error line delivers is read before it", 0,
@@ -297,16 +297,16 @@ class Counts(unittest.TestCase):
         self.assertEqual([error.kind for error in stream.errors], ["malformed", "malformed", "truncated"])
         self.assertEqual(len(stream.tool_calls()), 128)
 
-    def test_usage_has_at_most_1024_values(self):
-        many = {f"k{number}": number for number in range(1025)}
-        says = "usage has more than 1024 values; it was ignored"
+    def test_usage_has_at_most_128_values(self):
+        many = {f"k{number}": number for number in range(129)}
+        says = "usage has more than 128 values; it was ignored"
         frames = [{"usage": many}, {"usage": {"k0": 7}}, END]
         events = [usage(**many), malformed(says, 1, frames[1]), DONE]
         self.assertEqual(deliver([sse(*frames)])[1], events)
-        del many["k1024"]
+        del many["k128"]
         self.assertEqual(deliver([sse(*frames)])[1], [usage(**many), usage(**{**many, "k0": 7}), DONE])
         # Wherever they are, and wherever they come from.
-        for grown in ({"k0": 0, "k": many}, {"k0": [0] * 1024}, {"k0": 0, "k": [many]}):
+        for grown in ({"k0": 0, "k": many}, {"k0": [0] * 128}, {"k0": 0, "k": [many]}):
             frames = [{"usage": {"k0": 0}}, {"usage": grown}, {"usage": {"k0": 7}}, END]
             with self.subTest(list(grown)):
                 events = [usage(k0=0), usage(**grown), malformed(says, 2, frames[2]), DONE]

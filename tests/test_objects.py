@@ -178,7 +178,7 @@ class Messages(unittest.TestCase):
         (4, {"choices": [SECRET, {"index": SECRET}, {"delta": SECRET}, {"message": SECRET}]}),
         (1, {"choices": [{"text": [SECRET]}]}),
         (1, {"usage": SECRET}),
-        (3, delta({"content": {SECRET: SECRET}, "refusal": [SECRET], "audio": SECRET})),
+        (2, delta({"content": {SECRET: SECRET}, "refusal": [SECRET], "audio": SECRET})),
         (3, delta({"tool_calls": SECRET, "function_call": SECRET}, logprobs=SECRET)),
         (3, calls(SECRET, {"index": SECRET}, {"index": 0, "function": SECRET})),
         (1, calls({"index": 0, "custom": [SECRET]})),

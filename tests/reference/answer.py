@@ -51,7 +51,7 @@ FIELDS = {
 # What the library says in its own words stands here as one word; comparable() takes it out.
 OWN_WORDS = "(the library's own words)"
 
-MAX_USAGE = 1024  # values in the usage that is kept, or laying one over it would cost ever more
+MAX_USAGE = 128  # values in the usage that is kept, or laying one over it would cost ever more
 MISSING = object()
 
 NOISE = ("obfuscation", "p")  # rule 2
@@ -497,7 +497,7 @@ class Answer:
             usages = [groq["usage"]]
         before = self.usage
         for usage in usages:
-            if count_values(self.usage) > MAX_USAGE:
+            if count_values(self.usage) > MAX_USAGE + 1:  # it counts itself
                 self.malformed(None)
             else:
                 self.usage = merge_objects(self.usage or {}, usage, merge_last)
