@@ -255,6 +255,7 @@ class ChunkReader:
                 self._chunk(chunk, choices, usage, error)
         finally:
             self._source = None
+            self._halves = False
 
     def read_borrowed(self, chunk: dict[str, Any]) -> None:
         """Read a chunk of the caller's, which is neither changed nor kept.
@@ -281,6 +282,7 @@ class ChunkReader:
                 self._chunk(fields, choices, usage, None)
         finally:
             self._borrowed = False
+            self._halves = False
 
     def _read(self, fields: dict[str, Any], choices: Any, usage: Any) -> None:
         """Read a chunk whose other ``fields`` have no effect."""

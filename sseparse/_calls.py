@@ -24,8 +24,8 @@ Rule 4. Tool calls. An id is a non-empty string, or an integer (then its digits)
         the fragment has no id either, and the call's arguments are one whole JSON value: a new call.
     Example: ``{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{"}}`` and then
     ``{"index": 0, "function": {"arguments": "}"}}`` are one call with the arguments "{}" (b).
-    A call's first id is its own, and later ones are aliases: they find it, unless another call is at the
-    index. A fragment without id, index and function adds its other fields to the call touched last.
+    A call's first id is its own, and later ones are aliases: they find it, unless only other calls were seen
+    at the index. A fragment without id, index and function adds its other fields to the call touched last.
 
 Rule 5. Name. Repeated equal: ignored. Before any argument text a different name appends, unless it starts
     with what came so far: then it replaces that. After argument text only a longer one that starts with what
@@ -177,8 +177,10 @@ class Calls:
         fragment says again what that call has, and is to be ignored."""
         here = None if index is None else self.at.get(index)
         known = None if id is None else self.by_id.get(id)
-        # An alias says less than a call at this index. (id "null" everywhere: zed-industries/zed#54058)
-        if known is not None and (known[-1].id == id or here is None or here in known):
+        # An alias says less than an index where only other calls were seen. (id "null" everywhere:
+        # zed-industries/zed#54058)
+        is_alias = known is not None and known[-1].id != id
+        if known and not (is_alias and here is not None and not any(index in one.seen for one in known)):
             return self._by_id(known, index, name, text)
         call = self._by_recency(id, name) if index is None else self._by_index(here, id, name, text)
         if call is not None and name is not None and self._is_second(call, id, name):

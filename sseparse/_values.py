@@ -153,8 +153,9 @@ def words_of(error: Any, around: dict[str, Any]) -> tuple[str | None, Any, str |
     places = [error]
     if error.__class__ is dict:
         places += map(error.get, ("message", "error", "detail"))
+    places.append(around)
     message = code = kind = None
-    for place in (*places, around):
+    for number, place in enumerate(places, 1):
         if place.__class__ is str:
             message = message or place
         elif place.__class__ is dict:
@@ -163,7 +164,7 @@ def words_of(error: Any, around: dict[str, Any]) -> tuple[str | None, Any, str |
                     message = message or found
             code = place.get("code") if code is None else code
             code = place.get("error_code") if code is None else code
-            if place.get("type").__class__ is str and place is not around:
+            if place.get("type").__class__ is str and number < len(places):
                 kind = kind or place["type"]
     return message, code, kind or None
 
