@@ -62,7 +62,7 @@ import re
 import sys
 from itertools import repeat
 
-from ._assembler import REASONING_FIELDS
+from ._assembler import DELTA_NOISE, REASONING_FIELDS
 from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
 from ._json import BLANK, is_too_deep, scan_json
 from ._partial import scanstring
@@ -379,20 +379,20 @@ class Template:
     )  # fmt: skip
 
     def __init__(
-        self, pieces: list[str], kinds: list[str], insides: list[str], steps: list[Step], blank: bytes
+        self, pieces: list[str], kinds: list[str], steps: list[Step], echo: list[int], time: str, blank: bytes
     ) -> None:
         self.blank = blank
         self.steps = steps
         self.stamp: tuple[int, int] | None = None
-        if kinds[0] == SCALAR and _is_plain(kinds[1:]) and _is_plain_number(insides[0]):
+        if time.isdecimal() and time[0] != "0" and _is_plain(kinds[1:]) and not echo:
             start = len(pieces[0].encode())
-            self.stamp = (start, start + len(insides[0]))
-            pieces = [pieces[0] + insides[0] + pieces[1], *pieces[2:]]
+            self.stamp = (start, start + len(time))
+            pieces = [pieces[0] + time + pieces[1], *pieces[2:]]
             kinds = kinds[1:]
         self.is_loose = kinds[0] == CONTENT
-        self.is_plain = _is_plain(kinds)
+        self.is_plain = _is_plain(kinds) and not echo
         self.has_padding = self.is_plain and len(kinds) == 2
-        self.echo: tuple[int, int] | None = None
+        self.echo = echo
         self.nests = not {OBJECT, PRESENT, ANY}.isdisjoint(kinds)
         self.head_text = ""
         self.holes: list[tuple[str, str, int]] = []
@@ -525,7 +525,7 @@ class Template:
                 return None
             pos += size
             values.append(value)
-        if self.echo is not None and values[self.echo[0]] != values[self.echo[1]]:
+        if self.echo and values[self.echo[0]] != values[self.echo[1]]:
             return None
         return values if pos == len(line) else None
 
@@ -580,11 +580,6 @@ def _string(inside: str) -> str:
 def _is_plain(kinds: list[str]) -> bool:
     """Whether these are a text and perhaps padding behind it."""
     return kinds[:1] in ([TEXT], [CONTENT]) and kinds[1:] in ([], [PADDING])
-
-
-def _is_plain_number(digits: str) -> bool:
-    """Whether these are an integer that neither JSON nor the interpreter refuses, nor zero."""
-    return digits.isascii() and digits.isdigit() and digits[0] != "0" and len(digits) <= 18
 
 
 def _strings_of(insides: Sequence[str]) -> list[str] | None:
@@ -830,7 +825,7 @@ def learn(
 class Lesson:
     """What is learnt from one chunk: its steps, and the holes that they need: by path, what each may hold."""
 
-    __slots__ = ("chunk", "delta", "entry", "holes", "reader", "steps", "usage")
+    __slots__ = ("chunk", "delta", "echo", "entry", "holes", "reader", "steps", "usage")
 
     def __init__(self, chunk: dict[str, Any], reader: ChunkReader, usage: Any) -> None:
         self.chunk = chunk
@@ -839,6 +834,7 @@ class Lesson:
         self.entry: dict[str, Any] = {}
         self.delta: dict[str, Any] | None = None
         self.holes: dict[Path, str] = {}
+        self.echo: list[Path] = []  # two holes that must hold the same text
         self.steps: list[tuple[Step, Path | None]] = []
 
     def explains(self, news: list[Any], changes: int) -> bool:
@@ -941,7 +937,7 @@ class Lesson:
             return False
         # Without other fields beside it, content that is empty does nothing. (llama-cpp-python: half a character)
         is_alone = kind is ContentDelta and not any(
-            value is not None and key not in ("content", "role", *NOISE_FIELDS) for key, value in leaf.items()
+            value is not None and key not in ("content", "role", *DELTA_NOISE) for key, value in leaf.items()
         )
         self._step(Append(event, choice, text, call, needs_last), (*path, name), CONTENT if is_alone else TEXT)
         return True
@@ -955,8 +951,8 @@ class Lesson:
             path, leaf = ("choices", 0, field), self.entry
         elif event.place == "delta":
             path, leaf = ("choices", 0, "delta", field), self.delta
-            # Where no string says the reasoning, these might.
-            if ("reason" in field or "think" in field) and not any(map((self.delta or {}).get, REASONING_FIELDS)):
+            # Where no string is the reasoning, one of these might be.
+            if ("reason" in field or "think" in field) and not self._has_reasoning():
                 return False
         elif event.place != "chunk":
             return False
@@ -971,20 +967,32 @@ class Lesson:
             self._step(Unknown(event, self.reader.choices.get(event.choice)), path, PRESENT)
         return True
 
+    def _has_reasoning(self) -> bool:
+        found = [self.delta.get(name) for name in REASONING_FIELDS] if self.delta is not None else []
+        return any(text.__class__ is str and text for text in found)
+
     def find_passing(self) -> None:
         """Add the holes that no step reads."""
         answer = self.reader.answer
         entry = ("choices", 0)
-        places: list[tuple[Path, Any]] = [((), self.chunk), (entry, self.entry), ((*entry, "delta"), self.delta)]
-        for path, fields in places:
-            for name in NOISE_FIELDS:
-                if fields is not None and name in fields:
+        places: list[tuple[Path, Any, Any]] = [
+            ((), self.chunk, NOISE_FIELDS),
+            (entry, self.entry, NOISE_FIELDS),
+            ((*entry, "delta"), self.delta or {}, DELTA_NOISE),
+        ]
+        for path, fields, names in places:
+            for name in names:
+                if name in fields:
                     self._passing((*path, name), fields[name])
         for name, known in (("id", answer.id), ("created", answer.created)):
             if known and self.chunk.get(name) != known:
                 self._passing((name,), self.chunk.get(name))
         if self.delta is not None and self.entry.get("message") is not None:
             self.holes[(*entry, "message")] = ANY
+        content = (*entry, "delta", "content")
+        if content in self.holes and self.entry.get("text") == _at(self.chunk, content):
+            self.holes[(*entry, "text")] = PADDING
+            self.echo = [content, (*entry, "text")]
 
     def _passing(self, path: Path, value: Any) -> None:
         if value.__class__ is str:
@@ -1010,7 +1018,9 @@ class Lesson:
             if path is not None:
                 step.place(order, path)
             steps.append(step)
-        template = Template(pieces, [self.holes[path] for path in order], insides, steps, blank)
+        echo = [order.index(path) for path in self.echo]
+        time = insides[0] if order[0] == ("created",) else ""
+        template = Template(pieces, [self.holes[path] for path in order], steps, echo, time, blank)
         template.version = self.reader.version
         template.kept = self.reader.kept
         return template
