@@ -107,7 +107,7 @@ class EventStreamParser:
         self._line = bytearray()
         self._skippable = _BOM
         self._data: list[bytes] = []
-        self._pending_bytes = 0
+        self._pending_bytes: int = 0
         self._event = ""
         self._later_event: str | None = None
         self._id: str | None = None

@@ -79,6 +79,8 @@ class ChatStream(FrameParser, Reading):
         "_fast",
         "_full",
         "_head",
+        "_held",
+        "_is_unlimited",
         "_over",
         "_reader",
         "truncated",
@@ -105,9 +107,11 @@ class ChatStream(FrameParser, Reading):
         # Whose API this is: None until a frame tells, CHAT, or what the first frame of another one said.
         self._api: Any = None
         self.truncated = False
-        # Nothing is pending, so that the next byte may begin a frame; and limits are so wide that only
-        # the full path can pass them.
-        self._begins = max_event_bytes >= 2 * LARGEST_BULK and max_total_bytes is None
+        # Whether the fast path may read the next bytes: they begin a frame, and no limit is so narrow that
+        # it could be passed there. (This is asked at each feed, so it is kept.)
+        self._is_unlimited = max_event_bytes >= 2 * LARGEST_BULK and max_total_bytes is None
+        self._begins = self._is_unlimited
+        self._held: bytearray | None = None  # the bytes of the unfinished frame, if frames() is used
 
     # -- bytes in -----------------------------------------------------------------------------------
 
@@ -139,13 +143,88 @@ class ChatStream(FrameParser, Reading):
                 self._read(data)  # type: ignore[arg-type]
                 if self._over:
                     raise LimitReached(_OVER_TOTAL)
-                is_sniffed = self._head is None and self._budget is None
-                self._begins = is_sniffed and not self._line and self._is_between_frames()
+                is_begun = self._head is None and not self._skippable
+                self._begins = is_begun and self._is_unlimited and self._is_at_boundary()
             self._fast.aim()
         except LimitReached as limit:
             self._end_reading(limit)
         self._reader.events = []
         return events
+
+    def frames(self, data: BytesLike) -> list[tuple[bytes, list[Event]]]:
+        """Do what feed() does, frame by frame: return pairs of a frame's bytes and the events it brought.
+
+        For a proxy that changes few frames and passes the others on as they came. Whatever the server sends
+        belongs to a frame: comments, blank lines, lines that are ignored. So the bytes of all pairs, and the
+        ``pending`` ones after them, are the bytes fed; the events of all are those of feed(). A pair may have
+        no events (a comment), or no bytes (an event that came before its frame was over). After a limit error
+        the bytes come back unread. Use either this or feed() for one stream. Raises what feed() raises.
+        """
+        if self._begins and not self._held and isinstance(data, bytes) and data.find(b"\n") == len(data) - 2:
+            # Most feeds are one frame, one line and a blank line, and most of those are read here.
+            events: list[Event] = []
+            if self._fast.read(data, 0, events):
+                return [(data, events)]
+        data = self._feedable(data)
+        held = self._held
+        if held is None:
+            held = self._held = bytearray()
+        frames: list[tuple[bytes, list[Event]]] = []
+        pos = 0
+        while pos < len(data):
+            end = self._end_of_piece(data, pos)
+            piece = data[pos:end]
+            pos = end
+            first = self._data[:1]
+            begun = len(self._line)
+            events = self.feed(piece)
+            if self._reading != OPEN:
+                frames.append((bytes(held) + piece + data[pos:], events))
+                held.clear()
+                break
+            if first and self._data and first[0] is not self._data[0]:
+                # This line is the next frame's: it delivered the pending one (rule 13a).
+                before = len(held) - begun
+                frames.append((bytes(held[:before]), events))
+                del held[:before]
+                events = []
+            held += piece
+            # (Comments after an event type are held, too, but not without end.)
+            if self._is_at_boundary() or len(held) > self._max_event_bytes + LARGEST_BULK:
+                frames.append((bytes(held), events))
+                held.clear()
+            elif events:
+                frames.append((b"", events))
+        return frames
+
+    def _end_of_piece(self, data: bytes, pos: int) -> int:
+        """Return where the line that begins at ``pos`` ends, with the blank line after it if there is one."""
+        end = data.find(b"\n", pos) + 1 or len(data)
+        cr = data.find(b"\r", pos, end) + 1
+        if cr and cr != end - 1:
+            return cr  # a line that ends in CR alone
+        for blank in (b"\n", b"\r\n"):
+            if not self._data and data.startswith(blank, end):
+                return end + len(blank)
+        return end
+
+    @property
+    def pending(self) -> int:
+        """How many bytes of an unfinished frame are held. A proxy must not write while it is not 0."""
+        if self._held is not None:
+            return len(self._held)
+        if self._reading != OPEN or self._is_at_boundary():
+            return 0
+        held = len(self._line) + self._pending_bytes
+        if self._document is not None:
+            held += self._document.size
+        elif self._aside is not None:
+            held += len(self._aside[0].encode())
+        return held or 1  # only an event type or an id
+
+    def _is_at_boundary(self) -> bool:
+        """Whether nothing at all is held of a frame."""
+        return not self._line and self._is_between_frames()
 
     def _looked_over(self, data: bytes) -> bytes:
         """Return what may be read of the data; look at the first bytes of a body."""
@@ -336,27 +415,35 @@ class ChatStream(FrameParser, Reading):
     # -- the fast path --------------------------------------------------------------------------------
 
     def _is_between_frames(self) -> bool:
-        """Whether the next byte may begin a frame, or goes on with the first line of one; and whether
-        limits are so wide that only the full path can pass them."""
+        """Whether nothing is held of a frame, except perhaps the beginning of its first line."""
         return not (
             self._data
-            or self._skippable
             or self._event
             or self._id is not None
             or self._document is not None
-            or self._max_event_bytes < 2 * LARGEST_BULK
+            or self._aside is not None
         )
 
     def _read_frame(self, data: bytes) -> bool:
         """Read a feed that is just one data line and its blank line; return whether it is."""
-        blank = self._fast.blank
-        if not (data.startswith(b"data: ") and data.endswith(blank)):
+        end = self._end_of_line(data, 0)
+        if end < 0 or end + len(self._fast.blank) != len(data):
             return False
-        line = data[: -len(blank)]
-        if LF in line or CR in line:
-            return False
-        self._read_in_full(line)
+        self._read_in_full(data[:end])
         return True
+
+    def _end_of_line(self, data: bytes | bytearray, pos: int) -> int:
+        """Return where the data line that begins at ``pos`` ends, if a blank line follows it; else -1."""
+        blank = self._fast.blank
+        end = data.find(b"\n", pos) + 1 - len(blank) // 2
+        if (
+            pos < end <= pos + self._max_event_bytes
+            and data.startswith(b"data: ", pos)
+            and data.startswith(blank, end)
+            and data.find(b"\r", pos, end) < 0
+        ):
+            return end
+        return -1
 
     def _read_line(self, line: bytes, event: str = "") -> None:
         frame = line + self._fast.blank
@@ -365,79 +452,70 @@ class ChatStream(FrameParser, Reading):
 
     def _read(self, data: bytes) -> None:
         """Read a chunk of any size, each frame on the shortest path."""
-        if not self._is_between_frames():
-            self._parse(data)
+        if self._skippable or self._max_event_bytes < 2 * LARGEST_BULK or not self._is_between_frames():
+            self._parse(data)  # (or a limit is so narrow that the fast path could pass it)
             return
         fast = self._fast
         if not fast.templates:
             # To search for one character takes less than a fiftieth of the time that two take.
             fast.blank = b"\r\n\r\n" if CR in data and b"\r\n" in data else b"\n\n"
         blank = fast.blank
-        width = len(blank) // 2
         if self._line:
             if LF not in data:
                 self._parse(data)
                 return
-            data = self._continued(data, blank)
+            data = self._continued(data)
         events = self._reader.events
         pos = 0
         while True:
             if fast.templates and data.startswith(b"data:", pos):
                 pos = fast.resume(data, pos, events)
-            # The next LF should end a data line and a blank line follow.
-            end = data.find(b"\n", pos) + 1 - width
-            if end >= pos and data.startswith(b"data: ", pos) and data.startswith(blank, end):
-                text = self._text_of_huge(data, pos, end, blank) if end - pos > _HUGE else None
-                if text is not None:
-                    pos = end + len(blank)
-                    self._frame("", text)
-                    continue
-                line = data[pos:end]
-                if end - pos <= self._max_event_bytes and CR not in line:
-                    pos = end + len(blank)
-                    self._read_in_full(line)
-                    continue
+            end = self._end_of_line(data, pos)
+            if end >= 0:
+                if end - pos > _HUGE:
+                    self._read_huge(data, pos, end)
+                else:
+                    self._read_in_full(data[pos:end])
+                pos = end + len(blank)
+                continue
             end = data.find(blank, pos)
             if end < 0:
                 break
             end += len(blank)
             self._parse(data[pos:end])
             pos = end
-            if not self._is_between_frames():
+            if self._skippable or not self._is_between_frames():
                 break
         if pos < len(data):
             self._parse(data[pos:] if pos else data)
 
-    def _continued(self, data: bytes, blank: bytes) -> bytes:
-        """Return the unfinished line with what goes on with it; a huge one is read here, and left out."""
+    def _continued(self, data: bytes) -> bytes:
+        """Return the unfinished line and what continues it, except a huge frame: that is read here."""
         unfinished = self._line
-        end = len(unfinished) + data.find(b"\n") + 1 - len(blank) // 2
+        length = len(unfinished)
         unfinished += data
-        text = self._text_of_huge(unfinished, 0, end, blank)
-        if text is not None:
-            del unfinished[: end + len(blank)]
-            self._frame("", text)
+        if length > _HUGE:
+            end = self._end_of_line(unfinished, 0)
+            if end >= 0:
+                self._read_huge(unfinished, 0, end)
+                del unfinished[: end + len(self._fast.blank)]
         data = bytes(unfinished)
         unfinished.clear()
         return data
 
-    def _text_of_huge(self, data: bytes | bytearray, pos: int, end: int, blank: bytes) -> str | None:
-        """Return what the data line from ``pos`` to ``end`` says, if that is so much that copies count."""
-        if not (
-            _HUGE < end - pos <= self._max_event_bytes
-            and data.startswith(b"data: ", pos)
-            and data.startswith(blank, end)
-            and data.find(b"\r", pos, end) < 0
-        ):
-            return None
-        self._begin()
+    def _read_huge(self, data: bytes | bytearray, pos: int, end: int) -> None:
+        """Read the frame of a data line so long that each copy of it counts."""
+        if self._body != EVENTS:
+            self._begin()
         with memoryview(data) as whole, whole[pos + 6 : end] as value:
-            return str(value, "utf-8", "replace")
+            text = str(value, "utf-8", "replace")
+        self._frame("", text)
 
     def _begin(self) -> None:
         """A data line came that the grammar does not see."""
         self._head = None
-        self._skippable = b""
+        if self._skippable != b"\n":
+            self._skippable = b""  # no byte order mark can come any more
         self._see_stream()
 
     def _read_in_full(self, line: bytes, event: str = "") -> None:

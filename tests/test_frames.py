@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""ChatStream.frames() and ``pending``: what a proxy stands on that passes most frames on as they came."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import unittest
+
+from tests.rules import TABLES
+from tests.wire import (
+    END,
+    LINE_ENDS,
+    START,
+    content,
+    delta,
+    eighths,
+    extra,
+    say,
+    server,
+    single_bytes,
+    sse,
+    sseparse,
+)
+
+A, B = sse(say("a")), sse(say("b"))
+
+
+def pairs_of(pieces, **options):
+    stream = sseparse.ChatStream(**options)
+    return stream, [pair for piece in pieces for pair in stream.frames(piece)]
+
+
+class Frames(unittest.TestCase):
+    maxDiff = None
+
+    def test_a_frame_has_its_own_bytes(self):
+        stream, pairs = pairs_of([A + B + A[:9], A[9:]])
+        self.assertEqual(pairs, [(A, [START, content("a")]), (B, [content("b")]), (A, [content("a")])])
+        self.assertEqual(stream.pending, 0)
+
+    def test_what_is_no_data_belongs_to_a_frame_too(self):
+        wire = [b": ping\n\n", b"\n", b"retry: 5\n", b"id: 1\nevent: x\n: c\n" + A, b"1f\n", b": c\n"]
+        _, pairs = pairs_of([b"".join(wire)])
+        self.assertEqual([raw for raw, _ in pairs], wire)
+        self.assertEqual([events for _, events in pairs], [[], [], [], [START, content("a")], [], []])
+
+    def test_frames_without_blank_lines_are_cut_between_their_lines(self):
+        lines = [A[:-1], B[:-1], b"data: [DONE]\n\n"]
+        _, pairs = pairs_of([b"".join(lines)])
+        self.assertEqual([raw for raw, _ in pairs], lines)
+        self.assertEqual(pairs[0][1], [START, content("a")])
+        for pieces in (single_bytes(b"".join(lines)), eighths(b"".join(lines))):
+            self.assertEqual(pairs_of(pieces)[1], pairs)
+
+    def test_a_document_is_one_frame(self):
+        document = b'{\n"error":\n"M"\n}\n'
+        _, pairs = pairs_of([A, document, B])
+        self.assertEqual(pairs[1], (document, [server("M", None, "M", 1)]))
+
+    def test_an_event_before_its_frame_is_over_has_no_bytes(self):
+        _, pairs = pairs_of([b'data: {"y":\n1}\n{"z":2}\n\n', A])
+        self.assertEqual(pairs[:2], [(b"", [extra("z", 2)]), (b'data: {"y":\n1}\n{"z":2}\n\n', [extra("y",
+        1)])])
+
+    def test_any_line_ends(self):
+        for end in LINE_ENDS:
+            frame = A.replace(b"\n", end.encode())
+            stream, pairs = pairs_of([frame * 2])
+            self.assertEqual(pairs, [(frame, [START, content("a")]), (frame, [content("a")])], end)
+            self.assertEqual(stream.pending, 0)
+
+    def test_after_a_limit_the_bytes_come_back_unread(self):
+        stream, pairs = pairs_of([A + B, B], max_total_bytes=len(A))
+        self.assertEqual([raw for raw, _ in pairs], [A, B, B])
+        self.assertEqual([error.kind for error in stream.errors], ["limit"])
+        stream, pairs = pairs_of([A, b"x" * 99999, B], max_event_bytes=200)
+        self.assertEqual([raw for raw, _ in pairs], [A, b"x" * 99999, B])
+
+    def test_comments_without_end_are_not_kept(self):
+        stream = sseparse.ChatStream(max_event_bytes=100)
+        stream.frames(b"event: x\n")
+        for _ in range(100):
+            stream.frames(b": comment\n" * 1000)
+            self.assertLess(stream.pending, 100_000)
+
+    def test_misuse(self):
+        with self.assertRaisesRegex(TypeError, "not str"):
+            sseparse.ChatStream().frames("data: x\n\n")  # type: ignore[arg-type]
+        stream = sseparse.ChatStream()
+        stream.close()
+        with self.assertRaisesRegex(RuntimeError, "after close"):
+            stream.frames(A)
+        self.assertEqual(sseparse.ChatStream().frames(b""), [])
+
+    def test_the_law(self):
+        """The bytes of all frames and the pending ones are the bytes fed, the events those of feed()."""
+        for table in (name for name in TABLES if name[:7] in ("rule_02", "rule_12", "rule_13", "several")):
+            for name, frames, *_ in TABLES[table]:
+                for end in LINE_ENDS:
+                    wire = sse(*frames, end=end)
+                    if len(wire) > 20_000:
+                        continue
+                    for pieces in ([wire], eighths(wire), [sse(frame, end=end) for frame in frames]):
+                        with self.subTest(name, end=end, pieces=len(pieces)):
+                            self.check_law(pieces)
+
+    def check_law(self, pieces):
+        stream, other = sseparse.ChatStream(), sseparse.ChatStream()
+        raw = fed = b""
+        for number, piece in enumerate(pieces):
+            pairs = stream.frames(piece)
+            raw += b"".join(pair[0] for pair in pairs)
+            fed += piece
+            self.assertEqual([event for pair in pairs for event in pair[1]], other.feed(piece))
+            self.assertEqual(raw, fed[: len(raw)])
+            self.assertEqual(len(raw) + stream.pending, len(fed))
+            self.assertEqual(bool(stream.pending), bool(other.pending))
+            stream = copy.deepcopy(stream) if number % 2 else pickle.loads(pickle.dumps(stream))
+        self.assertEqual(stream.close(), other.close())
+
+
+class Pending(unittest.TestCase):
+    def test_how_much(self):
+        for wire, pending in (
+            (b"", 0),
+            (A, 0),
+            (A[:10], 10),
+            (b"data: {}\n", 8),
+            (b"event: x\n", 1),
+            (b"id: 1\n", 1),
+            (b": comment\n", 0),
+            (b": comm", 6),
+            (b"retry: 1\n", 0),
+            (A + b'{\n"a":\n', 5),
+            (b'{"y":1}\n', 7),
+            (sse(END), 0),
+            (b"<html>\n", 0),
+        ):
+            stream = sseparse.ChatStream()
+            stream.feed(wire)
+            self.assertEqual(stream.pending, pending, wire)
+            stream.close()
+            self.assertEqual(stream.pending, 0, wire)
+
+    def test_what_is_written_at_a_boundary_does_no_harm(self):
+        wire = sse(say("a"), delta({}, finish_reason="stop"), END)
+        for place in range(len(wire)):
+            stream = sseparse.ChatStream()
+            stream.feed(wire[:place])
+            if not stream.pending:
+                events = sseparse.ChatStream().feed(wire[:place] + b": mine\n\n" + wire[place:])
+                self.assertEqual(events, sseparse.ChatStream().feed(wire))
+
+
+if __name__ == "__main__":
+    unittest.main()
