@@ -417,7 +417,7 @@ class _Answer(_View):
                 self._turn_to(event.choice, title)
                 self._output.head(f"[its name is {event.name}]")
             if event.status in _VERDICTS:
-                verdict = _VERDICTS[event.status]
+                verdict = "no name" if event.name is None else _VERDICTS[event.status]
                 if event.arguments and fields is not None and fields.error is not None:
                     verdict += f": {fields.error.message}, at character {fields.error.offset}"
                 self._turn_to(event.choice, title)

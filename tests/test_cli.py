@@ -220,7 +220,7 @@ class Layout(CLI):
     def test_a_name_that_comes_in_parts_or_never(self) -> None:
         body = call("", name="get_") + call(None, name="time") + call("{}") + stop()
         self.check(body, "[tool call 0: get_]\n{}\n[its name is get_time]\n")
-        self.check(call("{}") + stop(), "[tool call 0: None]\n{}\n")
+        self.check(call("{}") + stop(), "[tool call 0: None]\n{}\n[no name]\n")
 
     def test_refusal_and_audio(self) -> None:
         body = frame(refusal="I ") + frame(refusal="can't.") + stop()
