@@ -33,7 +33,7 @@ from ._answer import id_tail
 from ._assembler import REASONING_FIELDS
 from ._json import is_too_deep
 from ._text import has_halves, well_formed
-from ._values import NOISE_FIELDS, Unreadable, add_part, grow, is_absent, plain_json, render
+from ._values import NOISE_FIELDS, Unreadable, add_part, grow, is_absent, overlay, plain_json, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ HEADER_EXTRAS = ("service_tier", "system_fingerprint")
 
 # Every entry of ``choices`` that does not finish its choice ends like this (rule 3).
 TAIL = '"finish_reason":null}]}\n\n'
+
+# Kinds of errors that say the stream has ended.
+ENDS = frozenset(("truncated", "limit", "not_sse", "not_chat"))
 
 # Where an Extra can stand (rule 9): how many containers are around it, and the fields that the encoder itself
 # writes there.
@@ -133,8 +136,8 @@ class _Writer:
     """Writes frames. ``frames`` holds those that nobody has taken yet."""
 
     __slots__ = (
-        "base", "call_ids", "choices", "created", "early", "extras", "frames", "groq", "has_news", "head", "id",
-        "is_text", "model", "reasoning", "says_usage", "texts", "usage", "waiting",
+        "base", "call_ids", "choices", "created", "cut", "early", "extras", "frames", "groq", "has_news", "head", "id",
+        "is_over", "is_text", "model", "reasoning", "says_usage", "texts", "usage", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -146,16 +149,18 @@ class _Writer:
         self.says_usage = says_usage
         self.reasoning = reasoning
         self.is_text = False  # a text completion
+        self.is_over = False  # an error has said that the stream ended early
         self.call_ids = "call"  # how ids begin that are made up for calls
         self.base = ""  # the header, "" while it is open
         self.head = ""  # what all chunks begin with: the header and what is known of HEADER_EXTRAS
         self.extras: dict[str, str] = {}
         self.has_news = False  # one of the extras is in no frame yet
-        self.early: list[str] = []  # fields of the chunk that wait for the header
+        self.early: list[str] = []  # fields of the chunk that wait for the header, and error frames behind them
         self.choices: dict[int, _Choice] = {}
         self.waiting: dict[tuple[int, int | None], list[tuple[str, str]]] = {}  # fields of calls not started
         self.usage = ""
-        self.groq: tuple[str, str] | None = None  # x_groq with its usage, and without
+        self.groq: dict[str, Any] = {}  # x_groq, which has the usage again
+        self.cut = ""  # the frame of an error that says the stream was cut, from a stream that says so itself
         self.frames: list[str] = []
         self.texts: dict[int, int] = {}  # the place in ``frames`` of each choice's last text without logprobs
 
@@ -180,8 +185,11 @@ class _Writer:
         created = _dump(self.created or int(time.time()))
         self.base = f'data: {{"id":{id},"object":"{name}","created":{created},"model":{quote(self.model or "")},'
         self.set_head()
-        for field in self.early:
-            self.chunk(field)
+        for text in self.early:
+            if text[0] == '"':
+                self.chunk(text)
+            else:
+                self.frames.append(text)
         self.early = []
 
     def set_head(self) -> None:
@@ -224,18 +232,21 @@ class _Writer:
             start = f"{choice.entry}{text}}},"
         self.frames.append(f"{self.head}{start}{tail}")
 
-    def settle(self) -> None:
-        """Write the usage, and what else has waited for a frame that does not come any more."""
+    def open_early(self) -> None:
         if self.early:
             self.open()
+
+    def settle(self) -> None:
+        """Write the usage, and what else has waited for a frame that does not come any more."""
+        self.open_early()
         usage = self.usage and f'"usage":{self.usage}'
-        if self.groq is not None:
-            groq = self.groq[not usage]
-            self.chunk(*filter(None, (usage, f'"x_groq":{groq}')))
-        elif usage or self.has_news:
-            self.chunk(*filter(None, (usage,)))
+        if not usage:
+            self.groq.pop("usage", None)
+        groq = self.groq and f'"x_groq":{_dump(self.groq)}'
+        if usage or groq or self.has_news:
+            self.chunk(*[field for field in (usage, groq) if field])
         self.usage = ""
-        self.groq = None
+        self.groq = {}
 
     def finish(self, choice: _Choice, reason: str) -> None:
         """Write the finish_reason once, in an entry with nothing else (rule 5)."""
@@ -461,9 +472,8 @@ def _write_extra(writer: _Writer, event: Any, read: tuple[str, str]) -> None:
         writer.extras[event.field] = value
         if writer.base:
             writer.set_head()
-    elif event.field == "x_groq" and event.value.__class__ is dict and event.value.get("usage"):
-        without = {key: inner for key, inner in event.value.items() if key != "usage"}
-        writer.groq = (value, _json(without, 1))
+    elif event.field == "x_groq" and event.value.__class__ is dict:
+        overlay(writer.groq, json.loads(value))
     elif writer.base:
         writer.chunk(field)
     else:
@@ -471,16 +481,24 @@ def _write_extra(writer: _Writer, event: Any, read: tuple[str, str]) -> None:
 
 
 def _read_error(event: Any) -> str:
-    _text_of(event.server_type, "server_type")
-    kind = event.server_type or event.kind
+    kind = _text_of(event.server_type, "server_type") or event.kind
     error = f'"message":{quote(event.message)},"type":{quote(kind)},"param":null'
     return f'{{"error":{{{error},"code":{_json(event.code, 2)}}}}}'
 
 
 def _write_error(writer: _Writer, event: Any, error: str) -> None:
-    """Rule 8."""
-    if event.kind != "malformed":
-        writer.frames.append(f"data: {error}\n\n")
+    """Rule 8. What was read until its end is not said to be cut again by whoever reads what was written."""
+    frame = f"data: {error}\n\n"
+    if event.kind == "malformed" or (event.kind == "truncated" and writer.is_over):
+        return
+    if (event.server_type or event.kind) in ENDS:
+        writer.is_over = True
+    if event.kind == "server" and event.server_type == "truncated":
+        writer.cut = frame
+    elif writer.early:
+        writer.early.append(frame)
+    else:
+        writer.frames.append(frame)
 
 
 def _write_done(writer: _Writer, event: Any, _: None) -> None:
@@ -595,6 +613,9 @@ class ChatEncoder:
         if self._closed:
             return b""
         self._closed = True
+        if self._writer.cut:
+            self._writer.open_early()
+            self._writer.frames.append(self._writer.cut)
         self._writer.settle()
         return self._writer.take()
 
@@ -767,7 +788,8 @@ def _unknown(fields: dict[str, Any], known: Iterable[str]) -> Iterator[tuple[str
 def _frames(completion: dict[str, Any], usage: bool, size: int | None) -> Iterator[bytes]:
     writer = _Writer(completion.get("id"), completion.get("model"), completion.get("created"), usage)
     for _ in _write(writer, completion, size):
-        yield writer.take()
+        if writer.frames:
+            yield writer.take()
 
 
 def _write(writer: _Writer, completion: dict[str, Any], size: int | None) -> Iterator[None]:
@@ -778,9 +800,8 @@ def _write(writer: _Writer, completion: dict[str, Any], size: int | None) -> Ite
     for name, value in _unknown(completion, (*_COMPLETION, "object", "error")):
         if name in HEADER_EXTRAS and value.__class__ is str:
             writer.extras[name] = quote(value)
-        elif name == "x_groq" and value.__class__ is dict and value.get("usage"):
-            without = {key: inner for key, inner in value.items() if key != "usage"}
-            writer.groq = (_dump(value), _dump(without))
+        elif name == "x_groq" and value.__class__ is dict:
+            writer.groq = value
         else:
             fields.append(f"{quote(name)}:{_dump(value)}")
     for field in fields:
