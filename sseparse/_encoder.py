@@ -8,8 +8,8 @@ their helpers, the Vercel AI SDK, LangChain in both languages, litellm, pydantic
 
 Theory of operation
 -------------------
-*An event is read before it is written.* To read it is to make JSON of what it carries. Only this can fail, and
-``feed()`` reads all its events before it writes the first. So an exception leaves the encoder as it was.
+*An event is read before it is written.* To read it is to make JSON of what it carries. Only this can fail,
+and ``feed()`` reads all its events before it writes the first. So an exception leaves the encoder as it was.
 
 *The header* (id, object, created, model) is open until ``Start`` or the first entry of ``choices``, and never
 changes after that. Fields of the chunk that come earlier wait, because Azure's first chunk has no id yet.
@@ -18,9 +18,10 @@ changes after that. Fields of the chunk that come earlier wait, because Azure's 
 new or started. Its index on the wire is how many calls were started before it. Unknown fields of a new call
 wait for its start; arguments of a new call are left out.
 
-*Reasoning* may come as text and as an object (OpenRouter: ``reasoning`` and ``reasoning_details``). Both must
-go in one delta, or a reader takes them for two thoughts. The object is an event after the text. So a frame with
-reasoning waits for the next event: the first of each choice, and those after a frame that got an object.
+*Reasoning* may come as text and as an object (OpenRouter: ``reasoning`` and ``reasoning_details``). Both
+must go in one delta, or a reader takes them for two thoughts. The object is an event after the text. So a
+frame with reasoning waits for the next event: the first of each choice, and one after a frame that got an
+object.
 
 *Usage* waits for ``Done`` or ``close()``. No other text is kept.
 """
@@ -61,7 +62,7 @@ LATE_HEADER = ("service_tier", "system_fingerprint")
 # Rule 3: the end of every entry that does not finish its choice. (left out: Vercel AI's schema)
 TAIL = '"finish_reason":null}]}\n\n'
 
-# Rule 9: the places of an Extra. How many containers are around the field, and which fields are no Extra there.
+# Rule 9: the places of an Extra. How many containers are around the field, and the fields that are none.
 PLACES: dict[str, tuple[int, tuple[str, ...]]] = {
     "chunk": (1, ("id", "object", "created", "model", "choices", "usage", "error")),
     "choice": (3, ("index", "delta", "finish_reason", "usage", "error")),
@@ -145,7 +146,7 @@ class _Thought:
         self.objects: set[str] = set()
 
     def add(self, frame: str, name: str, field: str) -> str:
-        """Return the frame with an object, too. Under the name of the text it replaces that, for it has it."""
+        """Return the frame with an object, too. It replaces a text of the same name, because it has that text."""
         self.objects.add(name)
         kept = "" if name == self.name else f"{frame[self.begin : self.end]},"
         frame = f"{frame[: self.begin]}{kept}{field}{frame[self.end :]}"
@@ -160,7 +161,8 @@ class _Writer:
     """
 
     __slots__ = (
-        "base", "call_ids", "choices", "created", "cut", "early", "frames", "groq", "has_news", "head", "id",
+        "base", "call_ids", "choices", "created", "cut", "early", "frames", "groq", "has_failed", "has_news",
+        "head", "id",
         "is_over", "is_text", "late", "model", "reasoning", "says_usage", "texts", "thought", "usage",
         "waiting",
     )  # fmt: skip
@@ -174,20 +176,21 @@ class _Writer:
         self.says_usage = says_usage
         self.reasoning = reasoning
         self.is_text = False  # a text completion
-        self.is_over = False  # an error said that the stream ended
+        self.has_failed = False  # an error was written
+        self.is_over = False  # and said that the stream ended early
         self.call_ids = "call"  # how ids begin that are made up for calls
         self.base = ""  # the header, "" while it is open
         self.late: dict[str, str] = {}  # what is known of LATE_HEADER
         self.has_news = False  # no frame has the newest of them
         self.head = ""  # the header with all of them
-        self.early: list[str] = []  # what waits for the header: fields of the chunk, and error frames after them
+        self.early: list[str] = []  # waits for the header: fields of the chunk, and error frames behind them
         self.choices: dict[int, _Choice] = {}
         self.waiting: dict[tuple[int, int | None], list[tuple[str, str]]] = {}  # fields of new calls
         self.usage = ""
         self.groq: dict[str, Any] = {}
         self.cut = ""  # the frame of an error
         self.frames: list[str] = []
-        self.texts: dict[int, int] = {}  # for each choice, which frame has its last text, if it has no logprobs
+        self.texts: dict[int, int] = {}  # the frame with the last text of each choice, until it has logprobs
         self.thought: _Thought | None = None
 
     def take(self, is_end: bool = True) -> bytes:
@@ -223,7 +226,9 @@ class _Writer:
         if self.base:
             return
         if not self.id:
-            from os import urandom  # not above, because few need it, and it takes longer than all other imports
+            from os import (
+                urandom,  # not above: few need it, and it takes as long as all that is imported there
+            )
 
             self.id = f"chatcmpl-{urandom(12).hex()}"
         name = "text_completion" if self.is_text else "chat.completion.chunk"
@@ -268,14 +273,16 @@ class _Writer:
         if self.says_usage:
             self.usage = value
 
-    def error(self, kind: str, type: str, error: str) -> None:
+    def error(self, kind: str, type: str, error: str, is_finish: bool) -> None:
         """Write an error where it stands (rule 8).
 
-        A reader of what was written says again that the stream was cut. That is not written twice. Where
-        that reader tells of it before it finishes the choices, it waits for ``close()``.
+        A reader of the stream says two things again that it was told in a frame: that the stream was cut, and
+        that a choice's finish_reason is ``error`` (``is_finish``). These are not written twice. And it is
+        told of the cut before it finishes the choices, so that error waits for ``close()``.
         """
-        if kind == "malformed" or (kind == "truncated" and self.is_over):
+        if kind == "malformed" or (kind == "truncated" and self.is_over) or (is_finish and self.has_failed):
             return
+        self.has_failed = True
         self.is_over = self.is_over or type in ENDS
         frame = f'data: {{"error":{error}}}\n\n'
         if kind == "server" and type == "truncated":
@@ -314,14 +321,14 @@ class _Writer:
 
     # -- choices --------------------------------------------------------------------------------------
 
-    def choice(self, index: int, fields: str = '"role":"assistant","content":null', more: str = "") -> _Choice:
-        """Return a choice. Of a new one the role is written first, alone (rule 2; openai-python's helper)."""
+    def choice(self, index: int, role: str = '"role":"assistant","content":null', more: str = "") -> _Choice:
+        """Return a choice. The role of a new one is written first, alone (rule 2)."""
         choice = self.choices.get(index)
         if choice is None:
             self.open()
             choice = self.choices[index] = _Choice(index)
             if not self.is_text:
-                self.entry(choice, fields, more)
+                self.entry(choice, role, more)
         return choice
 
     def entry(self, choice: _Choice, fields: str, more: str = "", tail: str = TAIL) -> None:
@@ -376,7 +383,7 @@ class _Writer:
             self.frames[at] = f"{self.frames[at][: -len(TAIL)]}{field},{TAIL}"
 
     def finish(self, index: int, reason: str | None) -> None:
-        """Write the finish_reason, once and alone (rule 5). Without one only a choice without frames gets one."""
+        """Write the finish_reason, once and alone (rule 5). None is written only where nothing else was."""
         is_unsaid = self.is_text and index not in self.choices
         choice = self.choice(index)
         if not choice.finished and (reason is not None or is_unsaid):
@@ -433,15 +440,15 @@ _CONTENT = '"content":'
 
 # -- events -------------------------------------------------------------------------------------------
 #
-# One function for each type of event: what must be written. They raise TypeError and ValueError for what cannot
-# be written, and AttributeError for what is no such event at all.
+# One function for each type of event says what must be written. It raises TypeError or ValueError for what
+# cannot be, AttributeError for what is no such event.
 
 
 def _index(event: Any, name: str = "choice") -> int:
     value: Any = getattr(event, name)
     if value.__class__ is not int or value < 0:
         raise TypeError(f"its {name} is {value!r}, which is no index")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _place(event: Any) -> int | None:
@@ -510,7 +517,7 @@ def _usage(event: Any) -> Step:
 
 def _extra(event: Any) -> Step:
     place, name, value = event.place, event.field, event.value
-    depth, taken = PLACES[place] if place in PLACES else (0, (name,))
+    depth, taken = PLACES.get(place, (0, (name,)))
     if name in taken:
         raise ValueError(f"it is {name!r} at the place {place!r}, which is no unknown field")
     if place == "delta" and name in ("content", "tool_calls") and value.__class__ is not list:
@@ -533,7 +540,8 @@ def _extra(event: Any) -> Step:
 def _error(event: Any) -> Step:
     kind = _string(event, "server_type") or event.kind
     said = f'"message":{quote(event.message)},"type":{quote(kind)},"param":null,"code":{_json(event.code, 2)}'
-    return _Writer.error, (event.kind, kind, f"{{{said}}}")
+    is_finish = event.kind == "server" and event.choice is not None and event.data == "error"
+    return _Writer.error, (event.kind, kind, f"{{{said}}}", is_finish)
 
 
 def _done(event: Any) -> Step:
@@ -576,8 +584,9 @@ class ChatEncoder:
         reasoning: the name that all reasoning is written under, e.g. ``"reasoning_content"``. None keeps the
             name it came under.
 
-    It takes the events of ``ChatStream`` and ``ChatAssembler``, also of another copy of this package, filtered
-    or rewritten as you like, and events of your own making. One encoder writes one answer. It pickles.
+    It takes the events of ``ChatStream`` and ``ChatAssembler``, also of another copy of this package,
+    filtered or rewritten as you like, and events of your own making. One encoder writes one answer. It
+    pickles.
     """
 
     __slots__ = ("_closed", "_writer")
@@ -692,11 +701,11 @@ def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | Non
         usage: False leaves the token counts out.
         size: text goes in pieces of so many characters; None: whole.
 
-    ``parse(b"".join(encode(c)))`` equals ``c`` for all that ``parse()`` and ``snapshot()`` return. What others
-    made comes back as these would have it: without nulls and ``index`` of calls, choices in order.
+    ``parse(b"".join(encode(c)))`` equals ``c`` for all that ``parse()`` and ``snapshot()`` return. What
+    others made comes back as these would have it: without nulls and ``index`` of calls, choices in order.
 
-    Raises ValueError, which names the field, for what no stream can say: a field of a wrong type, two calls of a
-    choice with one id, an ``error``. It is raised before the first frame. TypeError for what is no mapping.
+    Raises ValueError, which names the field, before the first frame, for what no stream can say: a field of
+    a wrong type, two calls of a choice with one id, an ``error``. Raises TypeError for what is no mapping.
     """
     if size is not None and size < 1:
         raise ValueError("size is how many characters a piece has: at least 1")
@@ -719,7 +728,8 @@ def _path_to_bad(value: Any, path: str = "completion", depth: int = 1) -> str:
         try:
             plain_json(item, depth + 1)
         except (TypeError, Unreadable):
-            return _path_to_bad(item, f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}", depth + 1)
+            where = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}"
+            return _path_to_bad(item, where, depth + 1)
     return path
 
 
@@ -745,7 +755,8 @@ def _checked(completion: dict[str, Any]) -> dict[str, Any]:
     if completion.get("choices") is None:
         raise ValueError("completion.choices is missing")
     choices: dict[int, dict[str, Any]] = {}
-    is_text = any(one.__class__ is dict and "text" in one and "message" not in one for one in completion["choices"])
+    dicts = [choice for choice in completion["choices"] if choice.__class__ is dict]
+    is_text = any("text" in choice and "message" not in choice for choice in dicts)
     body = "text" if is_text else "message"
     for position, choice in enumerate(completion["choices"]):
         path = f"choices[{position}]"
@@ -753,7 +764,7 @@ def _checked(completion: dict[str, Any]) -> dict[str, Any]:
         _refuse(choice, path, "error", "usage", "delta", *(["message"] if is_text else []))
         index = position if choice.get("index") is None else choice["index"]
         if index < 0 or index in choices:
-            raise ValueError(f"{path}.index is {index}: " + ("no index" if index < 0 else "another choice has it"))
+            raise ValueError(f"{path}.index is {index}, which is {'no index' if index < 0 else 'taken'}")
         if choice.get(body) is None:
             raise ValueError(f"{path}.{body} is missing")
         if not is_text:
@@ -816,9 +827,7 @@ def _write(writer: _Writer, completion: dict[str, Any], size: int | None) -> Ite
     writer.is_text = completion["object"] == "text"
     writer.call_ids += id_tail(writer.id)
     extras = [(name, _dump(value)) for name, value in _unknown(completion, _COMPLETION, ("object", "error"))]
-    for name, value in extras:
-        if name in LATE_HEADER:
-            writer.chunk_extra(name, value)
+    writer.late = {name: value for name, value in extras if name in LATE_HEADER and value[0] == '"'}
     writer.open()
     writer.has_news = not completion["choices"]  # only then there may be no frame to say the header
     for name, value in extras:
@@ -852,8 +861,9 @@ def _write_choice(
     texts = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ is str}
     objects = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ in (dict, list)}
     longest = max([1, *map(len, texts.values())])
-    for at in range(0, longest if texts or objects else 0, size or longest):
-        cut = {name: text[at : at + (size or longest)] for name, text in texts.items() if at < len(text) or not at}
+    step = size or longest
+    for at in range(0, longest if texts or objects else 0, step):
+        cut = {name: text[at : at + step] for name, text in texts.items() if at < len(text) or not at}
         writer.delta(index, _dump({**cut, **objects})[1:-1])
         objects = {}
         yield
@@ -883,7 +893,8 @@ def _write_choice(
     if message.get("audio") is not None:
         writer.delta(index, f'"audio":{_dump(message["audio"])}')
         yield
-    for name, value in _unknown(choice, _CHOICE, ("text" if writer.is_text else "message", *PLACES["choice"][1])):
+    body = "text" if writer.is_text else "message"
+    for name, value in _unknown(choice, _CHOICE, PLACES["choice"][1], (body,)):
         writer.beside(index, f"{quote(name)}:{_dump(value)}")
         yield
     if choice.get("finish_reason"):
@@ -895,12 +906,13 @@ def _write_call(
     writer: _Writer, index: int, place: int | None, call: dict[str, Any], size: int | None
 ) -> Iterator[None]:
     kind = next(name for name in ("function", "custom", "function_call") if call.get(name) is not None)
-    type = call.get("type")
+    type = call.get("type") or kind
     body = call[kind]
     text_name = "input" if kind == "custom" else "arguments"
     text = body.get(text_name) or ""
-    is_known = not type or type in ("function", "custom")
-    writer.start_call(index, place, call.get("id"), body.get("name"), kind, kind if is_known else type)
+    if type in ("function", "custom"):
+        type = kind
+    writer.start_call(index, place, call.get("id"), body.get("name"), kind, type)
     yield
     for piece in _pieces(text if text.__class__ is str else _dump(text), size):
         writer.call_text(index, place, piece)

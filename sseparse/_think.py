@@ -47,11 +47,11 @@ class ThinkTags:
 
     Args:
         open, close: the tags.
-        prefilled: ``open`` was in the prompt, so the content begins as reasoning. A real ``open`` is tolerated.
+        prefilled: ``open`` was in the prompt: the content begins as reasoning (a real ``open`` is dropped).
 
-    White space before ``open`` and just after ``close`` is dropped with them. A tag anywhere else is text. If
-    ``close`` never comes, all the rest is reasoning. One object is for one answer, whose choices are read each
-    on its own. It pickles.
+    White space before ``open`` and just after ``close`` is dropped with them. A tag anywhere else is text.
+    If ``close`` never comes, all the rest is reasoning. Each choice is read on its own. One object is for one
+    answer. It pickles.
 
     Raises ValueError for an empty tag.
     """
@@ -69,8 +69,8 @@ class ThinkTags:
     def feed(self, events: Iterable[Event]) -> list[Event]:
         """Return the events, with content that is reasoning as ReasoningDelta.
 
-        ContentDone and ReasoningDone carry what their deltas did. All other events pass as they are. Text that
-        may be the beginning of a tag is held back until the next delta, ContentDone or ChoiceDone.
+        ContentDone and ReasoningDone carry what their deltas did. All other events pass as they are. Text
+        that may be the beginning of a tag is held back until the next delta, ContentDone or ChoiceDone.
         """
         passed: list[Event] = []
         for event in events:

@@ -11,7 +11,8 @@ import json
 
 HEADER = ("id", "object", "created", "model")
 LATER = ("service_tier", "system_fingerprint")
-REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking", "reasoning_details", "thinking_blocks")
+REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking", "reasoning_details",
+             "thinking_blocks")  # fmt: skip
 
 
 def pairs_once(pairs):
@@ -100,7 +101,8 @@ class Stream:
         index = entry["index"]
         assert isinstance(index, int) and not isinstance(index, bool) and index >= 0, "rule 1: index"
         is_new = index not in self.choices
-        choice = self.choices.setdefault(index, {"calls": [], "ids": set(), "legacy": False, "finished": False})
+        new = {"calls": [], "ids": set(), "legacy": False, "finished": False}
+        choice = self.choices.setdefault(index, new)
         assert not self.usages, "rule 6: usage after everything of the choices"
         if "delta" in entry:
             assert names[:2] == ["index", "delta"], "rule 1: order of keys"
@@ -145,7 +147,8 @@ class Stream:
         calls = choice["calls"]
         kinds = [name for name in ("function", "custom") if name in call]
         if index == len(calls):
-            assert list(call) == ["index", "id", "type", *kinds] and kinds, "rule 4: index, id, type, function"
+            assert list(call) == ["index", "id", "type", *kinds], "rule 4: index, id, type, function"
+            assert len(kinds) == 1, "rule 4: function or custom"
             assert call["id"] and isinstance(call["id"], str), "rule 4: an id"
             assert call["id"] not in choice["ids"], "rule 4: one id, one call"
             assert call["type"] and isinstance(call["type"], str), "rule 4: a type"
