@@ -369,7 +369,9 @@ class ChatStream(FrameParser, Reading):
         if event == "error" and error is None:
             error = value
         is_named = event not in ("", "message")
-        has_usage = value.get("usage").__class__ is dict and not is_named  # Anthropic's event has one, too
+        # Anthropic's message_delta has a usage, too, under its own event name and ``type``.
+        is_typed = is_named or value.get("type").__class__ is str
+        has_usage = value.get("usage").__class__ is dict and not is_typed
         if self._api != CHAT and (has_usage or error is not None or choices.__class__ is list):
             self._api = CHAT
         if error is not None and choices.__class__ is not list:
