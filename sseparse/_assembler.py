@@ -28,7 +28,8 @@ Rule 9. Reasoning has four names and each is kept under its own. If several come
     REASONING_FIELDS feeds the events. If no string does, the text inside an object or a list does: under one
     of these names, else in DETAIL_FIELDS. ``{"reasoning_details": [{"text": "Hm"}]}`` is the reasoning "Hm".
     Lists of objects merge by type and index; an entry without index joins the last of its type if its type
-    is in JOINED_TYPES and that one has no signature, else it is appended.
+    is in JOINED_TYPES and that one has no signature, else it is appended. Without a type it joins only if it
+    is nothing but text: search results are objects without a type, too.
 
 Rule 11. Usage is laid over what came before and never summed: ``{"a": 1}`` and then ``{"b": 2}`` is both.
     It may stand in ``x_groq`` or on a choice. Each list in logprobs is extended. Fields of audio are set; its
@@ -840,7 +841,9 @@ class ChunkReader:
             choice.content = Text()
         kept = choice.parts
         if kept is None:
-            kept = [{"type": "text", "text": choice.content.copy()}] if choice.content else []
+            before = choice.content.copy()
+            before.held = ""  # what follows goes behind the half, wherever that is emitted
+            kept = [{"type": "text", "text": before}] if before else []
         choice.parts = None  # content() adds text to it
         for part in parts:
             if is_absent(part):

@@ -50,7 +50,8 @@ GROWING_LISTS: dict[str, tuple[Place, ...]] = {
 }
 
 # Entries of these types without an index join the last entry of their type until it is signed.
-# (LiteLLM thinking_blocks: its own client drops blocks without signature; no type: BerriAI/litellm#27483)
+# (LiteLLM thinking_blocks: its own client drops blocks without signature; no type and nothing but text:
+# BerriAI/litellm#27483)
 JOINED_TYPES = frozenset(("thinking", "text", None))
 
 # Where the text of a thought stands, in this order; never encrypted data. (Databricks: summary)
@@ -87,7 +88,7 @@ class Items:
             kept = self.by_key.get((kind, index))
         else:
             kept = self.by_type.get(kind) if kind in JOINED_TYPES else None
-            if kept is not None and kept.get("signature"):
+            if kept is not None and (kept.get("signature") or (kind is None and not is_all_text(entry))):
                 kept = None
         if kept is None:
             kept = {}
@@ -96,6 +97,17 @@ class Items:
             if index is not None:
                 self.by_key[kind, index] = kept
         return kept
+
+
+def is_appended(key: str) -> bool:
+    """Whether a string under this key grows by appending (rule 10)."""
+    return key in APPENDED_FIELDS or key.startswith("reasoning")
+
+
+def is_all_text(entry: dict[str, Any]) -> bool:
+    """Whether an entry has only texts and a signature. (Groq: 16 search results without a type stay 16)"""
+    fields = [key for key, value in entry.items() if value is not None]
+    return bool(fields) and all(key == "signature" or is_appended(key) for key in fields)
 
 
 def as_key(value: Any) -> Any:
@@ -320,7 +332,7 @@ def _grow_scalar(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bo
     if value is None:
         kept.setdefault(key, None)
         return False
-    if value.__class__ is str and (key in APPENDED_FIELDS or key.startswith("reasoning")):
+    if value.__class__ is str and is_appended(key):
         if old.__class__ is not Text:
             old = kept[key] = Text()
         elif not value:
