@@ -24,7 +24,7 @@ What the reading is doing is one field, ``_reading``:
 Only feed() and close() look at it. Below them a limit is an exception (``LimitReached``), which unwinds to
 them.
 
-Limits (section 7). ``max_event_bytes`` counts any one line (comments, too) without its end, plus the pending
+Limits. ``max_event_bytes`` counts any one line (comments, too) without its end, plus the pending
 lines before it. With a limit of 10, ``data: abc`` is read, ``data: abcde`` is not, and neither is ``data:
 a`` after another ``data: a``. An unfinished line counts as far as it has come, so nothing over the limit is
 ever kept.

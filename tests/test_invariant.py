@@ -255,7 +255,7 @@ class TestTexts(InvariantCase):
                 self.assertTrue(whole[key].startswith(text[:-1]), (key, text))
 
     def check_shape(self, snapshot):
-        """Section 5 of the design: what every final object has."""
+        """What every final object has."""
         strict(snapshot)
         kind = snapshot["object"]
         self.assertIn(kind, ("chat.completion", "text_completion"))
@@ -448,7 +448,7 @@ class TestNothingRaises(InvariantCase):
                     self.assertLessEqual(len(stream.tool_calls(choices[0]["index"])), 128)
 
     def test_odd_indexes(self):
-        """Which ones are taken is in the design; here, that the others are reported and nothing else is."""
+        """Those that are no index are reported, and nothing else is."""
         for index in [
             *ODD_INDEXES,
             [],
