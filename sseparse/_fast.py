@@ -237,6 +237,8 @@ class FastPath:
             elif not due.is_plain and due.read(data, pos, reader, events):
                 end = due.ended
             else:  # no text, escapes in the padding, another template than expected
+                if data.find(_LF, pos) < 0:
+                    break  # the frame is cut
                 other = self._read_other(due, data, pos, events)
                 if other is None:
                     self.due = None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ._sse import BytesLike
     from .types import Completion
 
+BETWEEN, INSIDE, ELSEWHERE = "between", "inside", "elsewhere"
 _SMALL = 4096  # bytes; more than this in one feed is likely more than one frame
 _HUGE = 1 << 18  # bytes of a line, from which on no copy is made of it
 CHAT = "chat"
@@ -74,7 +75,6 @@ class ChatStream(FrameParser, Reading):
     __slots__ = (
         "_answer",
         "_api",
-        "_begins",
         "_budget",
         "_fast",
         "_full",
@@ -83,6 +83,7 @@ class ChatStream(FrameParser, Reading):
         "_is_unlimited",
         "_over",
         "_reader",
+        "_where",
         "truncated",
     )
 
@@ -107,10 +108,10 @@ class ChatStream(FrameParser, Reading):
         # Whose API this is: None until a frame tells, CHAT, or what the first frame of another one said.
         self._api: Any = None
         self.truncated = False
-        # Whether the fast path may read the next bytes: they begin a frame, and no limit is so narrow that
-        # it could be passed there. (This is asked at each feed, so it is kept.)
+        # Where the next bytes are: BETWEEN frames, INSIDE the first line of one, or ELSEWHERE, where the fast
+        # path may not read: also where a limit is so narrow that it could be passed there.
         self._is_unlimited = max_event_bytes >= 2 * LARGEST_BULK and max_total_bytes is None
-        self._begins = self._is_unlimited
+        self._where = BETWEEN if self._is_unlimited else ELSEWHERE
         self._held: bytearray | None = None  # the bytes of the unfinished frame, if frames() is used
 
     # -- bytes in -----------------------------------------------------------------------------------
@@ -124,27 +125,40 @@ class ChatStream(FrameParser, Reading):
         """
         events: list[Event] = []
         is_bytes = data.__class__ is bytes
-        if self._begins and is_bytes:
+        where = self._where
+        if where == BETWEEN and is_bytes:
             # Most feeds are one frame, and most of those are read here.
             pos = self._fast.read(data, 0, events)  # type: ignore[arg-type]
             if pos:
                 if pos == len(data):
                     return events
                 data = data[pos:]
+        elif where == INSIDE and is_bytes and len(data) < _SMALL and len(self._line) < _SMALL:
+            # TCP cuts anywhere: such feeds go on with a frame, bring some and begin one. (Row "tcp": a third.)
+            whole = bytes(self._line + data)
+            pos = self._fast.read(whole, 0, events)
+            if pos:
+                self._line[:] = data = whole[pos:]
+                if LF not in data and CR not in data:
+                    self._where = INSIDE if data else BETWEEN
+                    return events
+                self._line.clear()
         else:
             data = self._feedable(data)
             if self._reading != OPEN or not data:
                 return events
         self._reader.events = events
         try:
-            if not (self._begins and is_bytes and len(data) < _SMALL and self._read_frame(data)):  # type: ignore[arg-type]
+            if not (where == BETWEEN and is_bytes and len(data) < _SMALL and self._read_frame(data)):  # type: ignore[arg-type]
                 if self._head is not None or self._budget is not None:
                     data = self._looked_over(data)  # type: ignore[arg-type]
                 self._read(data)  # type: ignore[arg-type]
                 if self._over:
                     raise LimitReached(_OVER_TOTAL)
                 is_begun = self._head is None and not self._skippable
-                self._begins = is_begun and self._is_unlimited and self._is_at_boundary()
+                self._where = ELSEWHERE
+                if is_begun and self._is_unlimited and self._is_between_frames():
+                    self._where = INSIDE if self._line else BETWEEN
             self._fast.aim()
         except LimitReached as limit:
             self._end_reading(limit)
@@ -160,7 +174,7 @@ class ChatStream(FrameParser, Reading):
         no events (a comment), or no bytes (an event that came before its frame was over). After a limit error
         the bytes come back unread. Use either this or feed() for one stream. Raises what feed() raises.
         """
-        if self._begins and not self._held and isinstance(data, bytes) and data.find(b"\n") == len(data) - 2:
+        if self._where == BETWEEN and not self._held and isinstance(data, bytes) and data.find(b"\n") == len(data) - 2:
             # Most feeds are one frame, one line and a blank line, and most of those are read here.
             events: list[Event] = []
             if self._fast.read(data, 0, events):
@@ -244,7 +258,7 @@ class ChatStream(FrameParser, Reading):
         """A limit was passed: say so, unless the assembler did, and read nothing more."""
         if not self._reader.stopped:
             self._reader.limit(limit.args[0])
-        self._begins = False
+        self._where = ELSEWHERE
         self._stop()
 
     def close(self) -> list[Event]:
@@ -257,7 +271,7 @@ class ChatStream(FrameParser, Reading):
         events: list[Event] = []
         reader = self._reader
         reader.events = events
-        self._begins = False
+        self._where = ELSEWHERE
         try:
             if self._reading == OPEN:
                 self._reading = ENDING
