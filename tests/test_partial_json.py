@@ -16,7 +16,6 @@ import pickle
 import re
 import sys
 import time
-import tracemalloc
 import unittest
 from itertools import takewhile
 from json import decoder
@@ -894,6 +893,8 @@ class Memory(unittest.TestCase):
 
     def check(self, run, copies=0):
         """Yield each text and what ``run`` returned for it. It may copy the text so many times."""
+        import tracemalloc  # which PyPy has not
+
         for name, opening, piece in self.SHAPES:
             source = opening + piece * (100_000 // len(piece))
             tracemalloc.start()
