@@ -927,11 +927,17 @@ class Answer:
 
     def call_id(self, choice, call):
         """Rule 4: the id, or one that is made up where there is none, or an earlier call has it."""
-        earlier = [other.ids[0] for other in choice.calls[: call.index] if other.ids]
-        if call.ids and call.ids[0] not in earlier:
-            return call.ids[0]
         letters = re.sub("[^A-Za-z0-9_-]", "", self.id or "")[-16:]
-        return "_".join(["call", *([letters] if letters else []), str(choice.index), str(call.index)])
+        ids = []
+        for one in choice.calls[: call.index + 1]:
+            call_id = one.ids[0] if one.ids else None
+            if call_id is None or call_id in ids:
+                words = ["call", *([letters] if letters else []), str(choice.index), str(one.index)]
+                call_id = "_".join(words)
+                while call_id in ids:  # a server that sent just this one
+                    call_id += "_"
+            ids.append(call_id)
+        return ids[-1]
 
     # --- the final object (section 5)
 

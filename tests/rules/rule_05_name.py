@@ -39,4 +39,12 @@ ROWS = [
       choice_done(None), DONE],
      "done",
      final_calls(("i", "f", "{}"))),
+    ("after argument text a longer name that starts with the name replaces it, any other is ignored",
+     [calls(fragment(0, "i", "sum", "{")), calls(fragment(0, name="sum_all")),
+      calls(fragment(0, name="other")),
+      calls(fragment(0, name="sum", arguments="}")), CALLED, END],
+     [START, call_start(0, "i", "sum"), call_delta(0, "{"), call_delta(0, "}"),
+      call_done(0, "i", "sum_all", "{}"), *CALLS_DONE],
+     "done finished",
+     final_calls(("i", "sum_all", "{}"))),
 ]
