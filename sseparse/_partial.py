@@ -213,7 +213,7 @@ class _Reader:
         """Read on from any state. One turn of the loop reads one token, or the rest of a string."""
         events: list[JSONTextDelta | JSONValue] = []
         held = self._held
-        base = self._seen - len(held)  # offset of text[0] (of a held number, only what follows it counts)
+        base = self._seen - len(held)  # offset of text[0]; what is held was counted already
         self._seen += len(text)
         text = held + text
         self._held = ""
@@ -234,12 +234,12 @@ class _Reader:
         while pos < length:
             if state <= _IN_NAME:
                 if not quoted:
-                    plain = "\\" not in text and text.isascii()  # most are: half of what a small delta costs
+                    plain = "\\" not in text and text.isascii()  # as most are: _decidable() is dear
                     quoted = (text if plain else text[: _decidable(text)]) + '"'
                 try:
                     value, pos = scanstring(quoted, pos, True)
                 except ValueError:
-                    # At most once: read again what is good, as if the text ended there.
+                    # At most once: read the good part again, as if the text ended there.
                     length = _first_bad(text, pos)
                     text = text[:length]
                     quoted = ""
@@ -247,14 +247,14 @@ class _Reader:
                     continue
                 if keeps:
                     if len(value) == length:
-                        # Nothing to decode. To keep the caller's str and not a second one of the same makes
-                        # a long string in large pieces three times as fast: it touches less memory.
+                        # Nothing was decoded. Keeping the caller's str instead of an equal second one makes
+                        # a long string in large pieces three times as fast: less memory is touched.
                         value = text
                     if not value.isascii():
                         value = well_formed(value)
                     if value and state == _IN_TEXT:
                         events.append(JSONTextDelta(at, value))
-                if pos == len(quoted):  # it has met our quote: the string goes on in the next piece
+                if pos == len(quoted):  # this was our own quote: the string continues in the next piece
                     if value and keeps:
                         self._keep(value)
                     self._held = text[pos - 1 :]
@@ -315,7 +315,7 @@ class _Reader:
                         else:
                             container[key] = value
                         at = path + (key,) if stack else ()
-                    if step < _BLANK:  # it has only begun
+                    if step < _BLANK:  # a string or a container, which has only begun
                         pos += 1
                         state = step
                         if step != _IN_TEXT:
@@ -356,7 +356,8 @@ class _Reader:
         if pos == len(text):
             if not self._pieces:
                 self._keep(word)
-            # Of "-123.55e+38", "-1.5e+3" is enough to know what may follow.
+            # Keep the shortest number that can continue in the same ways, e.g. "-1.5e+3" for "-123.55e+38".
+            # The pieces have the rest.
             self._held = "".join([part[:3] for part in match.groups("")])
             return None, pos, ""
         if not word[-1:].isdigit():
@@ -534,7 +535,7 @@ def _decidable(text: str) -> int:
         if match is None:
             return len(text)
         pos = match.start()
-        # After an odd number of backslashes it is escaped itself, and begins nothing.
+        # After an odd number of backslashes, the match begins with an escaped character and cuts nothing.
         if (pos - len(text[:pos].rstrip("\\"))) % 2 == 0:
             return pos
         pos += 1
