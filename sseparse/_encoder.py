@@ -2,9 +2,38 @@
 """The way back: events, or a whole completion, become a stream that every known client accepts.
 
 ``ChatEncoder`` is ``ChatStream`` backwards, and ``encode`` is ``parse`` backwards. Both write with
-``_Writer``, which knows frames and no events. "Rule 3" and so on are the rules of the canonical stream
-(README). Some client needs each of them. Twelve were tried: openai-python and openai-node, plain and with
-their helpers, the Vercel AI SDK, LangChain in both languages, litellm, pydantic-ai and simonw/llm.
+``_Writer``, which knows frames and no events.
+
+The stream that both write is called canonical. Each of its rules is one that some client needs; twelve
+clients were tried: openai-python and openai-node, plain and with their helpers, the Vercel AI SDK,
+LangChain in both languages, litellm, pydantic-ai, and simonw/llm. (A "rule of reading" is one of
+``_assembler.py`` and the modules beside it.)
+
+Rule 1. Every frame has ``id`` (not empty), ``object``, ``created`` and ``model`` (``""`` if nobody said
+  it), the same in all, and ``choices``, a list. ``service_tier`` and ``system_fingerprint`` are on every
+  frame once they are known.
+Rule 2. The first frame of a choice is its role alone: ``{"role": "assistant", "content": ""}``, with
+  ``"content": null`` if no text comes first. An entry of a text completion has ``text`` and no delta.
+Rule 3. A frame has one choice and says one thing of it. Logprobs stand beside the text before them in the
+  same feed(). A delta holds no nulls. Every entry has ``finish_reason``, null until the choice ends.
+Rule 4. A call begins with ``{"index": 0, "id": "call_1", "type": "function", "function": {"name": "f",
+  "arguments": ""}}`` and goes on with ``{"index": 0, "function": {"arguments": "{}"}}``. Its id, type and
+  name are written once, so a name that grew after ToolCallStart cannot be written any more.
+Rule 5. ``finish_reason`` comes in a frame of its own, with ``"delta": {}``, once for each choice.
+Rule 6. Usage comes in one frame with ``"choices": []``, after the last finish_reason. Usage events before
+  that are held, and the last one counts.
+Rule 7. ``[DONE]`` is written where Done was fed, and nowhere else: a stream that was cut stays cut.
+Rule 8. An Error is ``{"error": {"message": "M", "type": "server", "param": null, "code": 5}}`` without
+  choices, where it stands. ``malformed`` is not written, because the reading went on.
+Rule 9. An Extra goes back to its place. One of ``place="frame"`` is not written, because clients take any
+  data for a chunk. Reasoning keeps its wire name if that is one of the four, else it is
+  ``reasoning_content``.
+Rule 10. Lines end in LF. A line begins with ``data: ``; there are no ``id:``, ``event:`` or ``retry:``
+  lines. The JSON is UTF-8 without escapes and without spaces: ``{"id":"c"}``.
+Rule 11. ContentDone, ReasoningDone, RefusalDone and ToolCallDone write nothing, so a filter that drops
+  deltas need not fear that their text comes back. A delta of a call whose ToolCallStart was not fed is
+  dropped. The ``index`` of a call counts the calls that were started: if the first of two is left out, the
+  second has 0.
 
 Theory of operation
 -------------------
