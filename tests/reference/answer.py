@@ -608,12 +608,12 @@ class Answer:
     def reasoning(self, choice, delta):
         """Rule 9: each name is kept; the first that has text feeds the events."""
         strings = [name for name in REASONING if is_text_like(delta.get(name)) and text_of(delta[name])]
-        others = [name for name in (*REASONING, *DETAILS) if is_container(delta.get(name))]
+        others = [name for name in REASONING if is_container(delta.get(name))] + list(DETAILS)
         for name in strings:
             self.say_reasoning(choice, text_of(delta[name]), name)
             return
         for name in others:
-            if text_inside(delta[name]):
+            if text_inside(delta.get(name)):
                 self.say_reasoning(choice, text_inside(delta[name]), name)
                 return
 
