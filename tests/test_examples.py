@@ -47,7 +47,7 @@ class Screen(io.StringIO):
 
 
 def load(name: str) -> dict[str, Any]:
-    with by_its_own_name():
+    with by_its_own_name(), mock.patch.object(sys, "path", [str(EXAMPLES), *sys.path]):
         return runpy.run_path(str(EXAMPLES / name))
 
 

@@ -131,8 +131,14 @@ def agent_api(upstream: Upstream, heartbeat: float = 60.0) -> Any:
 
 
 def normalise(upstream: Upstream, keep_reasoning: bool = True, heartbeat: float = 60.0) -> Any:
-    serve = load("normalise.py")["serve"]
-    return running(lambda: serve(0, "127.0.0.1", upstream.port, keep_reasoning, heartbeat))
+    module = load("normalise.py")
+    make = lambda: module["Rewriter"](keep_reasoning)  # noqa: E731
+    return running(lambda: module["serve"](0, "127.0.0.1", upstream.port, make, heartbeat))
+
+
+def drop_reasoning(upstream: Upstream) -> Any:
+    module = load("drop_reasoning.py")
+    return running(lambda: module["serve"](0, "127.0.0.1", upstream.port, module["Dropper"]))
 
 
 def ask(url: str, seen: Any = None, **question: Any) -> tuple[sseparse.ChatStream, list[Any], bytes]:
@@ -373,6 +379,23 @@ COMPLETION: dict[str, Any] = {
     ],
     "usage": USAGE,
 }
+
+
+class DropReasoning(unittest.TestCase):
+    def test_frames_of_reasoning_are_left_out_and_all_others_pass_byte_for_byte(self) -> None:
+        frames = [
+            frame({"role": "assistant", "content": ""}),
+            b": ping\n\n",
+            frame({"reasoning": "Hm"}),
+            b'data:{"choices":[{"delta":{"content":"a"}}]}\r\n\r\n',
+            frame({"reasoning_content": ".", "content": ""}),
+            frame({"reasoning": "and", "content": "b"}),
+            frame({}, "stop"),
+            b"data: [DONE]",
+        ]
+        with Upstream(*frames) as upstream, drop_reasoning(upstream) as url:
+            _, _, wire = ask(url)
+        self.assertEqual(wire, b"".join(frames[:2] + frames[3:4] + frames[5:]))
 
 
 class Cached(unittest.TestCase):

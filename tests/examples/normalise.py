@@ -21,7 +21,7 @@ import sseparse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 HEARTBEAT = 5.0  # seconds of silence before a comment is sent
 
@@ -36,19 +36,22 @@ class Rewriter:
         self.encoder = sseparse.ChatEncoder()
         self.comments = 0
         self.head = bytearray()  # what came before it is known what this is
-        self.state = "head"  # then "stream", which is written anew, or "other", which passes
-        self.ended = False
+        self.state = "head"  # then "stream", which is written anew, or "other", which passes, and "ended"
+
+    def rewrite(self, content: bytes) -> bytes:
+        """Return what is to be sent for this part of the body."""
+        frames = self.encoder.feed(self.keep(self.stream.feed(content)))
+        if self.stream.comments > self.comments:  # the server's heartbeat is the client's
+            self.comments = self.stream.comments
+            frames += self.encoder.comment()
+        return frames
+
+    def finish(self) -> bytes:
+        """Return what is to be sent at the end of the body."""
+        return self.encoder.feed(self.keep(self.stream.close())) + self.encoder.close()
 
     def keep(self, events: Iterable[sseparse.Event]) -> Iterator[sseparse.Event]:
-        for event in events:
-            if self.keep_reasoning or not self.is_reasoning(event):
-                yield event
-
-    @staticmethod
-    def is_reasoning(event: sseparse.Event) -> bool:
-        return event.type == "reasoning.delta" or (
-            event.type == "extra" and event.field.startswith(("reasoning", "thinking"))
-        )
+        return (event for event in events if self.keep_reasoning or not is_reasoning(event))
 
     def feed(self, data: bytes) -> bytes:
         """Return what may be sent on now; ``b""`` for data is the end of the connection."""
@@ -73,15 +76,10 @@ class Rewriter:
             out = (
                 f"HTTP/1.1 200 OK\r\n{lines}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
             )
-        frames = self.encoder.feed(self.keep(self.stream.feed(content)))
-        if self.stream.comments > self.comments:  # the server's heartbeat is the client's
-            self.comments = self.stream.comments
-            frames += self.encoder.comment()
-        out += self.chunk(frames)
-        if (self.body.complete or not data) and not self.ended:
-            self.ended = True
-            out += self.chunk(self.encoder.feed(self.keep(self.stream.close())) + self.encoder.close())
-            out += b"0\r\n\r\n"
+        out += self.chunk(self.rewrite(content))
+        if (self.body.complete or not data) and self.state == "stream":
+            self.state = "ended"
+            out += self.chunk(self.finish()) + b"0\r\n\r\n"
         return out
 
     def give_up(self, data: bytes) -> bytes:
@@ -91,11 +89,17 @@ class Rewriter:
 
     def silence(self) -> bytes:
         """Return what keeps the connection alive while the server says nothing."""
-        return self.chunk(self.encoder.comment()) if self.state == "stream" and not self.ended else b""
+        return self.chunk(self.encoder.comment()) if self.state == "stream" else b""
 
     @staticmethod
     def chunk(data: bytes) -> bytes:
         return b"%x\r\n%s\r\n" % (len(data), data) if data else b""
+
+
+def is_reasoning(event: sseparse.Event) -> bool:
+    return event.type == "reasoning.delta" or (
+        event.type == "extra" and event.field.startswith(("reasoning", "thinking"))
+    )
 
 
 async def answer(
@@ -103,7 +107,7 @@ async def answer(
 ) -> None:
     """Read one response to its end, and send it on."""
     with suppress(OSError):
-        while not rewriter.ended:
+        while rewriter.state != "ended":
             try:
                 data = await asyncio.wait_for(server.read(65536), heartbeat)
             except asyncio.TimeoutError:
@@ -127,9 +131,9 @@ async def relay(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 
 async def serve(
-    port: int, host: str, host_port: int, keep_reasoning: bool = True, heartbeat: float = HEARTBEAT
+    port: int, host: str, host_port: int, make: Callable[[], Rewriter], heartbeat: float = HEARTBEAT
 ) -> asyncio.AbstractServer:
-    """Start the gateway before the server at ``host``."""
+    """Start the gateway before the server at ``host``; ``make`` gives each connection its rewriter."""
 
     async def connected(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         try:
@@ -138,7 +142,7 @@ async def serve(
             to_client.close()
             return
         asking = asyncio.ensure_future(relay(client, to_server))
-        await answer(server, to_client, Rewriter(keep_reasoning), heartbeat)
+        await answer(server, to_client, make(), heartbeat)
         to_server.close()
         await asking
 
@@ -146,7 +150,8 @@ async def serve(
 
 
 async def main(port: str, host: str, host_port: str, option: str = "") -> None:
-    server = await serve(int(port), host, int(host_port), option != "--no-reasoning")
+    keep_reasoning = option != "--no-reasoning"
+    server = await serve(int(port), host, int(host_port), lambda: Rewriter(keep_reasoning))
     await server.serve_forever()
 
 

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""A gateway that leaves out the frames of reasoning, and passes all others byte for byte.
+
+    python drop_reasoning.py 8001 127.0.0.1 8000
+
+listens on port 8001. ``frames()`` gives each frame's own bytes beside its events, so nothing is written anew.
+A frame that brings reasoning and something else passes whole: to take it apart, use ``normalise.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import suppress
+
+from normalise import Rewriter, is_reasoning, serve
+
+
+class Dropper(Rewriter):
+    """Passes the bytes of frames on, except those of reasoning."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tail = bytearray()  # the bytes of the unfinished frame
+
+    def rewrite(self, content: bytes) -> bytes:
+        kept = []
+        self.tail += content
+        for data, events in self.stream.frames(content):
+            others = [event for event in events if not (is_reasoning(event) or event.type == "start")]
+            if others or not any(map(is_reasoning, events)):
+                kept.append(data)
+        del self.tail[: len(self.tail) - self.stream.pending]
+        return b"".join(kept)
+
+    def finish(self) -> bytes:
+        return bytes(self.tail)
+
+    def silence(self) -> bytes:
+        return b""  # the server's own heartbeats pass
+
+
+async def main(port: str, host: str, host_port: str) -> None:
+    server = await serve(int(port), host, int(host_port), Dropper)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        asyncio.run(main(*sys.argv[1:]))
