@@ -27,9 +27,15 @@ ABSENT = "mypy and basedpyright are not installed; .ci/run has them"
 GIVEN = """from collections.abc import AsyncIterable, Iterable
 from typing import Any
 
-source: Iterable[bytes] = []
-asource: AsyncIterable[bytes]
-body: bytes = b""
+
+def given() -> Any: ...
+
+
+source: Iterable[bytes] = given()
+asource: AsyncIterable[bytes] = given()
+body: bytes = given()
+response: Any = given()
+connection: Any = given()
 messages: list[Any] = []
 """
 # Each line that ends with "# typo" has one misspelt word, which both checkers must find; where it is compared
