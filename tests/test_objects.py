@@ -498,6 +498,7 @@ class Names(unittest.TestCase):
 
     def test_names(self):
         for shown, names in (
+            (sseparse.ChatStream(), f"close comments feed frames pending truncated {READERS}"),
             (sseparse.ChatAssembler(), f"add close {READERS}"),
             (sseparse.HTTPBody(), "close complete feed headers status"),
             (sseparse.PartialJSON(), "close complete end error feed value"),

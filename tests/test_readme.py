@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import re
@@ -10,6 +11,7 @@ import unittest
 from pathlib import Path
 
 from tests import by_its_own_name, sseparse
+from tests.rules import TABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -85,6 +87,59 @@ class TestCommands(unittest.TestCase):
     def test_links_lead_somewhere(self) -> None:
         for target in re.findall(r"\]\(([^)#:]+)\)", README.read_text("utf-8")):
             self.assertTrue((ROOT / target).exists(), target)
+
+
+
+RULE = re.compile(r"^Rule (\d+)\b(.*?)(?=^Rule \d|\Z)", re.DOTALL | re.MULTILINE)
+CITED = re.compile(r"\brules? (\d+[a-z]?(?:(?:, | and | to | or )\d+[a-z]?)*)( of reading)?", re.IGNORECASE)
+WRITING = ("_encoder.py", "_think.py", "test_encoder.py", "test_think.py")
+
+
+class TestRules(unittest.TestCase):
+    """The rules stand in the package, each once, at the top of the room that implements it.
+
+    The rules of reading have the numbers 1 to 16. Those of writing, in ``_encoder.py``, have their own.
+    """
+
+    @staticmethod
+    def texts(writing: bool) -> dict[int, str]:
+        """Return the text of each rule: a paragraph of a module's docstring that begins with its number."""
+        texts: dict[int, str] = {}
+        for path in sorted((ROOT / "sseparse").glob("*.py")):
+            if (path.name in WRITING) is writing:
+                docstring = ast.get_docstring(ast.parse(path.read_text("utf-8")))
+                for number, text in RULE.findall(docstring or ""):
+                    if int(number) in texts:
+                        raise AssertionError(f"rule {number} stands twice, again in {path.name}")
+                    texts[int(number)] = text
+        return texts
+
+    def test_each_cited_rule_is_there(self) -> None:
+        books = {writing: self.texts(writing) for writing in (False, True)}
+        for path in [README, *(ROOT / "sseparse").glob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+            for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+                for found, of_reading in CITED.findall(line):
+                    texts = books[path.name in WRITING and not of_reading]
+                    numbers = re.findall(r"(\d+)([a-z]?)", found)
+                    if " to " in found:
+                        first, last = int(numbers[0][0]), int(numbers[-1][0])
+                        numbers = [(str(one), "") for one in range(first, last + 1)]
+                    for rule, letter in numbers:
+                        where = f"{path.relative_to(ROOT)}:{number}: rule {rule}{letter}"
+                        with self.subTest(where):
+                            self.assertIn(int(rule), texts)
+                            if letter:
+                                self.assertRegex(texts[int(rule)], rf"(?m)^ *{letter}\. |\({letter}\)")
+
+    def test_each_rule_of_reading_has_a_table_of_tests(self) -> None:
+        tables = {int(name.split("_")[1]) for name in TABLES if name.startswith("rule_")}
+        self.assertEqual(tables, set(self.texts(writing=False)))
+
+    def test_each_rule_has_an_example(self) -> None:
+        for writing in (False, True):
+            for number, text in self.texts(writing).items():
+                with self.subTest(rule=number, writing=writing):
+                    self.assertRegex(text, r"for example|For example|``.+?``|[a-z]: [^ ]")
 
 
 if __name__ == "__main__":
