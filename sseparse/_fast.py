@@ -64,7 +64,7 @@ from itertools import repeat
 
 from ._assembler import DELTA_NOISE, REASONING_FIELDS
 from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
-from ._json import BLANK, is_too_deep, scan_json
+from ._json import BLANK, scan_json
 from ._partial import scanstring
 from ._text import Text, has_escaped_half, has_halves
 from ._values import NOISE_FIELDS, containers_in, copy_of, is_number, is_same, render
@@ -88,9 +88,11 @@ MAX_TEMPLATES = 16
 # a template might have read, and for every fourth that one did. All is given up after MAX_MISSES frames that
 # a template might have read, beyond two for each that one did.
 FIRST_CREDIT = 49152
+FREE_ATTEMPTS = 2
 MAX_ATTEMPTS = 4
-MAX_MISSES = 24
-MAX_FIELDS = 64
+MAX_MISSES = 26
+MAX_SEEN = 64
+MAX_BRACKETS = 96  # in a line with a hole for a container: together with those before it, no deeper than may be
 MAX_LINE = 16384  # bytes; longer frames gain nothing
 LARGEST_BULK = 65536  # bytes that are read at once, and the longest line that is read here
 
@@ -131,8 +133,8 @@ class FastPath:
     """
 
     __slots__ = (
-        "_attempts", "_credit", "_last", "_misses", "_reader", "_seen", "_usage", "blank", "due", "hits",
-        "stage", "templates",
+        "_attempts", "_credit", "_heads", "_last", "_misses", "_reader", "_seen", "_usage", "blank", "due",
+        "hits", "stage", "templates",
     )  # fmt: skip
 
     def __init__(self, reader: ChunkReader, is_on: bool) -> None:
@@ -140,9 +142,10 @@ class FastPath:
         self._attempts = 0
         self._credit = FIRST_CREDIT  # bytes that learning may parse
         self._misses = 0  # frames that a template might have read
-        self._seen: set[str] | None = None  # the unknown fields of earlier frames
+        self._seen: set[Any] | None = None  # the unknown fields of earlier frames, and their orders of keys
         self._usage: Any = None  # of the last frame that was looked at
         self._last: Template | None = None  # the template that read the latest frame, or was learnt from it
+        self._heads: tuple[bytes, ...] = ()  # how their frames begin
         self.stage = LEARNING if is_on else GIVEN_UP
         self.templates: list[Template] = []
         self.due: Template | None = None
@@ -287,6 +290,8 @@ class FastPath:
 
     def _read_other(self, due: Template, data: bytes, pos: int, events: list[Event]) -> Template | None:
         """Read the frame at ``pos`` by the first template that fits, although it was not that of ``due``."""
+        if not data.startswith(self._heads, pos):  # one call for all templates
+            return None
         reader = self._reader
         if due.is_plain and due.read(data, pos, reader, events):
             return due
@@ -315,13 +320,18 @@ class FastPath:
 
         ``news`` are its events, ``kept`` is what ``reader.kept`` was before it.
         """
-        if not news or not self._knows(news):
+        if not news:
+            return
+        # Only the second time tells whether an unknown field changes or stays.
+        fields = {event.field for event in news if event.__class__ is Extra}  # type: ignore[attr-defined]
+        if fields and not self._knows(fields):
             return
         reader = self._reader
         self._misses += 1
         if self._misses > MAX_MISSES + 2 * self.hits:
             self.stage = GIVEN_UP
             self.templates.clear()
+            self._heads = ()
             self.due = self._last = None
             return
         cost = 3 * len(line)
@@ -329,22 +339,29 @@ class FastPath:
         attempts = MAX_ATTEMPTS + self._misses // 8 + self.hits // 4
         if self._attempts >= attempts or cost > self._credit + 64 * self.hits or len(line) > MAX_LINE:
             return
-        self._attempts += 1
         self._credit -= cost
-        changes = reader.kept - kept
-        template, self._usage = learn(line, news, reader, changes, self._usage, self.blank)
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            return
+        begin = 6 if text[5] == " " else 5
+        chunk: Any = scan_json(text, begin)[0]
+        # Later, only frames whose order of keys came before: where no two are alike, attempts are in vain.
+        if not self._knows({hash(tuple(chunk))}) and self._attempts >= FREE_ATTEMPTS:
+            return
+        self._attempts += 1
+        lesson = Lesson(text, begin, chunk, self._reader, self._usage)
+        self._usage = render(chunk.get("usage"), False)
+        template = lesson.learn(news, reader.kept - kept, self.blank)
         if template is not None:
             self._add(template)
 
-    def _knows(self, news: list[Any]) -> bool:
-        """Whether all unknown fields came before: only the second time tells whether one changes or stays."""
-        names = {event.field for event in news if event.__class__ is Extra}
-        if not names:
-            return True
+    def _knows(self, marks: set[Any]) -> bool:
+        """Whether all of these came before; note them."""
         seen = self._seen = self._seen or set()
-        knows = names <= seen
-        if len(seen) < MAX_FIELDS:
-            seen |= names
+        knows = marks <= seen
+        if len(seen) < MAX_SEEN:
+            seen |= marks
         return knows
 
     def _add(self, template: Template) -> None:
@@ -355,6 +372,7 @@ class FastPath:
             return
         template.number = template.then = number
         templates[number : number + 1] = [template]
+        self._heads = tuple(one.head[: one.stamp[0]] if one.stamp else one.head for one in templates)
         if self._last is not None:
             self._last.then = number
         self._last = template
@@ -366,7 +384,7 @@ class Template:
     A *plain* template has one text and perhaps padding behind it, and nothing else changes: its bytes are
     ``head``, ``seam`` where there is padding, and ``last``. ``is_loose``: the text may be empty.
     ``stamp``: where in ``head`` there is a time that moves on, a number of always as many digits.
-    Any other has ``head_text`` and ``holes``: what each hole may hold, the text behind it, and the length of that. ``echo``: the numbers of two holes that must hold the same
+    Any other has ``head`` and ``holes``: what each hole may hold, the text behind it, and the length of that. ``echo``: the numbers of two holes that must hold the same
     text. ``only``: the step of a plain template that has just one. ``most``: a shorter feed is at most one frame. ``version`` and ``kept``: the numbers of the reader for which this frame
     is known. ``then``: the number of the template that came next the last time (a reference would make a cycle,
     and each stream work for the garbage collector). ``bulk``: how many bytes to read at once, 0 for none.
@@ -375,7 +393,7 @@ class Template:
     """
 
     __slots__ = (
-        "blank", "bulk", "echo", "ended", "has_padding", "head", "head_text", "holes", "is_loose", "is_plain", "kept",
+        "blank", "bulk", "echo", "ended", "has_padding", "head", "holes", "is_loose", "is_plain", "kept",
         "last", "last_size", "most", "nests", "number", "only", "seam", "seam_size", "seam_text", "skipped", "stamp", "start", "steps",
         "stop", "strings", "then", "version", "waits",
     )  # fmt: skip
@@ -396,16 +414,15 @@ class Template:
         self.has_padding = self.is_plain and len(kinds) == 2
         self.echo = echo
         self.nests = not {OBJECT, PRESENT, ANY}.isdisjoint(kinds)
-        self.head_text = ""
         self.holes: list[tuple[str, str, int]] = []
-        self.head = self.seam = self.last = b""
+        self.head = pieces[0].encode()
+        self.seam = self.last = b""
         self.only: Append | None = None
         self.bulk = 0
         self.skipped = 0
         self.strings: tuple[str, str, str] | None = None
         self.seam_text = pieces[1] if self.has_padding else ""
         if self.is_plain:
-            self.head = pieces[0].encode()
             self.last = pieces[-1].encode() + blank
             self.seam = self.seam_text.encode() or self.last
             for step in steps:
@@ -414,7 +431,6 @@ class Template:
                 self.only = steps[0]  # type: ignore[assignment]
                 self.bulk = 2048 if _HAS_BULK else 0
         else:
-            self.head_text = pieces[0]
             for kind, piece in zip(kinds, pieces[1:]):
                 is_inside = kind in INSIDE
                 behind = piece[is_inside:]  # the scanner reads a string with its closing quote
@@ -441,8 +457,8 @@ class Template:
         """Whether two templates are for the same frames."""
         if self.stamp is not None and self.stamp == other.stamp:
             self.set_time(other.head, 0)
-        ours = (self.head, self.seam, self.last, self.head_text, self.holes)
-        return ours == (other.head, other.seam, other.last, other.head_text, other.holes)
+        ours = (self.head, self.seam, self.last, self.holes)
+        return ours == (other.head, other.seam, other.last, other.holes)
 
     def set_time(self, data: bytes, pos: int) -> bool:
         """Take over the time of the frame at ``pos``, if nothing else differs before the text."""
@@ -459,12 +475,14 @@ class Template:
 
     def read(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
         """Read the frame at ``pos`` and note where it ended; return False, and do nothing, if it does not fit."""
+        if not data.startswith(self.head, pos) and not self.set_time(data, pos):
+            return False
         blank = self.blank
         stop = data.find(_LF, pos) + 1 - len(blank) // 2
         if not (pos < stop <= pos + LARGEST_BULK and data.startswith(blank, stop)):
             return False
         try:
-            values = self._strings(data, pos, stop) if self.is_plain else self._values(data[pos:stop].decode())
+            values = self._strings(data, pos, stop) if self.is_plain else self._values(data[pos + self.start : stop])
         except (ValueError, StopIteration, IndexError, RecursionError):
             return False
         if values is None:
@@ -484,8 +502,6 @@ class Template:
 
     def _strings(self, data: bytes, pos: int, end: int) -> list[str] | None:
         """Return the text of a plain template; None, or a ValueError, if the frame up to ``end`` does not fit."""
-        if not data.startswith(self.head, pos) and not self.set_time(data, pos):
-            return None
         end += len(self.blank)
         start = pos + self.start
         stop = data.find(self.seam, start, end)
@@ -497,13 +513,15 @@ class Template:
             start = stop + self.last_size
         return [text] if stop >= 0 and start == end and (text or self.is_loose) else None
 
-    def _values(self, line: str) -> list[Any] | None:
-        """Return the values in the holes; None, or an exception of the scanner, if the line does not fit."""
-        if not line.startswith(self.head_text) or ("\\" in line and has_escaped_half(line)):
+    def _values(self, rest: bytes) -> list[Any] | None:
+        """Return the values in the holes of a line, of which this is the rest behind ``head``; None, or an
+        exception of the scanner, if it does not fit."""
+        line = rest.decode()
+        if "\\" in line and has_escaped_half(line):
             return None
-        if self.nests and ("\r" in line or is_too_deep(line)):
+        if self.nests and ("\r" in line or line.count("{") + line.count("[") > MAX_BRACKETS):
             return None
-        pos = len(self.head_text)
+        pos = 0
         values: list[Any] = []
         value: Any
         for kind, piece, size in self.holes:
@@ -773,71 +791,66 @@ class Logprobs(Step):
 # -- learning ---------------------------------------------------------------------------------------------
 
 
-def learn(
-    line: bytes, news: list[Event], reader: ChunkReader, changes: int, usage: Any, blank: bytes
-) -> tuple[Template | None, Any]:
-    """Return a template of a line that the full path just read, None if it cannot be proven; and its usage.
-
-    ``news`` are its events, ``changes`` says how many kept values of unknown fields it changed, ``usage`` is
-    that of the chunk before.
-    """
-    try:
-        text = line.decode()
-    except UnicodeDecodeError:
-        return None, usage
-    begin = 6 if text[5] == " " else 5
-    chunk: Any = scan_json(text, begin)[0]
-    found = render(chunk.get("usage"), False)
-    lesson = Lesson(chunk, reader, usage)
-    if not lesson.explains(news, changes):
-        return None, found
-    lesson.find_passing()
-    holes = lesson.holes
-    spans = _spans(text, holes)
-    if spans is None:
-        spans = {}
-        _walk(text, begin, lesson.tree(), spans)
-    if len(spans) != len(holes) or not holes:
-        return None, found
-    order = sorted(holes, key=lambda path: spans[path][0])
-    pieces: list[str] = []
-    insides: list[str] = []
-    changed = ""
-    pos = 0
-    for number, path in enumerate(order):
-        start, stop = spans[path]
-        inside = holes[path] in INSIDE
-        if inside:
-            start, stop = start + 1, stop - 1
-        other = f"{number}x" if text[start:stop] != f"{number}x" else f"{number}y"
-        _put(chunk, path, other)
-        pieces.append(text[pos:start])
-        insides.append(text[start:stop])
-        changed += text[pos:start] + (other if inside else f'"{other}"')
-        pos = stop
-    pieces.append(text[pos:])
-    changed += text[pos:]
-    try:
-        is_proven = scan_json(changed, begin) == (chunk, len(changed))
-    except (ValueError, StopIteration):
-        is_proven = False  # a guess was wrong
-    return (lesson.template(order, pieces, insides, blank) if is_proven else None), found
-
-
 class Lesson:
-    """What is learnt from one chunk: its steps, and the holes that they need: by path, what each may hold."""
+    """What is learnt from one line: its steps, and the holes that they need: by path, what each may hold.
 
-    __slots__ = ("chunk", "delta", "echo", "entry", "holes", "reader", "steps", "usage")
+    ``text`` is the line, and ``chunk`` what its JSON says, which begins at ``begin``. ``usage`` is that of an
+    earlier chunk.
+    """
 
-    def __init__(self, chunk: dict[str, Any], reader: ChunkReader, usage: Any) -> None:
+    __slots__ = ("begin", "chunk", "delta", "echo", "entry", "holes", "reader", "steps", "text", "usage")
+
+    def __init__(self, text: str, begin: int, chunk: dict[str, Any], reader: ChunkReader, usage: Any) -> None:
+        self.text = text
+        self.begin = begin
         self.chunk = chunk
         self.reader = reader
-        self.usage = usage  # of the chunk before
+        self.usage = usage
         self.entry: dict[str, Any] = {}
         self.delta: dict[str, Any] | None = None
         self.holes: dict[Path, str] = {}
         self.echo: list[Path] = []  # two holes that must hold the same text
         self.steps: list[tuple[Step, Path | None]] = []
+
+    def learn(self, news: list[Event], changes: int, blank: bytes) -> Template | None:
+        """Return a template of the line, None if it cannot be proven.
+
+        ``news`` are its events, ``changes`` says how many kept values of unknown fields it changed.
+        """
+        if not self.explains(news, changes):
+            return None
+        self.find_passing()
+        text, holes = self.text, self.holes
+        spans = _spans(text, holes)
+        if spans is None:
+            spans = {}
+            _walk(text, self.begin, self.tree(), spans)
+        if len(spans) != len(holes) or not holes:
+            return None
+        order = sorted(holes, key=lambda path: spans[path][0])
+        pieces: list[str] = []
+        insides: list[str] = []
+        changed: list[str] = []
+        pos = 0
+        for number, path in enumerate(order):
+            start, stop = spans[path]
+            is_inside = holes[path] in INSIDE
+            if is_inside:
+                start, stop = start + 1, stop - 1
+            pieces.append(text[pos:start])
+            insides.append(text[start:stop])
+            pos = stop
+            other = f"{number}x" if insides[-1] != f"{number}x" else f"{number}y"
+            _put(self.chunk, path, other)
+            changed += (pieces[-1], other if is_inside else f'"{other}"')
+        pieces.append(text[pos:])
+        whole = "".join([*changed, pieces[-1]])
+        try:
+            if scan_json(whole, self.begin) != (self.chunk, len(whole)):
+                return None
+        except (ValueError, StopIteration):
+            return None  # a guess was wrong
+        return self.template(order, pieces, insides, blank)
 
     def explains(self, news: list[Any], changes: int) -> bool:
         """Find the steps that these events come from; return whether that explains all of them.

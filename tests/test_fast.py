@@ -200,7 +200,7 @@ RUNS = [
     ("23 that are too long to be learnt, then a run", run_of(CONTENT, ["x" * 17000] * 24 + WORDS), 25),
     ("23 that are never alike, then a run",
      [text_of(chunk({"content": "a"}, **{f"x{number}": None})) for number in range(24)]
-     + run_of(CONTENT, WORDS), 25),
+     + run_of(CONTENT, WORDS), 26),
     # A thousand frames, of which one feed of some kilobytes brings many.
     ("content, many", run_of(CONTENT, WORDS * 25), 2),
     ("arguments, many", run_of(chunk(call(function={"name": "f", "arguments": MARK})), WORDS * 25), 2),
