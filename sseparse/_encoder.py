@@ -175,7 +175,7 @@ class _Thought:
         self.objects: set[str] = set()
 
     def add(self, frame: str, name: str, field: str) -> str:
-        """Return the frame with an object, too. It replaces a text of the same name, because it has that text."""
+        """Return the frame with an object, too. A text of the same name goes: the object has it."""
         self.objects.add(name)
         kept = "" if name == self.name else f"{frame[self.begin : self.end]},"
         frame = f"{frame[: self.begin]}{kept}{field}{frame[self.end :]}"
@@ -325,8 +325,8 @@ class _Writer:
         """Write what has waited for a frame that will not come."""
         if self.early:
             self.open()
-        if not self.usage:
-            self.groq.pop("usage", None)
+        if not self.usage and self.groq.get("usage"):
+            del self.groq["usage"]
         fields = [self.usage and f'"usage":{self.usage}', self.groq and f'"x_groq":{_dump(self.groq)}']
         if any(fields) or self.has_news:
             self.chunk(*[field for field in fields if field])

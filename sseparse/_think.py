@@ -74,28 +74,31 @@ class ThinkTags:
         """
         passed: list[Event] = []
         for event in events:
-            if event.type == "content.delta":
-                choice = self._choice(event.choice)
-                self._say(passed, event, *self._read(choice, event.text))
-            elif event.type == "reasoning.delta":
+            kind = event.type
+            if kind == "content.delta":
+                self._say(passed, event, *self._read(self._choice(event.choice), event.text))
+            elif kind == "reasoning.delta":
                 choice = self._choice(event.choice)
                 choice.is_mixed = True
                 choice.reasoning.append(event.text, False)
                 passed.append(event)
-            elif event.type == "content.done":
-                choice = self._choice(event.choice)
-                self._say(passed, event, *self._end(choice))
-                if choice.content:
-                    passed.append(ContentDone(event.choice, choice.content.join()))
-                if choice.reasoning and not choice.is_mixed:
-                    passed.append(ReasoningDone(event.choice, choice.reasoning.join()))
-            elif event.type == "reasoning.done" and event.choice in self._choices:
-                passed.append(ReasoningDone(event.choice, self._choices[event.choice].reasoning.join()))
+            elif kind == "content.done" or kind == "reasoning.done" or kind == "choice.done":
+                self._done(passed, event, self._choice(event.choice))
             else:
-                if event.type == "choice.done" and event.choice in self._choices:
-                    self._say(passed, event, *self._end(self._choices[event.choice]))
                 passed.append(event)
         return passed
+
+    def _done(self, passed: list[Event], event: Any, choice: _Choice) -> None:
+        """Append what a ContentDone, ReasoningDone or ChoiceDone becomes."""
+        is_content = event.type == "content.done"
+        if event.type != "reasoning.done":
+            self._say(passed, event, *self._end(choice))
+        if is_content and choice.content:
+            passed.append(ContentDone(event.choice, choice.content.join()))
+        if event.type == "choice.done" or not (is_content or choice.reasoning):
+            passed.append(event)
+        elif choice.reasoning and is_content is not choice.is_mixed:
+            passed.append(ReasoningDone(event.choice, choice.reasoning.join()))
 
     def split(self, text: str) -> tuple[str, str]:
         """Return reasoning and content of a text that is whole, e.g. the content of a message."""

@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 import random
+import time
 import unittest
 from pathlib import Path
 
@@ -14,7 +18,28 @@ from tests import canonical, sseparse
 from tests.reference.streams import bodies, examples, runs
 from tests.rules import TABLES
 from tests.test_shared import RECORDINGS, load, wire_of
-from tests.wire import deliver, sse
+from tests.wire import (
+    DONE,
+    TEXT_START,
+    audio,
+    call_delta,
+    call_done,
+    call_start,
+    choice_done,
+    content,
+    content_done,
+    deliver,
+    differences,
+    growth,
+    logprobs,
+    measures_time,
+    refusal,
+    refusal_done,
+    sse,
+    thought,
+    thought_done,
+    usage,
+)
 
 OWN = Path(__file__).resolve().parent.parent / "benchmarks" / "recordings"
 ENDED = ("finished", "truncated")
@@ -87,6 +112,18 @@ def without(completion, other):
     return {**completion, **{name: other[name] for name in ("id", "created") if not completion[name]}}
 
 
+def has_object_apart(events):
+    """Whether reasoning that is an object comes behind something else than its text .."""
+    objects = [is_object(event) for event in events]
+    before = ["", *(event.type for event in events)]
+    apart = [place for place, found in enumerate(objects) if found and before[place] != "reasoning.delta"]
+    return any(not objects[place - 1] for place in apart if place)
+
+
+def is_object(event):
+    return event.type == "extra" and event.place == "delta" and event.field in canonical.REASONING
+
+
 def errors_only(stream):
     return not (stream.done or stream.finished or stream.truncated)
 
@@ -128,7 +165,7 @@ class Laws(unittest.TestCase):
 
     def cuts(self, events):
         """The bytes do not depend on the calls of feed(), but for logprobs, which are added to a frame."""
-        if any(event.type == "logprobs.delta" for event in events):
+        if any(event.type == "logprobs.delta" for event in events) or has_object_apart(events):
             return
         encoder = sseparse.ChatEncoder(id="x", created=1)
         apart = [encoder.feed([event]) for event in events]
@@ -162,3 +199,714 @@ class Laws(unittest.TestCase):
     @given(bodies() | runs(), st.integers(0, 99))
     def test_random_streams(self, wire, seed):
         self.check(wire, seed)
+
+
+def parsed(wire):
+    """The JSON of all frames, which are some or all of a stream, without the header."""
+    values = [json.loads(text) for text in canonical.frames(wire) if text != "[DONE]"]
+    return [
+        {name: value for name, value in frame.items() if name not in canonical.HEADER} for frame in values
+    ]
+
+
+def entry(delta, index=0, **more):
+    return {"choices": [{"index": index, "delta": delta, **more, "finish_reason": None}]}
+
+
+def role(content=None, index=0):
+    return entry({"role": "assistant", "content": content}, index)
+
+
+def call(index, **fields):
+    return entry({"tool_calls": [{"index": index, **fields}]})
+
+
+START = sseparse.Start("chatcmpl-1", "m", 7)
+EXTRA = sseparse.Extra
+
+# Name, events, frames that must come of feed() and close().
+TABLE = [
+    (
+        "text: its role first",
+        [content("a"), content("b")],
+        [role(""), entry({"content": "a"}), entry({"content": "b"})],
+    ),
+    (
+        "each choice has its role",
+        [content("a", 1), content("b", 0)],
+        [role("", 1), entry({"content": "a"}, 1), role(""), entry({"content": "b"})],
+    ),
+    (
+        "reasoning keeps one of the four names",
+        [
+            thought("a", field="thinking"),
+            thought("b", field="reasoning_details"),
+            thought("c", field="content"),
+        ],
+        [
+            role(),
+            entry({"thinking": "a"}),
+            entry({"reasoning_content": "b"}),
+            entry({"reasoning_content": "c"}),
+        ],
+    ),
+    (
+        "reasoning as text and as an object is one thought",
+        [
+            thought("a", field="reasoning"),
+            EXTRA(0, None, "reasoning_details", [{"text": "a"}], "delta"),
+            content("b"),
+        ],
+        [role(), entry({"reasoning": "a", "reasoning_details": [{"text": "a"}]}), entry({"content": "b"})],
+    ),
+    (
+        "an object under the name of the text has the text",
+        [thought("a", field="reasoning"), EXTRA(0, None, "reasoning", {"text": "a", "s": 1}, "delta")],
+        [role(), entry({"reasoning": {"text": "a", "s": 1}})],
+    ),
+    ("refusal", [refusal("a")], [role(), entry({"refusal": "a"})]),
+    (
+        "a call",
+        [call_start(0, "i", "f"), call_delta(0, "{"), call_delta(0, "}")],
+        [
+            role(),
+            call(0, id="i", type="function", function={"name": "f", "arguments": ""}),
+            call(0, function={"arguments": "{"}),
+            call(0, function={"arguments": "}"}),
+        ],
+    ),
+    (
+        "a custom tool",
+        [call_start(0, "i", "f", "custom"), call_delta(0, "x")],
+        [
+            role(),
+            call(0, id="i", type="custom", custom={"name": "f", "input": ""}),
+            call(0, custom={"input": "x"}),
+        ],
+    ),
+    (
+        "the legacy function_call",
+        [call_start(None, None, "f", "function_call"), call_delta(None, "{}")],
+        [
+            role(),
+            entry({"function_call": {"name": "f", "arguments": ""}}),
+            entry({"function_call": {"arguments": "{}"}}),
+        ],
+    ),
+    (
+        "an id that is made up, and a name never sent",
+        [START, call_start(3, None, None)],
+        [role(), call(0, id="call_chatcmpl-1_0_3", type="function", function={"name": "", "arguments": ""})],
+    ),
+    (
+        "two calls never have one id",
+        [call_start(0, "call_0_1", "f"), call_start(1, None, "g"), call_start(2, "call_0_1", "h")],
+        [
+            role(),
+            call(0, id="call_0_1", type="function", function={"name": "f", "arguments": ""}),
+            call(1, id="call_0_1_1", type="function", function={"name": "g", "arguments": ""}),
+            call(2, id="call_0_2", type="function", function={"name": "h", "arguments": ""}),
+        ],
+    ),
+    (
+        "calls are numbered as they start",
+        [call_start(2, "i", "f"), call_start(0, "j", "g"), call_delta(2, "{}")],
+        [
+            role(),
+            call(0, id="i", type="function", function={"name": "f", "arguments": ""}),
+            call(1, id="j", type="function", function={"name": "g", "arguments": ""}),
+            call(0, function={"arguments": "{}"}),
+        ],
+    ),
+    ("a call never started is gone", [call_delta(0, "{}"), call_done(0, "i", "f", "{}")], []),
+    (
+        "a call is started once",
+        [call_start(0, "i", "f"), call_start(0, "i", "f")],
+        [role(), call(0, id="i", type="function", function={"name": "f", "arguments": ""})],
+    ),
+    (
+        "unknown fields of a call wait for its start",
+        [
+            EXTRA(0, 0, "w", 1, "tool_call"),
+            EXTRA(0, 0, "u", [2], "function"),
+            call_start(0, "i", "f"),
+            EXTRA(0, 0, "v", 3, "function"),
+        ],
+        [
+            role(),
+            call(0, id="i", type="function", function={"name": "f", "arguments": ""}),
+            call(0, w=1),
+            call(0, function={"u": [2]}),
+            call(0, function={"v": 3}),
+        ],
+    ),
+    (
+        "audio",
+        [audio("AA==", None), audio(None, "a")],
+        [role(), entry({"audio": {"data": "AA=="}}), entry({"audio": {"transcript": "a"}})],
+    ),
+    (
+        "logprobs ride on the text before them",
+        [content("a"), logprobs({"content": []}), logprobs({"content": [1]})],
+        [role(""), entry({"content": "a"}, logprobs={"content": []}), entry({}, logprobs={"content": [1]})],
+    ),
+    (
+        "logprobs ride on the text of their choice",
+        [content("a"), content("b", 1), logprobs({"content": []})],
+        [
+            role(""),
+            entry({"content": "a"}, logprobs={"content": []}),
+            role("", 1),
+            entry({"content": "b"}, 1),
+        ],
+    ),
+    (
+        "a finish of its own, once",
+        [content("a"), choice_done(), choice_done("length")],
+        [
+            role(""),
+            entry({"content": "a"}),
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        ],
+    ),
+    ("no finish_reason, no finish", [choice_done(None)], [role()]),
+    (
+        "usage at the end, the last one",
+        [usage(n=1), content("a"), usage(n=2)],
+        [role(""), entry({"content": "a"}), {"choices": [], "usage": {"n": 2}}],
+    ),
+    ("an empty usage says nothing", [usage()], []),
+    (
+        "unknown fields go back to their places",
+        [
+            START,
+            EXTRA(None, None, "x", [1], "chunk"),
+            EXTRA(0, None, "y", 2, "choice"),
+            EXTRA(0, None, "z", {"a": None}, "delta"),
+        ],
+        [{"choices": [], "x": [1]}, role(), entry({}, y=2), entry({"z": {"a": None}})],
+    ),
+    (
+        "a part of the content is a list of one",
+        [EXTRA(0, None, "content", {"type": "image"}, "delta")],
+        [role(), entry({"content": [{"type": "image"}]})],
+    ),
+    (
+        "service_tier and system_fingerprint: on every frame once known",
+        [
+            content("a"),
+            EXTRA(None, None, "system_fingerprint", "f", "chunk"),
+            content("b"),
+            EXTRA(None, None, "service_tier", "s", "chunk"),
+        ],
+        [
+            role(""),
+            entry({"content": "a"}),
+            {"system_fingerprint": "f", **entry({"content": "b"})},
+            {"service_tier": "s", "system_fingerprint": "f", "choices": []},
+        ],
+    ),
+    ("a frame of somebody else's is not written", [EXTRA(None, None, "ping", {}, "frame")], []),
+    (
+        "errors where they stand",
+        [content("a"), sseparse.Error("server", "E", None, 5, None, 0, "t"), content("b")],
+        [
+            role(""),
+            entry({"content": "a"}),
+            {"error": {"message": "E", "type": "t", "param": None, "code": 5}},
+            entry({"content": "b"}),
+        ],
+    ),
+    (
+        "an error of our own; its type is its kind",
+        [sseparse.Error("truncated", "E")],
+        [{"error": {"message": "E", "type": "truncated", "param": None, "code": None}}],
+    ),
+    ("malformed is not written", [sseparse.Error("malformed", "E")], []),
+    (
+        "what deltas have said",
+        [content_done("a"), thought_done("a"), refusal_done("a"), call_done(0, "i", "f", "")],
+        [],
+    ),
+    (
+        "a text completion",
+        [
+            TEXT_START,
+            content("a"),
+            logprobs({"tokens": ["a"]}),
+            EXTRA(0, None, "y", 1, "choice"),
+            choice_done(),
+        ],
+        [
+            {"choices": [{"text": "a", "index": 0, "logprobs": {"tokens": ["a"]}, "finish_reason": None}]},
+            {"choices": [{"text": "", "index": 0, "y": 1, "finish_reason": None}]},
+            {"choices": [{"text": "", "index": 0, "finish_reason": "stop"}]},
+        ],
+    ),
+    (
+        "NaN is null, keys are strings",
+        [EXTRA(0, None, "x", {1: float("nan"), None: (float("inf"), True)}, "delta")],
+        [role(), entry({"x": {"1": None, "None": [None, True]}})],
+    ),
+    (
+        "half a surrogate pair",
+        [content("a\ud83d"), EXTRA(0, None, "\ude00", "\ud83d\ude00", "choice")],
+        [role(""), entry({"content": "a\ufffd"}), entry({}, **{"\ufffd": "\U0001f600"})],
+    ),
+]
+
+
+class Frames(unittest.TestCase):
+    maxDiff = None
+
+    def test_table(self):
+        for name, events, frames in TABLE:
+            with self.subTest(name):
+                wire = encoded(events)
+                canonical.check(wire)
+                self.assertEqual(parsed(wire), frames)
+
+    def test_the_very_bytes(self):
+        encoder = sseparse.ChatEncoder()
+        head = 'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":7,"model":"m","choices":['
+        first = head + '{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
+        text = head + '{"index":0,"delta":{"content":"\\n\u00e9\u2028\\""},"finish_reason":null}]}\n\n'
+        end = head + '{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+        self.assertEqual(encoder.feed([START]), b"")
+        self.assertEqual(encoder.feed([content('\n\u00e9\u2028"')]), (first + text).encode())
+        self.assertEqual(encoder.feed(iter([content_done("x"), choice_done(), DONE])), end.encode())
+        self.assertEqual(encoder.close(), b"")
+        self.assertEqual(encoder.close(), b"")
+
+    def test_the_header(self):
+        def header(*events, **options):
+            (text,) = canonical.frames(encoded([*events, EXTRA(None, None, "x", 1, "chunk")], **options))
+            return tuple(json.loads(text)[name] for name in ("id", "created", "model"))
+
+        self.assertEqual(header(START), ("chatcmpl-1", 7, "m"))
+        self.assertEqual(header(START, id="i", created=1, model="n"), ("i", 1, "n"))
+        self.assertEqual(header(START, model=""), ("chatcmpl-1", 7, ""))
+        before = int(time.time())
+        id, created, model = header()
+        self.assertRegex(id, r"\Achatcmpl-[0-9a-f]{24}\Z")
+        self.assertTrue(before <= created <= time.time())
+        self.assertEqual(model, "")
+        self.assertNotEqual(header()[0], id)
+
+    def test_what_stands_before_the_start_waits_for_it(self):
+        encoder = sseparse.ChatEncoder()
+        filters = EXTRA(None, None, "prompt_filter_results", [], "chunk")
+        self.assertEqual(encoder.feed([filters]), b"")
+        (frame,) = canonical.check(encoder.feed([START]))
+        self.assertEqual(json.loads(frame)["id"], "chatcmpl-1")
+
+    def test_reasoning_waits_for_its_object_only_where_there_may_be_one(self):
+        encoder = sseparse.ChatEncoder(id="x", created=1)
+        details = EXTRA(0, None, "reasoning_details", [{"text": "a"}], "delta")
+        self.assertEqual(parsed(encoder.feed([thought("a")])), [role()])
+        both = [entry({"reasoning_content": "a"}), entry({"reasoning_content": "b"})]
+        self.assertEqual(parsed(encoder.feed([thought("b")])), both)
+        self.assertEqual(parsed(encoder.feed([details])), [entry({"reasoning_details": [{"text": "a"}]})])
+        self.assertEqual(parsed(encoder.feed([thought("c")])), [])
+        self.assertEqual(
+            parsed(encoder.feed([details, content("d")])),
+            [
+                entry({"reasoning_content": "c", "reasoning_details": [{"text": "a"}]}),
+                entry({"content": "d"}),
+            ],
+        )
+
+    def test_options(self):
+        events = [
+            content("a"),
+            usage(n=1),
+            EXTRA(None, None, "x_groq", {"id": 1, "usage": {"n": 1}}, "chunk"),
+        ]
+        *_, last = parsed(encoded(events))
+        self.assertEqual(last, {"choices": [], "usage": {"n": 1}, "x_groq": {"id": 1, "usage": {"n": 1}}})
+        *_, last = parsed(encoded(events, usage=False))
+        self.assertEqual(last, {"choices": [], "x_groq": {"id": 1}})
+        *_, last = parsed(encoded([thought("a", field="thinking")], reasoning="reasoning"))
+        self.assertEqual(last, entry({"reasoning": "a"}))
+
+    def test_heartbeats(self):
+        encoder = sseparse.ChatEncoder(id="x", created=1)
+        self.assertEqual(encoder.comment(), b": ping\n\n")
+        self.assertEqual(encoder.comment("a\u00e9"), ": a\u00e9\n\n".encode())
+        self.assertEqual(parsed(encoder.keepalive()), [{"choices": []}])
+        for text in ("a\nb", "\r"):
+            with self.assertRaises(ValueError):
+                encoder.comment(text)
+        wire = (
+            encoder.feed([content("a")])
+            + encoder.comment()
+            + encoder.keepalive()
+            + encoder.feed([content("b")])
+        )
+        stream, _ = deliver([wire + encoder.close()])
+        self.assertEqual((stream.text(), stream.comments, stream.errors[1:]), ("ab", 1, []))
+
+    def test_after_close(self):
+        encoder = sseparse.ChatEncoder()
+        encoder.close()
+        for call in (lambda: encoder.feed([content("a")]), encoder.comment, encoder.keepalive):
+            with self.assertRaises(RuntimeError):
+                call()
+
+    def test_what_is_no_event(self):
+        wrong = [
+            None,
+            5,
+            "text",
+            b"data",
+            content("a"),
+            [None],
+            ["text"],
+            [{"type": "content.delta"}],
+            [content(5)],
+            [content("a", "0")],
+            [content("a", -1)],
+            [content("a", True)],
+            [content("a", None)],
+            [sseparse.ServerSentEvent("message", "x")],
+            [sseparse.JSONValue((), 1)],
+            [call_start(None, "i", "f")],
+            [call_start(0, None, "f", "function_call")],
+            [call_start(0, 5, "f")],
+            [call_start("0", "i", "f")],
+            [call_start(0, "i", "f", "other")],
+            [call_delta(0, {})],
+            [choice_done(5)],
+            [audio(5, None)],
+            [logprobs({1, 2})],
+            [EXTRA(0, None, "x", object(), "delta")],
+            [EXTRA(0, None, 5, 1, "delta")],
+            [EXTRA(None, None, "x", 1, "delta")],
+            [EXTRA(0, None, "x", 1, "tool_call")],
+            [sseparse.Error("server", None)],
+            [sseparse.Start(5, None, None)],
+            [sseparse.Start(None, None, "x")],
+        ]
+        for events in wrong:
+            with self.subTest(repr(events)):
+                encoder = sseparse.ChatEncoder(id="x", created=1)
+                before = pickle.dumps(encoder)
+                with self.assertRaises(TypeError) as caught:
+                    encoder.feed(
+                        [START, content("a"), call_start(0, "i", "f"), *events]
+                        if isinstance(events, list)
+                        else events
+                    )
+                self.assertIn("feed()", str(caught.exception))
+                self.assertEqual(pickle.dumps(encoder), before)
+
+    def test_what_no_frame_can_carry(self):
+        deep = 1
+        for _ in range(125):
+            deep = [deep]
+        for event in (
+            EXTRA(0, None, "x", deep, "delta"),
+            EXTRA(0, None, "x", [[deep]] * 1000, "delta"),
+            EXTRA(0, None, "x", 10**5000, "delta"),
+            EXTRA(None, None, "error", {"message": "E"}, "chunk"),
+            EXTRA(None, None, "choices", [], "chunk"),
+            EXTRA(0, None, "index", 1, "choice"),
+            EXTRA(0, 0, "id", "i", "tool_call"),
+            EXTRA(0, None, "x", 1, "elsewhere"),
+        ):
+            encoder = sseparse.ChatEncoder()
+            with self.assertRaises(ValueError):
+                encoder.feed([content("a"), event])
+            self.assertEqual(parsed(encoder.close()), [])
+        wire = encoded([EXTRA(0, None, "x", deep[0], "delta")])
+        canonical.check(wire)
+        self.assertEqual([error.kind for error in deliver([wire])[0].errors], ["truncated"])
+
+    def test_an_iterable_that_raises(self):
+        def events():
+            yield content("a")
+            raise KeyError("mine")
+
+        encoder = sseparse.ChatEncoder()
+        with self.assertRaises(KeyError):
+            encoder.feed(events())
+        self.assertEqual(encoder.close(), b"")
+
+    def test_events_of_another_copy(self):
+        class ContentDelta:
+            type = "content.delta"
+            choice = 0
+            text = "a"
+
+        self.assertEqual(parsed(encoded([ContentDelta()])), [role(""), entry({"content": "a"})])
+
+    def test_copies_go_on_alone(self):
+        encoder = sseparse.ChatEncoder(id="x", created=1)
+        encoder.feed([content("a"), call_start(0, "i", "f"), usage(n=1)])
+        for other in (pickle.loads(pickle.dumps(encoder)), copy.deepcopy(encoder)):
+            self.assertEqual(len(parsed(other.feed([call_delta(0, "{}")]) + other.close())), 2)
+        self.assertIn("open, 1 choices", repr(encoder))
+        self.assertEqual(len(parsed(encoder.close())), 1)
+
+    @measures_time
+    def test_linear(self):
+        work = {
+            "text": lambda size: [content("ab" * size)],
+            "deltas": lambda size: [content("a")] * size,
+            "choices": lambda size: [content("a", index) for index in range(size)],
+            "calls": lambda size: [call_start(index, None, "f") for index in range(size)],
+            "fields of calls that never start": lambda size: [EXTRA(0, 0, "x", 1, "function")] * size,
+            "fields before the start": lambda size: [EXTRA(None, None, "x", 1, "chunk")] * size,
+            "fingerprints": lambda size: [
+                EXTRA(None, None, "service_tier", str(n), "chunk") for n in range(size)
+            ],
+            "logprobs": lambda size: [content("a"), logprobs({"content": []})] * size,
+            "objects": lambda size: [thought("a"), EXTRA(0, None, "reasoning_details", [1], "delta")] * size,
+        }
+        for name, make in work.items():
+            with self.subTest(name):
+                self.assertLess(growth(encoded, make, 500), 24)
+                self.assertLess(growth(lambda events: [encoder_of(events)], make, 500), 24)
+
+
+def encoder_of(events):
+    encoder = sseparse.ChatEncoder()
+    for event in events:
+        encoder.feed([event])
+
+
+def answer(message=None, **fields):
+    """A completion as a server without streaming sends it; ``fields`` are of the completion or the choice."""
+    choice = {
+        "index": 0,
+        "message": message or {"role": "assistant", "content": "a"},
+        "finish_reason": "stop",
+    }
+    for name in ("index", "message", "finish_reason", "logprobs", "text", "delta"):
+        if name in fields:
+            choice[name] = fields.pop(name)
+    return {"id": "i", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], **fields}
+
+
+def calling(*calls):
+    return answer({"role": "assistant", "content": None, "tool_calls": list(calls)})
+
+
+FUNCTION = {"id": "i", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+# What encode() refuses, and the field that it names.
+REFUSED = [
+    ({}, "choices"),
+    ({"choices": None}, "choices"),
+    ({"choices": {}}, "choices"),
+    ({"choices": [None]}, "choices[0]"),
+    ({"choices": [5]}, "choices[0]"),
+    ({"choices": [{}]}, "choices[0].message"),
+    (answer(id=5), "id"),
+    (answer(model=5), "model"),
+    (answer(created="1"), "created"),
+    (answer(created=True), "created"),
+    (answer(usage=[1]), "usage"),
+    (answer(error="E"), "error"),
+    (answer(error={"message": "E"}), "error"),
+    (answer(index="0"), "choices[0].index"),
+    (answer(index=-1), "choices[0].index"),
+    (answer(index=True), "choices[0].index"),
+    ({"choices": answer()["choices"] * 2}, "choices[1].index"),
+    (answer(message="a"), "choices[0].message"),
+    (answer(message=None) | {"choices": [{"message": None}]}, "choices[0].message"),
+    (answer(finish_reason=5), "choices[0].finish_reason"),
+    (answer(logprobs=[]), "choices[0].logprobs"),
+    (answer(logprobs="x"), "choices[0].logprobs"),
+    (answer(delta={"content": "a"}), "choices[0].delta"),
+    ({"choices": [{"text": 5}]}, "choices[0].text"),
+    ({"choices": [{"text": "a"}, answer()["choices"][0]]}, "choices[1].message"),
+    (answer({"role": 5}), "choices[0].message.role"),
+    (answer({"content": 5}), "choices[0].message.content"),
+    (answer({"content": {}}), "choices[0].message.content"),
+    (answer({"refusal": []}), "choices[0].message.refusal"),
+    (answer({"reasoning": 5}), "choices[0].message.reasoning"),
+    (answer({"audio": "AA=="}), "choices[0].message.audio"),
+    (answer({"tool_calls": {}}), "choices[0].message.tool_calls"),
+    (answer({"function_call": "f"}), "choices[0].message.function_call"),
+    (answer({"function_call": {"name": 5}}), "choices[0].message.function_call.name"),
+    (calling(None), "choices[0].message.tool_calls[0]"),
+    (calling("f"), "choices[0].message.tool_calls[0]"),
+    (calling({"id": "i"}), "choices[0].message.tool_calls[0]"),
+    (calling({**FUNCTION, "custom": {"name": "f"}}), "choices[0].message.tool_calls[0]"),
+    (calling({**FUNCTION, "id": 5}), "choices[0].message.tool_calls[0].id"),
+    (calling({**FUNCTION, "type": 5}), "choices[0].message.tool_calls[0].type"),
+    (calling({**FUNCTION, "function": "f"}), "choices[0].message.tool_calls[0].function"),
+    (calling({**FUNCTION, "function": {"name": []}}), "choices[0].message.tool_calls[0].function.name"),
+    (
+        calling({**FUNCTION, "function": {"arguments": 5}}),
+        "choices[0].message.tool_calls[0].function.arguments",
+    ),
+    (calling({"id": "i", "custom": {"input": []}}), "choices[0].message.tool_calls[0].custom.input"),
+    (calling(FUNCTION, FUNCTION), "choices[0].message.tool_calls[1].id"),
+    (answer({"content": "a", "x": {1, 2}}), "choices[0].message.x"),
+    (answer({"content": "a", "x": [0, object()]}), "choices[0].message.x[1]"),
+    (answer(x=10**5000), "x"),
+]
+
+
+class Completions(unittest.TestCase):
+    maxDiff = None
+
+    def test_what_is_refused(self):
+        for number, (completion, field) in enumerate(REFUSED):
+            with self.subTest(field, number=number):
+                with self.assertRaises(ValueError) as caught:
+                    sseparse.encode(completion)
+                self.assertIn(f"{field} ", f"{caught.exception} ".replace(":", " "))
+
+    def test_what_is_no_completion(self):
+        for completion in (None, 5, "text", [], b"{}"):
+            with self.assertRaises(TypeError):
+                sseparse.encode(completion)
+        for size in (0, -1):
+            with self.assertRaises(ValueError):
+                sseparse.encode(answer(), size=size)
+
+    def test_the_frames(self):
+        frames = list(sseparse.encode(answer(usage={"n": 1}), size=1))
+        self.assertEqual(frames[-1], b"data: [DONE]\n\n")
+        self.assertEqual(
+            parsed(b"".join(frames)),
+            [
+                role(""),
+                entry({"content": "a"}),
+                {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+                {"choices": [], "usage": {"n": 1}},
+            ],
+        )
+        self.assertEqual(len(list(sseparse.encode(answer(usage={"n": 1}), usage=False))), 4)
+
+    def test_what_others_made_has_a_normal_form(self):
+        for completion, expected in (
+            ({"choices": []}, {"choices": [], "model": None}),
+            ({"choices": [{"text": "a"}]}, {"choices": [{"index": 0, "text": "a", "finish_reason": None}]}),
+            (answer(error=None, p="x", usage=None, x=None), answer()),
+            (
+                {"choices": [{"message": {}}, {"message": {"content": "b", "tool_calls": None}}]},
+                {
+                    "choices": [
+                        {
+                            "index": 0,
+                            "message": {"role": "assistant", "content": None},
+                            "finish_reason": None,
+                        },
+                        {"index": 1, "message": {"role": "assistant", "content": "b"}, "finish_reason": None},
+                    ]
+                },
+            ),
+            (
+                calling(
+                    {"index": 0, "id": "", "type": None, "function": {"name": "f", "arguments": {"a": 1}}}
+                ),
+                calling(
+                    {
+                        "id": "call_i_0_0",
+                        "type": "function",
+                        "function": {"name": "f", "arguments": '{"a":1}'},
+                    }
+                ),
+            ),
+            (
+                answer({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}),
+                answer({"role": "assistant", "content": [{"type": "text", "text": "ab"}]}),
+            ),
+            (
+                answer({"content": "a", "x": (1, float("nan"))}),
+                answer({"role": "assistant", "content": "a", "x": [1, None]}),
+            ),
+            (answer({"content": "a\ud83d"}), answer({"role": "assistant", "content": "a\ufffd"})),
+        ):
+            with self.subTest(repr(completion)):
+                wire = b"".join(sseparse.encode(completion))
+                canonical.check(wire)
+                normal = sseparse.parse(wire)
+                self.assertEqual(differences(expected, normal), [])
+                self.assertEqual(b"".join(sseparse.encode(normal)), wire)
+
+    def test_it_is_not_changed(self):
+        completion = calling({"index": 0, "function": {"name": "f"}})
+        before = copy.deepcopy(completion)
+        frames = sseparse.encode(completion)
+        completion["choices"].clear()
+        self.assertEqual(
+            sseparse.parse(b"".join(frames))["choices"][0]["message"]["tool_calls"][0]["id"], "call_i_0_0"
+        )
+        self.assertNotEqual(completion, before)
+
+    @measures_time
+    def test_linear(self):
+        for message in (
+            lambda size: {"content": "a" * size},
+            lambda size: {"content": None, "reasoning": "a" * size, "reasoning_content": "b" * size},
+            lambda size: {"tool_calls": [{**FUNCTION, "id": str(number)} for number in range(size)]},
+            lambda size: {"content": "", **{str(number): number for number in range(size)}},
+        ):
+            self.assertLess(
+                growth(
+                    lambda given: list(sseparse.encode(given, size=1)),
+                    lambda size, message=message: answer(message(size)),
+                    500,
+                ),
+                24,
+            )
+        ten_megabytes = answer({"role": "assistant", "content": "\u00e9" * 5_000_000})
+        back = sseparse.parse(b"".join(sseparse.encode(ten_megabytes)))
+        self.assertEqual(back["choices"], ten_megabytes["choices"])
+
+
+class ServerSentEvents(unittest.TestCase):
+    def test_table(self):
+        for event, wire in (
+            (sseparse.ServerSentEvent("message", "a"), b"data: a\n\n"),
+            (sseparse.ServerSentEvent("", "a"), b"data: a\n\n"),
+            (sseparse.ServerSentEvent("x", "a\nb", "7"), b"event: x\nid: 7\ndata: a\ndata: b\n\n"),
+            (sseparse.ServerSentEvent("message", " a\r\n\rb\n"), b"data:  a\ndata: \ndata: b\ndata: \n\n"),
+            (
+                sseparse.ServerSentEvent("message", "\u2028\u00e9\ud83d"),
+                "data: \u2028\u00e9\ufffd\n\n".encode(),
+            ),
+            (sseparse.ServerSentEvent("message", "\ufeff"), b"data: \xef\xbb\xbf\n\n"),
+        ):
+            with self.subTest(repr(event)):
+                self.assertEqual(event.encode(), wire)
+
+    def test_what_no_stream_can_carry(self):
+        for fields in (
+            ("a\nb", "x"),
+            ("a\r", "x"),
+            ("a", "x", "1\n"),
+            ("a", "x", "\r"),
+            ("a", "x", "\0"),
+            ("a", ""),
+        ):
+            with self.assertRaises(ValueError):
+                sseparse.ServerSentEvent(*fields).encode()
+
+    @examples(200)
+    @given(
+        *[st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"]), min_size=1)] * 2,
+        st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"])),
+    )
+    def test_back(self, event, data, id):
+        sent = sseparse.ServerSentEvent(event.replace("\n", "") or "message", data, id)
+        self.assertEqual(sseparse.SSEDecoder(last_event_id=id).feed(sent.encode()), [sent])
+
+    def test_headers(self):
+        self.assertEqual(
+            dict(sseparse.SSE_HEADERS),
+            {
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-cache, no-transform",
+                "X-Accel-Buffering": "no",
+            },
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
