@@ -235,6 +235,109 @@ class Runs(unittest.TestCase):
                             self.assertLessEqual(read_in_full(stream), most)
 
 
+
+def with_usage(number):
+    return {"n": number, "m": 3, "d": {"k": number, "l": 0}, "x": None}
+
+
+HOLE = "\x1a\x1a"  # stands where a JSON value comes
+FIELDS = chunk({"content": MARK})
+DETAILS = [{"type": "reasoning.text", "text": MARK, "index": 0}]
+# What servers send in one frame: a chunk with holes, for texts (MARK) and values (HOLE), and a value.
+NEWS = [
+    ("padding", {**FIELDS, "obfuscation": MARK}, None),
+    ("padding of any kind", {**FIELDS, "p": HOLE}, '"x"'),
+    ("padding of any kind before the text", {"p": HOLE, **FIELDS}, "7"),
+    ("an id", {**FIELDS, "id": HOLE}, '"j"'),
+    ("a time", {"id": "i", "created": HOLE, **delta({"content": MARK})}, "8"),
+    ("a time behind the text", {"id": "i", **delta({"content": MARK}), "created": HOLE}, "8"),
+    ("usage (vLLM)", {**FIELDS, "usage": HOLE}, '{"n":5,"m":3}'),
+    ("numbers of usage (xAI)", {**FIELDS, "usage": with_usage(HOLE)}, "5"),
+    ("arguments and usage", {**chunk(call(function={"name": "f", "arguments": MARK})), "usage": with_usage(HOLE)}, "5"),
+    ("an unknown field of a chunk (llama.cpp)", {**FIELDS, "timings": HOLE}, '{"a":1.5,"b":[1]}'),
+    ("one that stays (Perplexity)", {"citations": ["a", {"b": HOLE}], **FIELDS}, "1"),
+    ("one of a choice (Azure)", chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "x": {"y": HOLE}}]), "true"),
+    ("one of a delta", chunk({"content": MARK, "x": HOLE}), '{"text":"a"}'),
+    ("reasoning and its details (OpenRouter)",
+     chunk({"reasoning": MARK, "reasoning_details": DETAILS, "content": ""}), None),
+    ("reasoning and details of any kind", chunk({"reasoning": MARK, "reasoning_details": HOLE}), "[]"),
+    ("content and details of any kind", chunk({"content": MARK, "thinking_blocks": HOLE}), '[{"data":"a"}]'),
+    ("two reasoning fields", chunk({"reasoning": MARK, "reasoning_content": HOLE}), '"a"'),
+    ("content and reasoning", chunk({"reasoning": MARK, "content": MARK}), None),
+    ("text beside a delta (Together)",
+     chunk({}, choices=[{"index": 0, "text": MARK, "delta": {"token_id": HOLE, "content": MARK}}]), "5"),
+    ("text behind a delta", chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "text": MARK}]), None),
+    ("a message beside a delta (Perplexity)",
+     chunk({}, choices=[{"index": 0, "message": HOLE, "delta": {"content": MARK}}]), '{"content":"a"}'),
+    ("logprobs", chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "logprobs": HOLE}]),
+     '{"content":[{"token":"a","logprob":-0.5}]}'),
+    ("both kinds of call", chunk(call(custom={"name": "f", "input": MARK}, function={"arguments": HOLE})), '"b"'),
+]  # fmt: skip
+
+# What comes of these hangs on more than one value.
+NEVER_KNOWN = {"content and details of any kind", "two reasoning fields", "both kinds of call"}
+
+TEXTS = ["b", "", "\\n", '\\"', "\\\\", "\u00e9", "\U0001f600", "\\u00e9", "\\ud83d", "\\ud83d\\ude00", "\t", "\r", "\x7f",
+         "\u2028", "\\x", 'a"', 'x","y":"z', '"},"z":{"a":"'] # fmt: skip
+VALUES = ["0", "-1", "01", "2.5", "1e999", "NaN", "true", "null", "x", '"s"', '""', '"\\n"', '"a', '"\\ud83d"', "[]", "{}",
+          "[1]", '{"n":6,"m":3}', '{"n":{"a":1}}', '{"content":[{"token":"b"}],"x":1}', '{"a":\r1}', '{"a":\t1}', " 5",
+          "5 ", "5\r", "\t5", '5,"y":6', "", '[{"type":"reasoning.text","text":"q"}]', "9" * 30, '{"a":1,"a":2}',
+          "[" * 130 + "]" * 130, '"w0"']  # fmt: skip
+
+
+class Holes(unittest.TestCase):
+    """A frame comes often enough to be known, and then with something else in one of its holes."""
+
+    def check(self, frames, end):
+        wires = wires_of(frames, end)
+        whole = b"".join(wires)
+        slow, expected = deliver(wires, fast_path=False)
+        known = expected, json.dumps(slow.snapshot())  # as text: to Python 1 is True
+        for pieces in (wires, [whole], [whole[at : at + 333] for at in range(0, len(whole), 333)]):
+            stream, events = deliver(pieces)
+            self.assertEqual(list(map(repr, events)), list(map(repr, expected)))
+            self.assertEqual((events, json.dumps(stream.snapshot())), known)
+
+    def test_each_hole_with_each_value(self):
+        for name, pattern, value in NEWS:
+            line = text_of(pattern).replace(json.dumps(HOLE), "\x1b").replace(json.dumps(MARK)[1:-1], MARK)
+            frames = [
+                line.replace(MARK, f"w{number}").replace("\x1b", value or "") for number in range(6)
+            ]
+            stream, _ = deliver(wires_of([*frames, *frames]))
+            if name not in NEVER_KNOWN:
+                self.assertLessEqual(read_in_full(stream), 5, name)
+            odd = [line.replace(MARK, text).replace("\x1b", value or "") for text in TEXTS if MARK in line]
+            odd += [line.replace(MARK, text, 1).replace(MARK, "w").replace("\x1b", value or "") for text in TEXTS]
+            odd += [line.replace(MARK, "w").replace("\x1b", other) for other in VALUES if value]
+            for number, frame in enumerate(odd):
+                with self.subTest(name, frame=frame):
+                    self.check([*frames, frame, frame, *frames[:2]], ("\n", "\r\n")[number % 2])
+
+    def test_values_that_come_and_go(self):
+        for name, pattern, value in NEWS:
+            if value:
+                line = text_of(pattern).replace(json.dumps(HOLE), "\x1b").replace(json.dumps(MARK)[1:-1], MARK)
+                frames = [
+                    line.replace(MARK, f"w{number}").replace("\x1b", other)
+                    for number, other in enumerate([*[value] * 6, "null", *[value] * 3, *VALUES[:2] * 3, *[value] * 4])
+                ]
+                with self.subTest(name):
+                    self.check(frames, "\n")
+
+    def test_frames_in_turn(self):
+        """Each kind with each other, one frame of each in turn."""
+        lines = [
+            text_of(pattern).replace(json.dumps(HOLE), value or "").replace(json.dumps(MARK)[1:-1], MARK)
+            for _, pattern, value in NEWS
+        ]
+        for first in lines:
+            for second in lines:
+                frames = [line.replace(MARK, f"w{number}") for number in range(5) for line in (first, second)]
+                with self.subTest(first=first, second=second):
+                    self.check(frames, "\n")
+
+
 # Attributes that may change while ``version`` stands still: what a chunk gave, the memory of the last chunk,
 # which the next one is compared with before it is used, the call touched last, which the fast path sets,
 # and usage and logprobs, which it always hands on.
