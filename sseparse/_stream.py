@@ -396,7 +396,7 @@ class ChatStream(FrameParser, Reading):
             if self._api != CHAT:
                 if self._api is None:
                     self._api = _OtherAPI(text[:QUOTED])
-                self._api.look(value)
+                self._api.name = self._api.name or other_api(value)
             if is_named and choices is None and value.get("usage") is None and value.get("error") is None:
                 reader.foreign_frame(event, value, halves)
             else:
@@ -591,19 +591,20 @@ class _OtherAPI:
         self.first = first
         self.name: str | None = None
 
-    def look(self, value: dict[str, Any]) -> None:
-        """Tell the API by a frame, unless an earlier one did."""
-        if self.name is None:
-            kind = value.get("type")
-            kind = kind if kind.__class__ is str else ""
-            for name, types, keys in OTHER_APIS:
-                if (kind and kind.startswith(types)) or all(key in value for key in keys or ("",)):
-                    self.name = name
-                    return
-
     def message(self) -> str:
         what = "frames came, but none is of a Chat Completions stream"
         return what if self.name is None else f"{what}: they look like {self.name}"
+
+
+def other_api(value: dict[str, Any]) -> str | None:
+    """Return the name of the API that the object of a frame tells, None if it tells none."""
+    kind: Any = value.get("type")
+    for name, types, keys in OTHER_APIS:
+        if (types and kind.__class__ is str and kind.startswith(types)) or (
+            keys and all(key in value for key in keys)
+        ):
+            return name
+    return None
 
 
 def parse(body: BytesLike, ignore: Iterable[ErrorKind] = ()) -> Completion:
