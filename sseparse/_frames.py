@@ -192,7 +192,8 @@ class FrameParser(EventStreamParser):
             self._frame(event, "")
 
     def _forget_data(self) -> None:
-        super()._forget_data()
+        self._data.clear()
+        self._pending_bytes = 0
         self._pending = UNSEEN
 
     def _stop(self) -> None:
@@ -202,7 +203,7 @@ class FrameParser(EventStreamParser):
     def _before_data(self) -> None:
         if self._data:
             self._deliver_whole_line()
-        elif self._document is not None or self._body not in (OPENED, EVENTS):
+        elif self._body != EVENTS or self._document is not None:
             self._see_stream()
 
     def _look(self) -> None:
@@ -260,20 +261,20 @@ class FrameParser(EventStreamParser):
 
     def _field(self, line: bytes) -> None:
         name = line.partition(b":")[0]
-        if name not in (b"event", b"id", b"retry"):
+        if name == b"event":
+            if self._document is not None:
+                self._break_document()
+        elif name not in (b"id", b"retry"):
             self._other_field(line)
             return
-        if name == b"event" and self._document is not None:
-            self._break_document()
-        is_lost = carries_frame(line)  # event: messagedata: {"choices": ...
-        if is_lost:
-            self._ignore(line)
-        elif name == b"event" and self._body not in (OPENED, EVENTS):
-            self._see_stream()
+        if carries_frame(line):
+            self._ignore(line)  # event: messagedata: {"choices": ...
+        else:
+            if name == b"event" and self._body != EVENTS:
+                self._see_stream()
+            super()._field(line)
         if self._body == UNKNOWN:
             self._body = STARTED
-        if not is_lost:
-            super()._field(line)
 
     def _other_field(self, line: bytes) -> None:
         if not line.startswith(b"error:"):
