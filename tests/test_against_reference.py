@@ -525,6 +525,31 @@ FOUND = [
         {},
         "start choice.done error=truncated",
     ),
+    (
+        "objects without a type or an index, such as results of a search, became one",
+        b'data: {"choices": [{"delta": {"v": [{"url": "A"}, {"url": "B"}]}}]}\n\n',
+        {},
+        "start extra choice.done error=truncated",
+    ),
+    (
+        "behind half a pair in a string, a content of parts lost its last character in the final object",
+        b'data: {"choices": [{"delta": {"content": "\\ud83d"}}]}\n\n'
+        b'data: {"choices": [{"delta": {"content": [{"type": "text", "text": "AB"}]}}]}\n\n',
+        {},
+        "start content.delta content.done choice.done error=truncated",
+    ),
+    (
+        "the value of an error lost its usage where that was null",
+        b'data: {"object": "error", "choices": [], "usage": null}\n\n',
+        {},
+        "error=server error=truncated",
+    ),
+    (
+        "an event without a name, but with a type and a usage, was a chat",
+        b'data: {"type": "message_delta", "usage": {"a": 1}}\n\ndata: [DONE]\n\n',
+        {},
+        "extra usage error=not_chat done",
+    ),
 ]
 
 
