@@ -248,10 +248,10 @@ class ChunkReader:
         self._source = source
         self._halves = halves and (has_halves(chunk) or has_halves(error))
         choices: Any = chunk.pop("choices", None)
-        usage: Any = chunk.pop("usage", None)
+        usage: Any = chunk.pop("usage", ...)
         try:
             if error is None and (chunk == self._header or self._repeats(chunk)):
-                self._read(chunk, choices, usage)
+                self._read(chunk, choices, None if usage is ... else usage)
             else:
                 self._chunk(chunk, choices, usage, error)
         finally:
@@ -280,7 +280,7 @@ class ChunkReader:
             if fields == header or self._repeats(fields):
                 self._read(fields, choices, usage)
             elif not chunk.keys() <= {"type"}:  # a ping
-                self._chunk(fields, choices, usage, None)
+                self._chunk(fields, choices, usage, error_of(chunk, choices))
         finally:
             self._borrowed = False
             self._halves = False
@@ -382,8 +382,10 @@ class ChunkReader:
             error = chunk.copy()
             if choices is not None:
                 error["choices"] = choices
-            if usage is not None:
+            if usage is not ...:
                 error["usage"] = usage
+        if usage is ...:
+            usage = None
         if error:
             self._server_error(error, chunk)
             if choices.__class__ is not list:
