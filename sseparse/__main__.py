@@ -60,6 +60,8 @@ _CONTROLS = [
 _ONE_LINE = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _CONTROLS}
 _ESCAPES = {code: escape for code, escape in _ONE_LINE.items() if chr(code) not in "\t\n"}
 
+_SHORTEST = 0.1  # seconds from the first token to the last, or it tells more of the pipe than of a server
+
 _DIM, _BOLD = "2", "1"
 _VERDICTS = {
     "empty": "no arguments",
@@ -218,7 +220,7 @@ class _Pace:
         if self._first is None:
             return []
         span = self._last - self._first
-        if not self._source.is_recording and (span <= 0 or self._waited < span / 2):
+        if not self._source.is_recording and (span < _SHORTEST or self._waited < span / 2):
             return []  # a file, or a pipe that had it all: the time is our own
         facts = [f"first token after {self._first:.2f} s"]
         tokens = usage.get("completion_tokens")

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from time import perf_counter
 
 from ._errors import StreamError
@@ -150,11 +151,13 @@ class Input:
             for start in range(0, len(data), _INFLATE_BYTES):
                 rest = data[start : start + _INFLATE_BYTES]
                 while rest:
+                    before = machine.copy()
                     try:
                         out = machine.decompress(rest)
                     except zlib.error:
                         if not members or not is_fresh:  # else it is something after the end
                             self.flaw = f"the {name} body is damaged"
+                            yield at, _until(zlib.error, before, rest)
                         return
                     if out:
                         yield at, out
@@ -176,6 +179,15 @@ class Input:
                     return
                 continue
             yield record
+
+
+def _until(error: type[Exception], machine: Any, data: bytes) -> bytes:
+    """Return what can be inflated before the damage. The call that met it gave nothing."""
+    out = bytearray()
+    with suppress(error):
+        for at in range(len(data)):
+            out += machine.decompress(data[at : at + 1])
+    return bytes(out)
 
 
 class _Source:

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import pty
+import random
 import re
 import signal
 import subprocess
@@ -543,9 +544,9 @@ class Wrapped(CLI):
         stdin = mock.Mock()
         stdin.buffer.read1.side_effect = [gzip.compress(HI), b""]
         stdout, stderr = io.StringIO(), io.StringIO()
-        with mock.patch("sys.stdin", stdin), redirect_stdout(stdout), redirect_stderr(stderr):
-            with mock.patch.dict(sys.modules, zlib=None):
-                status = MAIN([])
+        absent = mock.patch.dict(sys.modules, zlib=None)
+        with mock.patch("sys.stdin", stdin), absent, redirect_stdout(stdout), redirect_stderr(stderr):
+            status = MAIN([])
         self.assertEqual((status, stdout.getvalue()), (1, ""))
         self.assertIn("; the body is gzip, and this Python has no zlib\n", stderr.getvalue())
 
@@ -594,7 +595,7 @@ class Wrapped(CLI):
         record = self.recorded((0.5, text("Hi")))
         for wire, shown, words in (
             (body[:-9], "Hi\n", "; the gzip body was cut"),
-            (body[:-8] + b"\0" * 8, "", "; the gzip body is damaged"),
+            (body[:-8] + b"\0" * 8, "Hi\n", "; the gzip body is damaged"),
             (b"\x1f\x8b\x08\xff" * 9, "", "; the gzip body "),
             (b"\x1f\x8b", "", "; the gzip body was cut"),
             (zlib.compress(text("Hi"), 0)[:-5], "Hi\n", "; the deflate body was cut"),
@@ -610,6 +611,41 @@ class Wrapped(CLI):
                 self.assertIn(words, stderr)
         # After [DONE] nothing was missing.
         self.assertEqual(self.run_cli(gzip.compress(HI, 0)[:-9], "--text"), (0, "Hi", ""))
+
+    def test_any_damage_to_any_wrapping(self) -> None:
+        """It ends with a status and a sentence, and the same whether it comes whole or byte by byte."""
+
+        def run(pieces) -> tuple[int, bytes, str]:
+            stdin, stdout, stderr = mock.Mock(), io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
+            stdin.buffer.read1.side_effect = [*pieces, b""]
+            with mock.patch("sys.stdin", stdin), redirect_stdout(stdout), redirect_stderr(stderr):
+                status = MAIN(["--json"])
+            said = re.sub("first token[^;]*; ([^;]*/s; )?", "", stderr.getvalue())
+            return status, stdout.buffer.getvalue(), said
+
+        randomness = random.Random(1)
+        heads = [b"HTTP/1.1 200 OK\r\n" + field + b"\r\n" for field in (
+            b"", b"Transfer-Encoding: chunked\r\n", b"Content-Encoding: deflate\r\n"
+        )]  # fmt: skip
+        wrappings = (
+            gzip.compress, zlib.compress, self.raw_deflate, self.chunked,
+            lambda body: randomness.choice(heads) + body,
+            lambda body: self.recorded((0.1, body[:9]), (0.2, body[9:])),
+        )  # fmt: skip
+        for _ in range(200):
+            wire = text("Hi") + text("x" * randomness.randrange(9)) + stop() + DONE
+            for wrap in randomness.choices(wrappings, k=randomness.randrange(4)):
+                wire = wrap(wire)
+            damaged = bytearray(wire)
+            for _ in range(randomness.randrange(3)):
+                at = randomness.randrange(len(damaged))
+                other = randomness.choice([b"", b"\0", b"\n", b"{", b"\xff"])
+                damaged[at : at + randomness.randrange(3)] = other
+            wire = bytes(damaged)
+            with self.subTest(wire):
+                whole = run([wire])
+                self.assertEqual(whole, run(wire[at : at + 1] for at in range(len(wire))))
+                self.assertEqual(len(whole[2].splitlines()), 2 if whole[0] else 1)
 
     def test_a_status_that_is_no_success(self) -> None:
         said = b'{"error":{"message":"Incorrect API key","code":"invalid_api_key"}}'
