@@ -208,6 +208,22 @@ def calling(dice, choice):
     return frame
 
 
+def calling_loosely(dice, choice):
+    """Two calls that are open; then fragments for the one, for the other, and for the one touched last."""
+    first = head(dice)
+    weights = dice.choice(((0, None), (0, 1, None), (0, 0, 0, 0, 1, None, None, None)))
+
+    def frame(text, number):
+        at = number if number < 2 else dice.choice(weights)
+        function = {"arguments": text} if number > 1 else {"name": "f", "arguments": ""}
+        fragment = {"id": f"i{choice}{at}", "function": function} if number < 2 else {"function": function}
+        if at is not None:
+            fragment = {"index": at, **fragment}
+        return {**first, "choices": [entry(choice, {"tool_calls": [fragment]})]}
+
+    return frame
+
+
 def legacy(dice, choice):
     first = head(dice)
 
@@ -236,7 +252,7 @@ def in_parts(dice, choice):
 
 SHAPES = (
     plain, padded, thinking, details, counted, judged, cited, doubled, timed, likely, moving, completions,
-    calling,
+    calling, calling_loosely,
     legacy, spoken, in_parts,
 )  # fmt: skip
 
@@ -257,8 +273,28 @@ class Raw(str):
     """Text that is written as it is."""
 
 
-def odd(dice, chunk):
-    """Change one thing in a chunk."""
+def changed(before, chunk):
+    """Where a chunk differs from the one before it: all places on the way to what differs."""
+    found = []
+    if before.__class__ is chunk.__class__ is dict:
+        for key in chunk:
+            if key in before and before[key] != chunk[key]:
+                found += [(chunk, key), *changed(before[key], chunk[key])]
+    elif before.__class__ is chunk.__class__ is list and len(before) == len(chunk):
+        for key, (one, other) in enumerate(zip(before, chunk)):
+            if one != other:
+                found += [(chunk, key), *changed(one, other)]
+    return found
+
+
+def loosely(dice, value):
+    """Write a value with white space inside it, where there is a place for it."""
+    blank = dice.choice(("\r", "\r\r", "\n", " ", "\t", "\r\n"))
+    return Raw(json.dumps(value, separators=(dice.choice((",", f",{blank}", f"{blank},")), f":{blank}")))
+
+
+def odd(dice, chunk, before):
+    """Change one thing in a chunk, most likely where it differs from the one before it."""
     chunk = json.loads(json.dumps(chunk))
     places = [
         (holder, key)
@@ -266,6 +302,12 @@ def odd(dice, chunk):
         for key in (holder if holder.__class__ is dict else range(len(holder)))
     ]
     holder, key = dice.choice(places)
+    news = changed(before, chunk)
+    if news and dice.random() < 0.7:
+        holder, key = dice.choice(news)
+        if dice.random() < 0.3:
+            holder[key] = loosely(dice, holder[key])
+            return chunk
     deed = dice.randrange(9)
     if deed == 0:
         holder[key] = dice.choice(VALUES)
@@ -354,7 +396,7 @@ def stream(dice):
     speakers = [
         dice.choice(SHAPES)(dice, dice.choice((0, 0, number))) for number in range(dice.choice((1, 1, 2, 3)))
     ]
-    counts = [0] * len(speakers)
+    counts, latest = [0] * len(speakers), [None] * len(speakers)
     how_odd, how_loud = dice.choice((0.0, 0.03, 0.1, 0.3)), dice.choice((0.0, 0.0, 0.05, 0.3))
     texts = dice.choice((TEXTS[:4], TEXTS[:2], TEXTS))
     run, number = dice.choice((1, 1, 4, 12)), 0
@@ -363,12 +405,13 @@ def stream(dice):
         if turn % run == 0:
             number = dice.randrange(len(speakers)) if dice.random() < 0.3 else (number + 1) % len(speakers)
         chunk = speakers[number](dice.choice(texts), counts[number])
+        before, latest[number] = latest[number], chunk
         counts[number] += 1
         writer.blanks = writer.escapes = 0.0
         if dice.random() < how_odd:
             for _ in range(dice.choice((0, 1, 1, 2))):
-                chunk = odd(dice, chunk)
-            writer.blanks, writer.escapes = dice.choice(((0.0, 0.0), (0.04, 0.0), (0.0, 0.3)))
+                chunk = odd(dice, chunk, before)
+            writer.blanks, writer.escapes = dice.choice(((0.0, 0.0), (0.0, 0.0), (0.04, 0.0), (0.0, 0.3)))
         if dice.random() < how_loud:
             body.append(dice.choice(BETWEEN))
         line_end = end if dice.random() > 0.2 * how_odd else dice.choice(ENDS)
