@@ -135,8 +135,11 @@ class Input:
             return _Source(self._inflate(source, "gzip", 31))
         if any(source.begins(bytes((0x78, flags))) for flags in (0x01, 0x5E, 0x9C, 0xDA)):
             return _Source(self._inflate(source, "deflate", 15))
-        if self._coding == "deflate" and not any(source.begins(start) for start in _PLAIN):
+        if self._coding in ("", "identity", "none") or any(source.begins(start) for start in _PLAIN):
+            return source
+        if self._coding == "deflate":  # without zlib's header, as some servers send it
             return _Source(self._inflate(source, "deflate", -15))
+        self.flaw = f"the head says Content-Encoding {self._coding[:40]}: let curl decode it (--compressed)"
         return source
 
     def _inflate(self, source: Iterable[tuple[float, bytes]], name: str, wbits: int) -> Pieces:

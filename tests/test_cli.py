@@ -609,6 +609,9 @@ class Wrapped(CLI):
                 self.assertEqual((status, stdout), (1, shown))
                 self.assertIn("sseparse: the answer is not whole: truncated error", stderr)
                 self.assertIn(words, stderr)
+        status, _, stderr = self.run_cli(b"HTTP/2 200 \r\ncontent-encoding: br\r\n\r\n\x8b\x0a\x80")
+        self.assertEqual(status, 1)
+        self.assertIn("; the head says Content-Encoding br: let curl decode it (--compressed); ", stderr)
         # After [DONE] nothing was missing.
         self.assertEqual(self.run_cli(gzip.compress(HI, 0)[:-9], "--text"), (0, "Hi", ""))
 
