@@ -327,9 +327,11 @@ class _Writer:
             self.open()
         if not self.usage and self.groq.get("usage"):
             del self.groq["usage"]
-        fields = [self.usage and f'"usage":{self.usage}', self.groq and f'"x_groq":{_dump(self.groq)}']
-        if any(fields) or self.has_news:
-            self.chunk(*[field for field in fields if field])
+        fields = [f'"usage":{self.usage}'] if self.usage else []
+        if self.groq:
+            fields.append(f'"x_groq":{_dump(self.groq)}')
+        if fields or self.has_news:
+            self.chunk(*fields)
         self.usage = ""
         self.groq = {}
 
@@ -422,20 +424,28 @@ class _Writer:
     # -- calls ----------------------------------------------------------------------------------------
 
     def start_call(
-        self, index: int, place: int | None, id: str | None, name: str | None, kind: str, type: str
+        self,
+        index: int,
+        place: int | None,
+        id: str | None,
+        name: str | None,
+        kind: str,
+        type: str,
+        inner: str = "",
+        outer: str = "",
     ) -> None:
         """Write the id, the type and the name of a call, which are said only once (rule 4)."""
         choice = self.choice(index)
         if place in choice.calls:
             return
         call = choice.calls[place] = _Call(len(choice.calls) - (None in choice.calls), kind)
-        inside = f'"name":{quote(name or "")},{call.text}""'
+        inside = f'"name":{quote(name or "")},{call.text}""{inner}'
         if place is None:
             self.entry(choice, call.delta("function", inside))
         else:
             id = self.call_id(choice, place, id)
             outside = f'"id":{quote(id)},"type":{quote(type)},'
-            self.entry(choice, f"{call.before}{outside}{call.inside}{inside}{call.after}")
+            self.entry(choice, f"{call.before}{outside}{call.inside}{inside}{call.after[:1]}{outer}{call.after[1:]}")
         for where, field in self.waiting.pop((index, place), ()):
             self.entry(choice, call.delta(where, field))
 
@@ -752,8 +762,12 @@ def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | Non
 
 def _path_to_bad(value: Any, path: str = "completion", depth: int = 1) -> str:
     """Return where plain_json() meets what it does not take."""
-    inner: Any = enumerate(value) if isinstance(value, (list, tuple)) else ()
-    for key, item in value.items() if hasattr(value, "items") else inner:
+    pairs: Any = ()
+    if hasattr(value, "items"):
+        pairs = value.items()
+    elif isinstance(value, (list, tuple)):
+        pairs = enumerate(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    for key, item in pairs:
         try:
             plain_json(item, depth + 1)
         except (TypeError, Unreadable):
@@ -818,6 +832,10 @@ def _check_message(message: dict[str, Any], path: str) -> None:
             raise ValueError(f"{where} has neither function nor custom, or both")
         kind = "custom" if call.get("function") is None else "function"
         _check(call[kind], f"{where}.{kind}", _BODY)
+        inner_id = call[kind].pop("id", None)  # the id of the call, where it has no other (rule 4 of reading)
+        if inner_id is not None and (call.get("id") or inner_id.__class__ is not str):
+            raise ValueError(f"{where}.{kind}.id would be read as an id of the call")
+        call["id"] = call.get("id") or inner_id
         if call.get("id") and call["id"] in ids:
             raise ValueError(f"{where}.id is that of another call: they would be read as one")
         ids.add(call.get("id") or "")
@@ -941,14 +959,17 @@ def _write_call(
     text = body.get(text_name) or ""
     if type in ("function", "custom"):
         type = kind
-    writer.start_call(index, place, call.get("id"), body.get("name"), kind, type)
+    inner = dict(_unknown(body, ("name", text_name)))
+    outer = dict(_unknown(call, _CALL, ("index", kind)))
+    # An empty string does not bring a fragment to a call (rule 4 of reading), so these go with the start.
+    empty = ["".join([f',{quote(name)}:""' for name in more if more[name] == ""]) for more in (inner, outer)]
+    writer.start_call(index, place, call.get("id"), body.get("name"), kind, type, *empty)
     yield
     for piece in _pieces(text if text.__class__ is str else _dump(text), size):
         writer.call_text(index, place, piece)
         yield
-    for name, value in _unknown(body, ("name", text_name)):
-        writer.call_extra(index, place, "function", f"{quote(name)}:{_dump(value)}")
-        yield
-    for name, value in _unknown(call, _CALL, ("index", kind)):
-        writer.call_extra(index, place, "tool_call", f"{quote(name)}:{_dump(value)}")
-        yield
+    for where, more in (("function", inner), ("tool_call", outer)):
+        for name, value in more.items():
+            if value != "":
+                writer.call_extra(index, place, where, f"{quote(name)}:{_dump(value)}")
+                yield

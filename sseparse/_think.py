@@ -73,6 +73,7 @@ class ThinkTags:
         that may be the beginning of a tag is held back until the next delta, ContentDone or ChoiceDone.
         """
         passed: list[Event] = []
+        event: Any
         for event in events:
             kind = event.type
             if kind == "content.delta":
