@@ -49,7 +49,7 @@ wait for its start; arguments of a new call are left out.
 
 *Reasoning* may come as text and as an object (OpenRouter: ``reasoning`` and ``reasoning_details``). Both
 must go in one delta, or a reader takes them for two thoughts. The object is an event after the text. So a
-frame with reasoning waits for the next event: the first of each choice, and one after a frame that got an
+frame with reasoning waits for the next event: the first of each choice, and all after one that got an
 object.
 
 *Usage* waits for ``Done`` or ``close()``. No other text is kept.
@@ -65,7 +65,17 @@ from ._answer import id_tail
 from ._assembler import REASONING_FIELDS
 from ._json import is_too_deep
 from ._text import has_halves, well_formed
-from ._values import NOISE_FIELDS, Unreadable, add_part, grow, is_absent, overlay, plain_json, render
+from ._values import (
+    NOISE_FIELDS,
+    Unreadable,
+    add_part,
+    grow,
+    is_absent,
+    overlay,
+    plain_json,
+    render,
+    thought_in,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,7 +159,7 @@ class _Call:
 class _Choice:
     """A choice that was opened. ``entry``: how its entries begin, up to the fields of the delta."""
 
-    __slots__ = ("calls", "entry", "finished", "got_object", "ids", "index")
+    __slots__ = ("calls", "entry", "finished", "got_object", "ids", "index", "may_get_object")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -157,7 +167,8 @@ class _Choice:
         self.calls: dict[int | None, _Call] = {}  # by the index that the events have
         self.ids: set[str] = set()
         self.finished = False
-        self.got_object = True  # its last reasoning did, or there was none yet
+        self.got_object = False  # reasoning of it came as an object
+        self.may_get_object = True  # its next reasoning may: it is the first, or one before it did
 
 
 class _Thought:
@@ -173,6 +184,12 @@ class _Thought:
         self.end = end
         self.waits = waits
         self.objects: set[str] = set()
+
+    def takes(self, frame: str, name: str, text: str) -> bool:
+        """Whether an object with this name and this text inside may go into the frame."""
+        if name != self.name:
+            return name not in self.objects
+        return frame[self.begin : self.end] == f'"{name}":{text}'
 
     def add(self, frame: str, name: str, field: str) -> str:
         """Return the frame with an object, too. A text of the same name goes: the object has it."""
@@ -392,18 +409,20 @@ class _Writer:
         self.text(index, name, text)
         begin = len(self.head) + len(choice.entry)
         end = begin + len(name) + len(text) + 3
-        self.thought = _Thought(index, len(self.frames) - 1, name, begin, end, choice.got_object)
-        choice.got_object = False
+        self.thought = _Thought(index, len(self.frames) - 1, name, begin, end, choice.may_get_object)
+        choice.may_get_object = choice.got_object
 
-    def reason_object(self, index: int, name: str, field: str) -> None:
-        """Write reasoning that is an object, into the frame that has its text."""
+    def reason_object(self, index: int, name: str, field: str, text: str) -> None:
+        """Write reasoning that is an object with this text inside, into the frame that has its text."""
         choice = self.choice(index)
-        choice.got_object = True
+        choice.got_object = choice.may_get_object = True
         thought = self.thought
-        if thought is None or thought.index != index or name in thought.objects:
-            self.entry(choice, field)
-        else:
-            self.frames[thought.at] = thought.add(self.frames[thought.at], name, field)
+        if thought is not None and thought.index == index:
+            frame = self.frames[thought.at]
+            if thought.takes(frame, name, text):
+                self.frames[thought.at] = thought.add(frame, name, field)
+                return
+        self.entry(choice, field)
 
     def logprobs(self, index: int, field: str) -> None:
         """Add logprobs to the last text that nobody has taken yet, or write them alone (rule 3)."""
@@ -445,7 +464,7 @@ class _Writer:
         else:
             id = self.call_id(choice, place, id)
             outside = f'"id":{quote(id)},"type":{quote(type)},'
-            self.entry(choice, f"{call.before}{outside}{call.inside}{inside}{call.after[:1]}{outer}{call.after[1:]}")
+            self.entry(choice, f"{call.before}{outside}{call.inside}{inside}}}{outer}}}]")
         for where, field in self.waiting.pop((index, place), ()):
             self.entry(choice, call.delta(where, field))
 
@@ -565,7 +584,7 @@ def _extra(event: Any) -> Step:
     if place == "chunk":
         return _Writer.chunk_extra, (name, _json(value, depth))
     if place == "delta" and name in REASONING_NAMES and value.__class__ in (dict, list):
-        return _Writer.reason_object, (_index(event), name, field)
+        return _Writer.reason_object, (_index(event), name, field, quote(thought_in(value)))
     if place == "delta":
         return _Writer.delta, (_index(event), field)
     if place == "choice":
@@ -573,6 +592,8 @@ def _extra(event: Any) -> Step:
     if place == "frame":
         return _nothing(event)
     where = _place(event) if place == "function" else _index(event, "index")
+    if value == "" or (place == "function" and name == "id"):
+        return _nothing(event)  # alone it would not be read, or as the id of the call (rule 4 of reading)
     return _Writer.call_extra, (_index(event), where, place, field)
 
 
@@ -833,9 +854,12 @@ def _check_message(message: dict[str, Any], path: str) -> None:
         kind = "custom" if call.get("function") is None else "function"
         _check(call[kind], f"{where}.{kind}", _BODY)
         inner_id = call[kind].pop("id", None)  # the id of the call, where it has no other (rule 4 of reading)
-        if inner_id is not None and (call.get("id") or inner_id.__class__ is not str):
-            raise ValueError(f"{where}.{kind}.id would be read as an id of the call")
-        call["id"] = call.get("id") or inner_id
+        if call.get("id"):
+            call[kind]["id"] = inner_id
+        elif inner_id is None or inner_id.__class__ is str:
+            call["id"] = inner_id
+        else:
+            raise ValueError(f"{where}.{kind}.id is not a string")
         if call.get("id") and call["id"] in ids:
             raise ValueError(f"{where}.id is that of another call: they would be read as one")
         ids.add(call.get("id") or "")
@@ -961,15 +985,18 @@ def _write_call(
         type = kind
     inner = dict(_unknown(body, ("name", text_name)))
     outer = dict(_unknown(call, _CALL, ("index", kind)))
-    # An empty string does not bring a fragment to a call (rule 4 of reading), so these go with the start.
-    empty = ["".join([f',{quote(name)}:""' for name in more if more[name] == ""]) for more in (inner, outer)]
-    writer.start_call(index, place, call.get("id"), body.get("name"), kind, type, *empty)
+    # Alone, an empty string would not be read, and an id inside function as that of the call (rule 4 of
+    # reading). So these go with the start.
+    first = ["", ""]
+    for number, more in enumerate((inner, outer)):
+        for name in [name for name in more if more[name] == "" or name == "id"]:
+            first[number] += f",{quote(name)}:{_dump(more.pop(name))}"
+    writer.start_call(index, place, call.get("id"), body.get("name"), kind, type, *first)
     yield
     for piece in _pieces(text if text.__class__ is str else _dump(text), size):
         writer.call_text(index, place, piece)
         yield
     for where, more in (("function", inner), ("tool_call", outer)):
         for name, value in more.items():
-            if value != "":
-                writer.call_extra(index, place, where, f"{quote(name)}:{_dump(value)}")
-                yield
+            writer.call_extra(index, place, where, f"{quote(name)}:{_dump(value)}")
+            yield

@@ -147,7 +147,7 @@ class Stream:
         calls = choice["calls"]
         kinds = [name for name in ("function", "custom") if name in call]
         if index == len(calls):
-            # Empty strings of unknown fields can be read nowhere else.
+            # Empty strings, and an id inside function, are read nowhere else.
             said = [name for name in call if call[name] != "" or name == "id"]
             assert said == ["index", "id", "type", *kinds], "rule 4: index, id, type, function"
             assert len(kinds) == 1, "rule 4: function or custom"
@@ -168,7 +168,8 @@ class Stream:
     def body(self, body, is_first):
         if is_first:
             assert list(body)[:2] in (["name", "arguments"], ["name", "input"]), "rule 4: name and arguments"
-            assert not any(list(body.values())[2:]), "rule 4: and nothing else"
+            others = [name for name in list(body)[2:] if body[name] != "" and name != "id"]
+            assert not others, "rule 4: and nothing else"
             assert isinstance(body["name"], str), "rule 4: a name"
             assert list(body.values())[1] == "", "rule 4: arguments begin empty"
         else:

@@ -91,8 +91,8 @@ def said(events):
         elif kind == "extra" and event.place != "frame":
             if event.place in ("tool_call", "function") and (event.choice, event.index) not in names:
                 continue  # a mirror of a call
-            if event.place in ("tool_call", "function") and event.value == "":
-                continue  # no reader takes an empty string for a fragment of a call
+            if event.place in ("tool_call", "function") and (event.value == "" or event.field == "id"):
+                continue  # alone, neither is read as an unknown field
             if event.field in ("service_tier", "system_fingerprint", "x_groq") and event.choice is None:
                 old = late.get(event.field)
                 if isinstance(old, dict):
@@ -115,11 +115,19 @@ def without(completion, other):
 
 
 def has_object_apart(events):
-    """Whether reasoning that is an object comes behind something else than its text."""
+    """Whether reasoning that is an object comes behind something else than its text, or than the first."""
     objects = [is_object(event) for event in events]
-    before = ["", *(event.type for event in events)]
-    apart = [place for place, found in enumerate(objects) if found and before[place] != "reasoning.delta"]
-    return any(not objects[place - 1] for place in apart if place)
+    if not any(objects):
+        return False
+    thoughts = [place for place, event in enumerate(events) if event.type == "reasoning.delta"]
+    behind = {place + 1 for place in thoughts}
+    for place, found in enumerate(objects):
+        if found and (place in behind or objects[place - 1]):
+            behind.add(place)
+        elif found:
+            return bool(thoughts)
+    firsts = {events[place].choice: place for place in reversed(thoughts)}
+    return not all(objects[place + 1] for place in firsts.values())
 
 
 def is_object(event):
