@@ -13,8 +13,7 @@ The kinds of news that a frame brings, each a class with a method ``take``:
   (Azure and GitHub Copilot: content_filter_results; Perplexity: citations, search_results)
 * ``Unknown``: an unknown field whose value changes. (llama.cpp: timings; OpenRouter, Vercel:
   reasoning_details; Together: token_id)
-* ``Numbers``: usage in which some numbers change. (vLLM, SGLang, xAI, Perplexity)
-* ``Counts``: usage that is the same again, or another each time.
+* ``Counts``: usage of which some numbers change, or none. (vLLM, SGLang, xAI, Perplexity)
 * ``Logprobs``. (OpenAI, DeepSeek, llama.cpp, Hugging Face)
 
 and holes that no step reads: padding (OpenAI, Mistral), the id and the creation time once they are known
@@ -98,13 +97,9 @@ LARGEST_BULK = 65536  # bytes that are read at once, and the longest line that i
 
 LEARNING, GIVEN_UP = "learning", "given up"
 
-# What a hole may hold: the inside of a string that is not empty; of any string, as content; of any string, and
-# it means nothing; a number; a value that is no container; an object that is not empty; a value that is not null; any
-# value.
-TEXT, CONTENT, PADDING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = (
-    "text", "content", "padding", "number", "scalar", "object", "present", "any",
-)  # fmt: skip
-INSIDE = (TEXT, CONTENT, PADDING)
+# What a hole may hold. The first three are the inside of a string: one that is not empty, content, and what
+# means nothing. The next two are no containers.
+TEXT, CONTENT, PADDING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = range(8)
 
 _HAS_BULK = sys.implementation.name != "pypy"  # there it is slower than one frame at a time
 _JOINT = "\x7f"  # rare, and no escape when it follows a backslash
@@ -399,7 +394,7 @@ class Template:
     )  # fmt: skip
 
     def __init__(
-        self, pieces: list[str], kinds: list[str], steps: list[Step], echo: list[int], time: str, blank: bytes
+        self, pieces: list[str], kinds: list[int], steps: list[Step], echo: list[int], time: str, blank: bytes
     ) -> None:
         self.blank = blank
         self.steps = steps
@@ -413,8 +408,8 @@ class Template:
         self.is_plain = _is_plain(kinds) and not echo
         self.has_padding = self.is_plain and len(kinds) == 2
         self.echo = echo
-        self.nests = not {OBJECT, PRESENT, ANY}.isdisjoint(kinds)
-        self.holes: list[tuple[str, str, int]] = []
+        self.nests = max(kinds) >= OBJECT
+        self.holes: list[tuple[int, str, int]] = []
         self.head = pieces[0].encode()
         self.seam = self.last = b""
         self.only: Append | None = None
@@ -432,7 +427,7 @@ class Template:
                 self.bulk = 2048 if _HAS_BULK else 0
         else:
             for kind, piece in zip(kinds, pieces[1:]):
-                is_inside = kind in INSIDE
+                is_inside = kind <= PADDING
                 behind = piece[is_inside:]  # the scanner reads a string with its closing quote
                 self.holes.append((kind, behind, len(behind)))
         self.start = len(self.head)
@@ -481,14 +476,14 @@ class Template:
         stop = data.find(_LF, pos) + 1 - len(blank) // 2
         if not (pos < stop <= pos + LARGEST_BULK and data.startswith(blank, stop)):
             return False
+        self.ended = stop + len(blank)
         try:
-            values = self._strings(data, pos, stop) if self.is_plain else self._values(data[pos + self.start : stop])
+            values = self._values(data[pos + self.start : stop].decode()) if self.holes else self._text(data, pos)
         except (ValueError, StopIteration, IndexError, RecursionError):
             return False
         if values is None:
             return False
         self.take(values, reader, events)
-        self.ended = stop + len(blank)
         return True
 
     def take(self, values: Sequence[Any], reader: ChunkReader, events: list[Event]) -> None:
@@ -500,23 +495,21 @@ class Template:
         reader.events = held
         self.kept = reader.kept
 
-    def _strings(self, data: bytes, pos: int, end: int) -> list[str] | None:
-        """Return the text of a plain template; None, or a ValueError, if the frame up to ``end`` does not fit."""
-        end += len(self.blank)
+    def _text(self, data: bytes, pos: int) -> list[str] | None:
+        """Return the text of a plain template; None, or a ValueError, if the frame up to ``ended`` does not fit."""
         start = pos + self.start
-        stop = data.find(self.seam, start, end)
+        stop = data.find(self.seam, start, self.ended)
         text = _string(data[start:stop].decode())
         start = stop + self.seam_size
         if self.has_padding and stop >= 0:
-            stop = data.find(self.last, start, end)
+            stop = data.find(self.last, start, self.ended)
             _string(data[start:stop].decode())
             start = stop + self.last_size
-        return [text] if stop >= 0 and start == end and (text or self.is_loose) else None
+        return [text] if stop >= 0 and start == self.ended and (text or self.is_loose) else None
 
-    def _values(self, rest: bytes) -> list[Any] | None:
-        """Return the values in the holes of a line, of which this is the rest behind ``head``; None, or an
-        exception of the scanner, if it does not fit."""
-        line = rest.decode()
+    def _values(self, line: str) -> list[Any] | None:
+        """Return the values in the holes of a line, of which this is what follows ``head``; None, or an exception
+        of the scanner, if it does not fit."""
         if "\\" in line and has_escaped_half(line):
             return None
         if self.nests and ("\r" in line or line.count("{") + line.count("[") > MAX_BRACKETS):
@@ -525,21 +518,21 @@ class Template:
         values: list[Any] = []
         value: Any
         for kind, piece, size in self.holes:
-            if kind == TEXT or kind == PADDING or kind == CONTENT:
+            if kind <= PADDING:
                 value, pos = scanstring(line, pos)
                 if not value and kind == TEXT:
                     return None
-            elif kind == NUMBER or kind == SCALAR:
-                if line[pos] in "{[":
-                    return None
-                value, pos = scan_json(line, pos)
-                if kind == NUMBER and value.__class__ is not int and value.__class__ is not float:
-                    return None
             else:
-                value, pos = scan_json(line, pos)
-                if kind == OBJECT and (value.__class__ is not dict or not value):
+                if kind <= SCALAR and line[pos] in "{[":
                     return None
-                if kind == PRESENT and value is None:
+                value, pos = scan_json(line, pos)
+                if kind == NUMBER:
+                    if value.__class__ is not int and value.__class__ is not float:
+                        return None
+                elif kind == OBJECT:
+                    if value.__class__ is not dict or not value:
+                        return None
+                elif kind == PRESENT and value is None:
                     return None
             if not line.startswith(piece, pos):
                 return None
@@ -597,7 +590,7 @@ def _string(inside: str) -> str:
     return text
 
 
-def _is_plain(kinds: list[str]) -> bool:
+def _is_plain(kinds: list[int]) -> bool:
     """Whether these are a text and perhaps padding behind it."""
     return kinds[:1] in ([TEXT], [CONTENT]) and kinds[1:] in ([], [PADDING])
 
@@ -734,16 +727,7 @@ class Unknown(Step):
 
 
 class Counts(Step):
-    """Usage, any object."""
-
-    __slots__ = ()
-
-    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
-        reader.usage(values[self.hole])
-
-
-class Numbers(Step):
-    """Usage of which only some numbers change, those at ``paths``.
+    """Usage of which only some numbers change, those at ``paths``, or none.
 
     Laid over what is kept once, the rest of it changes nothing any more, until other usage comes: as long as
     ``reader.counted`` is this step, only the numbers are laid over, where they are kept (``kept``).
@@ -808,7 +792,7 @@ class Lesson:
         self.usage = usage
         self.entry: dict[str, Any] = {}
         self.delta: dict[str, Any] | None = None
-        self.holes: dict[Path, str] = {}
+        self.holes: dict[Path, int] = {}
         self.echo: list[Path] = []  # two holes that must hold the same text
         self.steps: list[tuple[Step, Path | None]] = []
 
@@ -834,7 +818,7 @@ class Lesson:
         pos = 0
         for number, path in enumerate(order):
             start, stop = spans[path]
-            is_inside = holes[path] in INSIDE
+            is_inside = holes[path] <= PADDING
             if is_inside:
                 start, stop = start + 1, stop - 1
             pieces.append(text[pos:start])
@@ -891,14 +875,13 @@ class Lesson:
         if self.usage.__class__ is not dict:
             return False
         paths = _differences(self.usage, usage)
-        if not paths:
-            self._step(Counts(), ("usage",), OBJECT)
-            return True
-        self.steps.append((Numbers(render(usage, False), paths), ("usage",)))
+        if paths is None:
+            return False
+        self.steps.append((Counts(render(usage, False), paths), ("usage",)))
         self.holes.update((("usage", *path), NUMBER) for path in paths)
         return True
 
-    def _step(self, step: Step, path: Path | None, kind: str = "") -> None:
+    def _step(self, step: Step, path: Path | None, kind: int = ANY) -> None:
         self.steps.append((step, path))
         if path is not None:
             self.holes[path] = kind
@@ -1082,7 +1065,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:
     return paths
 
 
-def _spans(text: str, holes: dict[Path, str]) -> dict[Path, tuple[int, int]] | None:
+def _spans(text: str, holes: dict[Path, int]) -> dict[Path, tuple[int, int]] | None:
     """Return where the values of the holes begin and end, as a guess by keys that stand once in the line; None
     if that does not tell. (A guess takes a third of the time of a walk, and is proven like it.)"""
     spans: dict[Path, tuple[int, int]] = {}
