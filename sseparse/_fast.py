@@ -17,7 +17,7 @@ The kinds of news that a frame brings, each a class with a method ``take``:
 * ``Logprobs``. (OpenAI, DeepSeek, llama.cpp, Hugging Face)
 
 and holes that no step reads: padding (OpenAI, Mistral), the id and the creation time once they are known
-(xAI, Groq, LiteLLM), a message beside a delta (Perplexity), text beside a delta that says it again (Together).
+(xAI, Groq, LiteLLM), a message beside a delta (Perplexity), the text of a delta again (Together).
 
 Why that is sound. Let the full path have read a line, and let this be a later line with the same bytes
 around its holes.
@@ -63,7 +63,7 @@ from itertools import repeat
 
 from ._assembler import DELTA_NOISE, REASONING_FIELDS
 from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
-from ._json import BLANK, scan_json
+from ._json import scan_json
 from ._partial import scanstring
 from ._text import Text, has_escaped_half, has_halves
 from ._values import NOISE_FIELDS, containers_in, copy_of, is_number, is_same, render
@@ -81,17 +81,17 @@ if TYPE_CHECKING:
     Path = tuple[Union[str, int], ...]
 
 MAX_TEMPLATES = 16
-# To learn a line means to parse it three times at most (once, once with other values, and a walk). What is
-# parsed for that is at most FIRST_CREDIT bytes, half of the bytes that were read in full, and 64 bytes for each
-# frame that was read by a template. An attempt is made for each of the first few frames, for every eighth that
-# a template might have read, and for every fourth that one did. All is given up after MAX_MISSES frames that
-# a template might have read, beyond two for each that one did.
+# To learn a line means to parse it three times at most: once, once with other values, and a walk. What is
+# parsed for that is at most FIRST_CREDIT bytes, half of the bytes that were read in full, and 64 bytes for
+# each frame that a template read. There are MAX_ATTEMPTS at first, then one for every eighth frame that a
+# template might have read, and one for every fourth that one did read. All is given up after MAX_MISSES
+# frames that a template might have read, beyond two for each that one did read.
 FIRST_CREDIT = 49152
-FREE_ATTEMPTS = 2
 MAX_ATTEMPTS = 4
+FREE_ATTEMPTS = 2  # later ones are for frames whose order of keys came before
 MAX_MISSES = 26
 MAX_SEEN = 64
-MAX_BRACKETS = 96  # in a line with a hole for a container: together with those before it, no deeper than may be
+MAX_BRACKETS = 96  # behind the first hole of a line, if one may hold a container: so it is not too deep
 MAX_LINE = 16384  # bytes; longer frames gain nothing
 LARGEST_BULK = 65536  # bytes that are read at once, and the longest line that is read here
 
@@ -107,24 +107,24 @@ _QUOTE, _LF = 34, 10
 _new = object.__new__
 _FOLD_AT = Text.FOLD_AT
 
-# Fields that the assembler has rules for; an Extra of one of them says something about its shape.
+# Fields that the assembler has rules for: an Extra of one of them says something about its shape.
 KNOWN_FIELDS = frozenset(
-    ("annotations", "audio", "choices", "content", "delta", "error", "error_code", "error_msg", "finish_reason")
-    + ("function_call", "index", "logprobs", "message", "refusal", "role", "text", "token_ids", "tool_calls")
-    + ("usage", "x_groq", *REASONING_FIELDS)
+    ("annotations", "audio", "choices", "content", "delta", "error", "error_code", "error_msg")
+    + ("finish_reason", "function_call", "index", "logprobs", "message", "refusal", "role", "text")
+    + ("token_ids", "tool_calls", "usage", "x_groq", *REASONING_FIELDS)
 )
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
 
-_blanks = re.compile(r"[ \t\r\n]*").match
+_blanks: Any = re.compile(r"[ \t\r\n]*").match
 
 
 class FastPath:
     """The fast path of one stream: the templates it has learnt, and which of them is due.
 
     ``read`` reads frames for as long as templates fit. The first frame that it does not read is for the full
-    path, and then for ``learn``. Nothing else in the library knows templates. ``stage``: LEARNING or GIVEN_UP.
-    ``due``: the template that the next frame should fit, None if the full path is to read it. ``hits``: how
-    many frames were read here. ``blank``: how this stream ends a frame.
+    path, and then for ``learn``. Nothing else in the library knows templates. ``stage``: LEARNING or
+    GIVEN_UP. ``due``: the template that the next frame should fit, None if the full path is to read it.
+    ``hits``: how many frames were read here. ``blank``: how this stream ends a frame.
     """
 
     __slots__ = (
@@ -190,10 +190,9 @@ class FastPath:
                 self.hits += 1
                 if due.then != due.number:
                     self._last = due
-                    following = self.templates[due.then]
-                    if following.version != due.version or following.kept != due.kept or following.waits:
-                        following = self._following(due)
-                    self.due = following
+                    other = self.templates[due.then]
+                    is_sure = other.version == due.version and other.kept == due.kept and other.waits is None
+                    self.due = other if is_sure else self._following(due)
                 return size
         return self._read_on(due, data, pos, events)
 
@@ -310,16 +309,12 @@ class FastPath:
             template.bulk = min(template.bulk * 2, LARGEST_BULK)
         return pos
 
-    def learn(self, line: bytes, news: list[Event], kept: int) -> None:
+    def learn(self, line: bytes, news: list[Any], kept: int) -> None:
         """Learn the frame of one data line that the full path just read, and that left ``version`` alone.
 
         ``news`` are its events, ``kept`` is what ``reader.kept`` was before it.
         """
-        if not news:
-            return
-        # Only the second time tells whether an unknown field changes or stays.
-        fields = {event.field for event in news if event.__class__ is Extra}  # type: ignore[attr-defined]
-        if fields and not self._knows(fields):
+        if not news and not self.templates:
             return
         reader = self._reader
         self._misses += 1
@@ -328,6 +323,10 @@ class FastPath:
             self.templates.clear()
             self._heads = ()
             self.due = self._last = None
+            return
+        # Only the second time tells whether an unknown field changes or stays.
+        fields = {event.field for event in news if event.__class__ is Extra}
+        if not news or (fields and not self._knows(fields)):
             return
         cost = 3 * len(line)
         self._credit += len(line) // 2
@@ -377,20 +376,23 @@ class Template:
     """One frame with holes, and the steps that it takes.
 
     A *plain* template has one text and perhaps padding behind it, and nothing else changes: its bytes are
-    ``head``, ``seam`` where there is padding, and ``last``. ``is_loose``: the text may be empty.
-    ``stamp``: where in ``head`` there is a time that moves on, a number of always as many digits.
-    Any other has ``head`` and ``holes``: what each hole may hold, the text behind it, and the length of that. ``echo``: the numbers of two holes that must hold the same
-    text. ``only``: the step of a plain template that has just one. ``most``: a shorter feed is at most one frame. ``version`` and ``kept``: the numbers of the reader for which this frame
-    is known. ``then``: the number of the template that came next the last time (a reference would make a cycle,
-    and each stream work for the garbage collector). ``bulk``: how many bytes to read at once, 0 for none.
-    ``ended``: where the frame ends that ``read()`` took. ``waits``: the step for a fragment without an index,
-    which goes to the call touched last.
+    ``head``, ``seam`` where there is padding, and ``last``. Any other has ``head`` and ``holes``: what each
+    hole may hold, the text behind it, and the length of that.
+
+    ``steps``: what the frame does. ``only``: the step of a plain template that has just one. ``version`` and
+    ``kept``: the numbers of the reader for which the frame is known. ``waits``: the step for a fragment
+    without an index, which goes to the call touched last. ``is_loose``: the text of a plain template may be
+    empty. ``stamp``: where in ``head`` there is a time that moves on, always with as many digits. ``echo``:
+    the numbers of two holes that must hold the same text. ``then``: the number of the template that came next
+    the last time (a reference would make a cycle, and work for the garbage collector). ``most``: a
+    shorter feed is at most one frame. ``bulk``: how many bytes to read at once, 0 for none. ``ended``: where
+    the frame ends that ``read()`` took.
     """
 
     __slots__ = (
         "blank", "bulk", "echo", "ended", "has_padding", "head", "holes", "is_loose", "is_plain", "kept",
-        "last", "last_size", "most", "nests", "number", "only", "seam", "seam_size", "seam_text", "skipped", "stamp", "start", "steps",
-        "stop", "strings", "then", "version", "waits",
+        "last", "last_size", "most", "nests", "number", "only", "seam", "seam_size", "seam_text", "skipped", "stamp",
+        "start", "steps", "stop", "strings", "then", "version", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -412,7 +414,7 @@ class Template:
         self.holes: list[tuple[int, str, int]] = []
         self.head = pieces[0].encode()
         self.seam = self.last = b""
-        self.only: Append | None = None
+        self.only: Any = None
         self.bulk = 0
         self.skipped = 0
         self.strings: tuple[str, str, str] | None = None
@@ -423,7 +425,7 @@ class Template:
             for step in steps:
                 step.hole = 0  # the text
             if len(steps) == 1:
-                self.only = steps[0]  # type: ignore[assignment]
+                self.only = steps[0]
                 self.bulk = 2048 if _HAS_BULK else 0
         else:
             for kind, piece in zip(kinds, pieces[1:]):
@@ -469,7 +471,7 @@ class Template:
         return True
 
     def read(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
-        """Read the frame at ``pos`` and note where it ended; return False, and do nothing, if it does not fit."""
+        """Read the frame at ``pos`` and note where it ended; return False if it does not fit."""
         if not data.startswith(self.head, pos) and not self.set_time(data, pos):
             return False
         blank = self.blank
@@ -478,7 +480,10 @@ class Template:
             return False
         self.ended = stop + len(blank)
         try:
-            values = self._values(data[pos + self.start : stop].decode()) if self.holes else self._text(data, pos)
+            if self.holes:
+                values = self._values(data[pos + self.start : stop].decode())
+            else:
+                values = self._text(data, pos)
         except (ValueError, StopIteration, IndexError, RecursionError):
             return False
         if values is None:
@@ -496,7 +501,7 @@ class Template:
         self.kept = reader.kept
 
     def _text(self, data: bytes, pos: int) -> list[str] | None:
-        """Return the text of a plain template; None, or a ValueError, if the frame up to ``ended`` does not fit."""
+        """Return the text of a plain template; None, or a ValueError, if the frame does not fit."""
         start = pos + self.start
         stop = data.find(self.seam, start, self.ended)
         text = _string(data[start:stop].decode())
@@ -508,8 +513,8 @@ class Template:
         return [text] if stop >= 0 and start == self.ended and (text or self.is_loose) else None
 
     def _values(self, line: str) -> list[Any] | None:
-        """Return the values in the holes of a line, of which this is what follows ``head``; None, or an exception
-        of the scanner, if it does not fit."""
+        """Return the values in the holes of a line, of which this is what follows ``head``; None, or an
+        exception of the scanner, if it does not fit."""
         if "\\" in line and has_escaped_half(line):
             return None
         if self.nests and ("\r" in line or line.count("{") + line.count("[") > MAX_BRACKETS):
@@ -582,7 +587,7 @@ class Template:
 
 
 def _string(inside: str) -> str:
-    """Return the string that this is the inside of; raise ValueError if it is none, or has half a character."""
+    """Return the string that this is the inside of; raise ValueError if it is none or has half a pair."""
     inside += '"'
     text, end = scanstring(inside, 0)
     if end != len(inside) or (len(text) != end - 1 and has_halves(text)):
@@ -623,9 +628,6 @@ class Step:
     call: Call | None = None
     calls: Any = None
 
-    def __init__(self) -> None:
-        self.hole = 0
-
     def place(self, order: list[Path], path: Path) -> None:
         """Note which hole is meant: holes are numbered as they stand in the line."""
         self.hole = order.index(path)
@@ -642,7 +644,7 @@ class Append(Step):
     def __init__(self, event: Any, choice: Choice, text: Text, call: Call | None, needs_last: bool) -> None:
         self.event = event.__class__
         self.index = choice.index
-        self.field = event.field if self.event is ReasoningDelta else None
+        self.field: Any = event.field if self.event is ReasoningDelta else None
         self.text = text
         self.pieces = text.pieces  # always the same list
         self.call = call
@@ -674,7 +676,7 @@ class Append(Step):
                 self.calls.last = call
             events.append(ToolCallDelta(self.index, call.index, text))
         else:
-            events.append(ReasoningDelta(self.index, text, self.field))  # type: ignore[arg-type]
+            events.append(ReasoningDelta(self.index, text, self.field))
 
     def take_many(self, texts: list[str], events: list[Event]) -> None:
         """Take this step with many texts."""
@@ -739,7 +741,7 @@ class Counts(Step):
         self.usage = usage
         self.paths = paths
         self.holes: list[int] = []
-        self.kept: list[tuple[dict[str, Any], str]] = []
+        self.kept: list[tuple[dict[str, Any], Any]] = []
         self.inner: list[Any] = []
 
     def place(self, order: list[Path], path: Path) -> None:
@@ -755,7 +757,7 @@ class Counts(Step):
             _put(usage, path, number)
         reader.usage(usage)
         whole: Any = reader.answer.usage
-        self.kept = [(_at(whole, path[:-1]), path[-1]) for path in self.paths]  # type: ignore[misc]
+        self.kept = [(_at(whole, path[:-1]), path[-1]) for path in self.paths]
         self.inner = containers_in(whole)
         reader.counted = self
 
@@ -805,9 +807,9 @@ class Lesson:
             return None
         self.find_passing()
         text, holes = self.text, self.holes
-        spans = _spans(text, holes)
-        if spans is None:
-            spans = {}
+        spans: dict[Path, tuple[int, int]] = {}
+        if not _guess(text, holes, spans):
+            spans.clear()
             _walk(text, self.begin, self.tree(), spans)
         if len(spans) != len(holes) or not holes:
             return None
@@ -841,7 +843,7 @@ class Lesson:
 
         ``changes`` says how many kept values of unknown fields changed.
         """
-        choices = self.chunk.get("choices")
+        choices: Any = self.chunk.get("choices")
         if choices.__class__ is not list or len(choices) != 1 or choices[0].__class__ is not dict:
             return False
         self.entry = choices[0]
@@ -933,11 +935,12 @@ class Lesson:
             text = choice.refusal
         if leaf.__class__ is not dict or leaf.get(name) != (event.arguments if call else event.text):
             return False
-        # Without other fields beside it, content that is empty does nothing. (llama-cpp-python: half a character)
+        # Without other fields beside it, content that is empty does nothing. (llama-cpp-python sends it)
         is_alone = kind is ContentDelta and not any(
             value is not None and key not in ("content", "role", *DELTA_NOISE) for key, value in leaf.items()
         )
-        self._step(Append(event, choice, text, call, needs_last), (*path, name), CONTENT if is_alone else TEXT)
+        step = Append(event, choice, text, call, needs_last)
+        self._step(step, (*path, name), CONTENT if is_alone else TEXT)
         return True
 
     def _extra(self, event: Any, is_again: bool) -> bool:
@@ -1065,21 +1068,20 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:
     return paths
 
 
-def _spans(text: str, holes: dict[Path, int]) -> dict[Path, tuple[int, int]] | None:
-    """Return where the values of the holes begin and end, as a guess by keys that stand once in the line; None
-    if that does not tell. (A guess takes a third of the time of a walk, and is proven like it.)"""
-    spans: dict[Path, tuple[int, int]] = {}
+def _guess(text: str, holes: dict[Path, int], spans: dict[Path, tuple[int, int]]) -> bool:
+    """Note where the values of the holes begin and end, by keys that stand once in the line; return False if
+    that does not tell. (A guess takes a third of the time of a walk, and is proven like it.)"""
     try:
         for path in holes:
             key = f'"{path[-1]}"'
             pos = text.index(key)
             if text.find(key, pos + 1) >= 0:
-                return None
+                return False
             pos = _skip(text, _skip(text, pos + len(key)) + 1)
             spans[path] = pos, scan_json(text, pos)[1]
     except (ValueError, StopIteration, IndexError):
-        return None
-    return spans
+        return False
+    return True
 
 
 def _walk(text: str, pos: int, tree: dict[Any, Any], spans: dict[Path, tuple[int, int]]) -> int:
@@ -1095,7 +1097,7 @@ def _walk(text: str, pos: int, tree: dict[Any, Any], spans: dict[Path, tuple[int
         if is_object:
             key, pos = scanstring(text, pos + 1)
             pos = _skip(text, _skip(text, pos) + 1)
-        wanted = tree.get(key)
+        wanted: Any = tree.get(key)
         if wanted.__class__ is dict and text[pos] in "{[":
             end = _walk(text, pos, wanted, spans)
         else:
@@ -1111,4 +1113,4 @@ def _walk(text: str, pos: int, tree: dict[Any, Any], spans: dict[Path, tuple[int
 
 def _skip(text: str, pos: int) -> int:
     """Return where the white space at ``pos`` ends."""
-    return pos if text[pos] not in BLANK else _blanks(text, pos).end()  # type: ignore[union-attr]
+    return pos if text[pos] not in " \t\r\n" else _blanks(text, pos).end()

@@ -137,7 +137,7 @@ class ChatStream(FrameParser, Reading):
                 self.comments += 1
                 return events
         elif where == INSIDE and is_bytes and len(data) < _SMALL and len(self._line) < _SMALL:
-            # TCP cuts anywhere: such feeds go on with a frame, bring some and begin one. (Row "tcp": a third.)
+            # TCP cuts anywhere: feeds go on with a frame, bring some and begin one. (20 % of the rows "tcp".)
             whole = bytes(self._line + data)
             pos = self._fast.read(whole, 0, events)
             if pos:

@@ -253,10 +253,12 @@ NEWS = [
     ("a time behind the text", {"id": "i", **delta({"content": MARK}), "created": HOLE}, "8"),
     ("usage (vLLM)", {**FIELDS, "usage": HOLE}, '{"n":5,"m":3}'),
     ("numbers of usage (xAI)", {**FIELDS, "usage": with_usage(HOLE)}, "5"),
-    ("arguments and usage", {**chunk(call(function={"name": "f", "arguments": MARK})), "usage": with_usage(HOLE)}, "5"),
+    ("arguments and usage",
+     chunk(call(function={"name": "f", "arguments": MARK}), usage=with_usage(HOLE)), "5"),
     ("an unknown field of a chunk (llama.cpp)", {**FIELDS, "timings": HOLE}, '{"a":1.5,"b":[1]}'),
     ("one that stays (Perplexity)", {"citations": ["a", {"b": HOLE}], **FIELDS}, "1"),
-    ("one of a choice (Azure)", chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "x": {"y": HOLE}}]), "true"),
+    ("one of a choice (Azure)",
+     chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "x": {"y": HOLE}}]), "true"),
     ("one of a delta", chunk({"content": MARK, "x": HOLE}), '{"text":"a"}'),
     ("reasoning and its details (OpenRouter)",
      chunk({"reasoning": MARK, "reasoning_details": DETAILS, "content": ""}), None),
@@ -266,23 +268,35 @@ NEWS = [
     ("content and reasoning", chunk({"reasoning": MARK, "content": MARK}), None),
     ("text beside a delta (Together)",
      chunk({}, choices=[{"index": 0, "text": MARK, "delta": {"token_id": HOLE, "content": MARK}}]), "5"),
-    ("text behind a delta", chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "text": MARK}]), None),
+    ("text behind a delta",
+     chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "text": MARK}]), None),
     ("a message beside a delta (Perplexity)",
      chunk({}, choices=[{"index": 0, "message": HOLE, "delta": {"content": MARK}}]), '{"content":"a"}'),
     ("logprobs", chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "logprobs": HOLE}]),
      '{"content":[{"token":"a","logprob":-0.5}]}'),
-    ("both kinds of call", chunk(call(custom={"name": "f", "input": MARK}, function={"arguments": HOLE})), '"b"'),
+    ("both kinds of call",
+     chunk(call(custom={"name": "f", "input": MARK}, function={"arguments": HOLE})), '"b"'),
 ]  # fmt: skip
 
 # What comes of these hangs on more than one value.
 NEVER_KNOWN = {"content and details of any kind", "two reasoning fields", "both kinds of call"}
 
-TEXTS = ["b", "", "\\n", '\\"', "\\\\", "\u00e9", "\U0001f600", "\\u00e9", "\\ud83d", "\\ud83d\\ude00", "\t", "\r", "\x7f",
-         "\u2028", "\\x", 'a"', 'x","y":"z', '"},"z":{"a":"'] # fmt: skip
-VALUES = ["0", "-1", "01", "2.5", "1e999", "NaN", "true", "null", "x", '"s"', '""', '"\\n"', '"a', '"\\ud83d"', "[]", "{}",
-          "[1]", '{"n":6,"m":3}', '{"n":{"a":1}}', '{"content":[{"token":"b"}],"x":1}', '{"a":\r1}', '{"a":\t1}', " 5",
-          "5 ", "5\r", "\t5", '5,"y":6', "", '[{"type":"reasoning.text","text":"q"}]', "9" * 30, '{"a":1,"a":2}',
-          "[" * 130 + "]" * 130, '"w0"']  # fmt: skip
+TEXTS = [
+    *("b", "", "\\n", '\\"', "\\\\", "\u00e9", "\U0001f600", "\\u00e9", "\\ud83d", "\\ud83d\\ude00", "\t"),
+    *("\r", "\x7f", "\u2028", "\\x", 'a"', 'x","y":"z', '"},"z":{"a":"'),
+]
+VALUES = [
+    *("0", "-1", "01", "2.5", "1e999", "NaN", "true", "null", "x", '"s"', '""', '"\\n"', '"a', '"\\ud83d"'),
+    *("[]", "{}", "[1]", '{"n":6,"m":3}', '{"n":{"a":1}}', '{"content":[{"token":"b"}],"x":1}'),
+    *('{"a":\r1}', '{"a":\t1}', " 5", "5 ", "5\r", "\t5", '5,"y":6', "", "9" * 30, '{"a":1,"a":2}'),
+    '"w0"',
+    *('[{"type":"reasoning.text","text":"q"}]', "[" * 130 + "]" * 130),
+]
+
+
+def line_of(pattern):
+    """The JSON of a kind of frame, with MARK and OTHER where its texts and values come."""
+    return text_of(pattern).replace(json.dumps(HOLE), OTHER).replace(json.dumps(MARK)[1:-1], MARK)
 
 
 class Holes(unittest.TestCase):
@@ -300,16 +314,18 @@ class Holes(unittest.TestCase):
 
     def test_each_hole_with_each_value(self):
         for name, pattern, value in NEWS:
-            line = text_of(pattern).replace(json.dumps(HOLE), "\x1b").replace(json.dumps(MARK)[1:-1], MARK)
+            line = line_of(pattern)
             frames = [
-                line.replace(MARK, f"w{number}").replace("\x1b", value or "") for number in range(6)
+                line.replace(MARK, f"w{number}").replace(OTHER, value or "") for number in range(6)
             ]
             stream, _ = deliver(wires_of([*frames, *frames]))
             if name not in NEVER_KNOWN:
                 self.assertLessEqual(read_in_full(stream), 5, name)
-            odd = [line.replace(MARK, text).replace("\x1b", value or "") for text in TEXTS if MARK in line]
-            odd += [line.replace(MARK, text, 1).replace(MARK, "w").replace("\x1b", value or "") for text in TEXTS]
-            odd += [line.replace(MARK, "w").replace("\x1b", other) for other in VALUES if value]
+            odd = [line.replace(MARK, text).replace(OTHER, value or "") for text in TEXTS if MARK in line]
+            odd += [frame.replace(MARK, "w") for frame in (
+                line.replace(MARK, text, 1).replace(OTHER, value or "") for text in TEXTS
+            )]  # fmt: skip
+            odd += [line.replace(MARK, "w").replace(OTHER, other) for other in VALUES if value]
             for number, frame in enumerate(odd):
                 with self.subTest(name, frame=frame):
                     self.check([*frames, frame, frame, *frames[:2]], ("\n", "\r\n")[number % 2])
@@ -317,10 +333,10 @@ class Holes(unittest.TestCase):
     def test_values_that_come_and_go(self):
         for name, pattern, value in NEWS:
             if value:
-                line = text_of(pattern).replace(json.dumps(HOLE), "\x1b").replace(json.dumps(MARK)[1:-1], MARK)
+                line = line_of(pattern)
+                values = [*[value] * 6, "null", *[value] * 3, *VALUES[:2] * 3, *[value] * 4]
                 frames = [
-                    line.replace(MARK, f"w{number}").replace("\x1b", other)
-                    for number, other in enumerate([*[value] * 6, "null", *[value] * 3, *VALUES[:2] * 3, *[value] * 4])
+                    line.replace(MARK, f"w{number}").replace(OTHER, one) for number, one in enumerate(values)
                 ]
                 with self.subTest(name):
                     self.check(frames, "\n")
@@ -328,8 +344,7 @@ class Holes(unittest.TestCase):
     def test_frames_in_turn(self):
         """Each kind with each other, one frame of each in turn."""
         lines = [
-            text_of(pattern).replace(json.dumps(HOLE), value or "").replace(json.dumps(MARK)[1:-1], MARK)
-            for _, pattern, value in NEWS
+            line_of(pattern).replace(OTHER, value or "") for _, pattern, value in NEWS
         ]
         for first in lines:
             for second in lines:
