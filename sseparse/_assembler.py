@@ -263,12 +263,11 @@ class ChunkReader:
 
         Raises TypeError for what is no JSON value, and Unreadable, before anything was read.
         """
-        header = self._header
         fields = chunk.copy()
         choices: Any = fields.pop("choices", None)
         usage: Any = fields.pop("usage", None)
-        same = fields == header
-        found = plainness([choices, usage], 2) if same else plainness([chunk], 1)
+        repeats = fields == self._header
+        found = plainness([[choices, usage]]) if repeats else plainness([chunk])
         if found == ODD:
             chunk = plain_json(chunk, 1)
             fields = chunk.copy()
@@ -277,7 +276,7 @@ class ChunkReader:
         self._borrowed = True
         self._halves = found != PLAIN and has_halves(chunk)
         try:
-            if fields == header or self._repeats(fields):
+            if repeats or self._repeats(fields):
                 self._read(fields, choices, usage)
             elif not chunk.keys() <= {"type"}:  # a ping
                 self._chunk(fields, choices, usage, error_of(chunk, choices))
@@ -299,6 +298,13 @@ class ChunkReader:
     def report(self, kind: ErrorKind, message: str, data: Any = None) -> None:
         """Emit an Error found by the framing layer."""
         self._error(kind, message, data=data)
+
+    def refuse(self, what: str) -> None:
+        """Emit an Error for a chunk that cannot be read."""
+        try:
+            self._malformed(what)
+        except LimitReached:
+            pass
 
     def server_error(self, error: Any, around: dict[str, Any], halves: bool) -> None:
         """Emit the server's error, which is all that a frame says. ``around`` is the object it stood in."""
@@ -912,7 +918,8 @@ class ChunkReader:
 
     def _emit_thought(self, choice: Choice, thoughts: Text, piece: str, field: str) -> None:
         piece = self._say(thoughts, piece)
-        choice.thoughts_field = field
+        if thoughts.held:
+            choice.thoughts_field = field
         if piece:
             self.events.append(ReasoningDelta(choice.index, piece, field))
 
@@ -1253,23 +1260,18 @@ class ChatAssembler(Reading):
                 f"add() takes a decoded chunk (a mapping), not {type(chunk).__name__}:"
                 " pass json.loads(data) or chunk.model_dump(), or feed bytes to ChatStream"
             )
-        if self.closed:
+        if self._answer.closed:
             raise RuntimeError("add() after close(): make a new ChatAssembler for the next answer")
         reader = self._reader
         if not reader.stopped:
             try:
-                self._read(chunk)
+                reader.read_borrowed(chunk if isinstance(chunk, dict) else plain_json(chunk, 1))
+            except Unreadable as reason:
+                reader.refuse(f"{reason}; the chunk was not read")
             except LimitReached:
                 pass
             reader.frame = (reader.frame or 0) + 1
         return reader.take()
-
-    def _read(self, chunk: Mapping[str, Any]) -> None:
-        reader = self._reader
-        try:
-            reader.read_borrowed(chunk if chunk.__class__ is dict else plain_json(chunk, 1))
-        except Unreadable as reason:
-            reader.report("malformed", f"{reason}; the chunk was not read")
 
     def close(self, done: bool = False) -> list[Event]:
         """End the answer: return the Done events, each exactly once, with ``Done`` last if ``done``.

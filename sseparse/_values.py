@@ -531,43 +531,43 @@ def count_values(value: Any) -> int:
 PLAIN, NOT_ASCII, ODD = 0, 1, 2
 
 
-def plainness(level: list[Any], depth: int) -> int:
-    """Say whether the values of a caller's chunk, from this level of it down, are what ``json.loads`` gives.
+def plainness(todo: list[Any]) -> int:
+    """Say whether a caller's chunk, the one value in this list, is what ``json.loads`` gives.
 
     PLAIN: it is, and all its text is ASCII. NOT_ASCII: it is, and strings must be looked at. ODD: it holds
     something else, or is too deep, and needs ``plain_json``.
     """
     found = PLAIN
-    level = [level]
-    for _ in range(depth - 1, MAX_DEPTH + 1):
-        below: list[Any] = []
-        for one in level:
-            values = one
-            if one.__class__ is dict:
-                values = one.values()
-                for key in one:
-                    if key.__class__ is not str:
-                        return ODD
-                    if not key.isascii():
-                        found = NOT_ASCII
-            for value in values:
-                kind = value.__class__
-                if kind is str:
-                    if not value.isascii():
-                        found = NOT_ASCII
-                elif value is None or kind is bool:
-                    pass
-                elif kind is int:
-                    if value.bit_length() > PRINTED:
-                        return ODD
-                elif kind is dict or kind is list:
-                    below.append(value)
-                elif kind is not float or not -1e400 < value < 1e400:
+    depth = end = 1
+    for number, one in enumerate(todo):  # which grows, one level after the other
+        if number == end:
+            end = len(todo)
+            depth += 1
+            if depth > MAX_DEPTH:
+                return ODD
+        values = one
+        if one.__class__ is dict:
+            values = one.values()
+            for key in one:
+                if key.__class__ is not str:
                     return ODD
-        if not below:
-            return found
-        level = below
-    return ODD
+                if not key.isascii():
+                    found = NOT_ASCII
+        for value in values:
+            kind = value.__class__
+            if kind is str:
+                if not value.isascii():
+                    found = NOT_ASCII
+            elif value is None or kind is bool:
+                pass
+            elif kind is int:
+                if value.bit_length() > PRINTED:
+                    return ODD
+            elif kind is dict or kind is list:
+                todo.append(value)
+            elif kind is not float or not -1e400 < value < 1e400:
+                return ODD
+    return found
 
 
 def plain_json(value: Any, depth: int) -> Any:
