@@ -12,7 +12,7 @@ Where things live:
     _stream.py     ChatStream, parse: what a frame says, and when the stream was cut
     _frames.py     lines to frames, as servers send them
     _sse.py        SSEDecoder: the event stream of the WHATWG standard
-    _fast.py   the fast road: frames read without parsing them
+    _fast.py       the fast path: frames like earlier ones, read without parsing JSON
     _assembler.py  ChatAssembler: what a chunk changes, and the events that tell of it
     _calls.py      the tool calls of a choice, and which of them a fragment belongs to
     _answer.py     the answer so far, and the final object
@@ -29,6 +29,27 @@ Where things live:
     __main__.py    the command line
     _input.py      what the command line is given: files, heads, gzip, recordings
     types.py       TypedDicts of the final object, imported only when asked for
+
+How a frame travels. Each arrow is a call, and both paths end in the same answer:
+
+    bytes --> ChatStream.feed                                                        _stream.py
+                |
+                |-- like an earlier frame? --> FastPath.read: compare the bytes      _fast.py
+                |                              around the values, decode these --------------------+
+                |                                                                                  |
+                |-- one data line? ---------> _read_in_full ------+                  _stream.py    |
+                |                                                 |                                |
+                +-- anything else ----------> lines               |                  _sse.py       |
+                                                |                 |                                |
+                                              frames              |                  _frames.py    |
+                                                |                 |                                |
+                                                +--> JSON --------+                  _json.py      |
+                                                                  |                                |
+                                              ChunkReader.read <--+                  _assembler.py |
+                                                |                                                  |
+                events <------------------------+--> Answer <--------------------------------------+
+                                                       |                             _answer.py
+                completion() <-------------------------+
 """
 
 from __future__ import annotations

@@ -1,10 +1,30 @@
 # SPDX-License-Identifier: MIT
 """ChatStream: from the bytes of a streamed answer to events and the final object.
 
-Glue. It knows what a frame may say (a chunk, ``[DONE]``, an error, nothing) and what servers do
-instead of sending frames (JSON lines, a JSON document, a web page). How bytes become lines is in
-``_sse.py``, what chunks mean in ``_assembler.py``, how most frames are read without parsing them in
-``_fast.py``.
+It puts the layers in order and knows how none of them works. It decides what a frame says (a chunk,
+``[DONE]``, an error, a ping, another API's), which path reads the next bytes, and what is wrong with a body
+that has ended. For example, ``data: {"type":"ping"}`` is a frame that says nothing.
+
+Theory of operation. feed() gives the bytes to the shortest path that can read them, in this order:
+
+1. ``FastPath.read``, if they begin where a frame begins: frames like earlier ones, without parsing JSON.
+2. A comment that comes alone: it is counted.
+3. ``_read_in_full``: one data line and its blank line. Its JSON is parsed, the assembler reads it, and the
+   fast path learns from it.
+4. ``_parse``, for everything else: the grammar of ``_sse.py`` with the rules of ``_frames.py``.
+
+All give the same events. Where the next bytes are is one field, ``_where``; only feed() and close() change
+it:
+
+    state      the next bytes                                    paths
+    BETWEEN    begin a frame                                     1 to 4
+    INSIDE     continue the first line of a frame (``_line``)    1, with that line put before them; 4
+    ELSEWHERE  anything else; also if a limit is so narrow that  3 and 4
+               the fast path could pass it, and before the
+               first bytes told that no HTTP head comes
+
+A frame is counted by ``_count`` or by the fast path (``hits``), never by both: the ordinal of an error is
+the sum.
 """
 
 from __future__ import annotations
@@ -137,15 +157,10 @@ class ChatStream(FrameParser, Reading):
                 self.comments += 1
                 return events
         elif where == INSIDE and is_bytes and len(data) < _SMALL and len(self._line) < _SMALL:
-            # TCP cuts anywhere: feeds go on with a frame, bring some and begin one. (20 % of the rows "tcp".)
-            whole = bytes(self._line + data)
-            pos = self._fast.read(whole, 0, events)
-            if pos:
-                self._line[:] = data = whole[pos:]
-                if LF not in data and CR not in data:
-                    self._where = INSIDE if data else BETWEEN
-                    return events
-                self._line.clear()
+            rest = self._read_inside(data, events)  # type: ignore[arg-type]
+            if rest is None:
+                return events
+            data = rest
         else:
             data = self._feedable(data)
             if self._reading != OPEN or not data:
@@ -153,21 +168,43 @@ class ChatStream(FrameParser, Reading):
         self._reader.events = events
         try:
             if not (where == BETWEEN and is_bytes and len(data) < _SMALL and self._read_frame(data)):  # type: ignore[arg-type]
-                if self._head is not None or self._budget is not None:
-                    data = self._looked_over(data)  # type: ignore[arg-type]
-                self._read(data)  # type: ignore[arg-type]
-                if self._over:
-                    raise LimitReached(_OVER_TOTAL)
-                may_begin = self._is_unlimited and self._head is None and not self._skippable
-                if may_begin and self._is_between_frames():
-                    self._where = INSIDE if self._line else BETWEEN
-                else:
-                    self._where = ELSEWHERE
+                self._read_any(data)  # type: ignore[arg-type]
             self._fast.aim()
         except LimitReached as limit:
             self._end_reading(limit)
         self._reader.events = []
         return events
+
+    def _read_inside(self, data: bytes, events: list[Event]) -> bytes | None:
+        """Read on inside the first line of a frame. Return what is left for the full path, None if nothing
+        is.
+
+        TCP cuts anywhere: such feeds end one frame, bring some and begin one. (20 % of the rows "tcp".)
+        """
+        whole = bytes(self._line + data)
+        pos = self._fast.read(whole, 0, events)
+        if not pos:
+            return data
+        rest = whole[pos:]
+        if LF in rest or CR in rest:
+            self._line.clear()
+            return rest
+        self._line[:] = rest
+        self._where = INSIDE if rest else BETWEEN
+        return None
+
+    def _read_any(self, data: bytes) -> None:
+        """Read any bytes, and note where they end."""
+        if self._head is not None or self._budget is not None:
+            data = self._looked_over(data)
+        self._read(data)
+        if self._over:
+            raise LimitReached(_OVER_TOTAL)
+        may_begin = self._is_unlimited and self._head is None and not self._skippable
+        if may_begin and self._is_between_frames():
+            self._where = INSIDE if self._line else BETWEEN
+        else:
+            self._where = ELSEWHERE
 
     def frames(self, data: BytesLike) -> list[tuple[bytes, list[Event]]]:
         """Do what feed() does, frame by frame: return pairs of a frame's bytes and the events it brought.
@@ -531,7 +568,7 @@ class ChatStream(FrameParser, Reading):
         return data
 
     def _read_huge(self, data: bytes | bytearray, pos: int, end: int) -> bool:
-        """Read the frame of a data line so long that each copy of it counts. Return whether it is one line."""
+        """Read the frame of a data line that is too long to be copied. Return whether it is one line."""
         if data.find(b"\r", pos, end) >= 0:
             return False
         if self._body != EVENTS:
