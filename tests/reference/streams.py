@@ -705,6 +705,7 @@ def call_bodies(draw):
 # Runs: what the fast road is for
 
 MARK = "\x1a"  # stands where the text comes
+VALUE = "\x1b"  # stands where a value of another kind comes
 
 
 def chat(delta):
@@ -746,7 +747,32 @@ RUNS = [
     {"choices": [{"index": 0, "delta": {"content": MARK}, "logprobs": {"content": [{"token": MARK}]}}]},
     {"choices": [{"index": 0, "delta": {"content": MARK}}, {"index": 1, "delta": {"content": MARK}}]},
     {"choices": [{"message": {"content": MARK}}]},
+    # What popular servers send beside the text.
+    {**chat({"content": MARK}), "usage": {"n": VALUE, "d": {"x": 1}}},
+    {**chat({"content": MARK}), "usage": {"n": 1, "d": {"x": VALUE, "y": None}}},
+    {**chat({"content": MARK}), "usage": VALUE},
+    {**chat({"content": MARK}), "created": VALUE},
+    {**chat({"content": MARK}), "x": {"a": VALUE}},
+    {**chat({"content": MARK}), "token_ids": [VALUE]},
+    {**chat({"content": MARK}), "x_groq": {"usage": {"n": VALUE}}},
+    {**chat({"content": MARK}), "p": VALUE},
+    chat({"content": MARK, "token_id": VALUE}),
+    chat({"content": MARK, "v": {"text": MARK, "n": VALUE}}),
+    chat({"content": VALUE}),
+    chat({"reasoning": MARK, "reasoning_details": [{"type": "t", "index": 0, "text": MARK}]}),
+    chat({"reasoning_details": [{"type": "t", "index": 0, "text": MARK}]}),
+    chat({"reasoning": {"text": MARK, "n": VALUE}}),
+    chat({"tool_calls": [{"index": VALUE, "function": {"arguments": MARK}}]}),
+    chat({"tool_calls": [{"index": 0, "id": VALUE, "function": {"arguments": MARK}}]}),
+    {"choices": [{"index": 0, "delta": {"content": MARK}, "text": MARK}]},
+    {"choices": [{"index": 0, "delta": {"content": MARK}, "y": {"a": VALUE}, "token_ids": [VALUE]}]},
+    {"choices": [{"index": 0, "delta": {"content": MARK}, "logprobs": {"content": [{"n": VALUE}]}}]},
+    {"choices": [{"index": 0, "delta": {"content": MARK}, "finish_reason": VALUE}]},
+    {"choices": [{"index": VALUE, "delta": {"content": MARK}}]},
 ]
+# What comes where VALUE stands.
+JSON_VALUES = ["0", "1", "2", "1.5", "1.0", "-1", "true", "null", "NaN"]
+JSON_VALUES += ['""', '"s"', "{}", "[]", '{"a": 1}', "[1]"]
 # Strings as they stand in JSON: whole ones, such as look like the frame around them, and broken ones.
 JSON_STRINGS = [
     '""',
@@ -800,6 +826,7 @@ def runs(draw, sound=False):
     patterns = [dumps(pattern, False, comma, colon) for pattern in patterns]
     strings = st.sampled_from(JSON_STRINGS) | words.map(json.dumps)
     texts = draw(st.lists(strings, min_size=1, max_size=8))
+    values = draw(st.lists(st.sampled_from(JSON_VALUES), min_size=1, max_size=6))
     framing = draw(st.sampled_from(RUN_FRAMINGS))
     count = draw(st.integers(20, 60) | st.integers(20, 300))
     step = draw(st.integers(1, 7))
@@ -807,6 +834,7 @@ def runs(draw, sound=False):
     for number in range(count):
         pattern = patterns[order[number // step % len(order)] % len(patterns)]
         text = pattern.replace(json.dumps(MARK), texts[number * (number + 1) // 2 % len(texts)])
+        text = text.replace(json.dumps(VALUE), values[number // step % len(values)])
         rows.append(encode(framing.replace("{}", text)))
     # What comes between: another frame, noise, the same with a broken string or broken UTF-8, a change.
     last = patterns[-1]
