@@ -21,7 +21,7 @@ SECTIONS = ("streams", "mixes", "recordings", "layers", "scale", "json", "gatewa
 
 # At the feeds that people have, everyone takes part; at the odd ones only those asked how they cope.
 ALL_TAKE_PART = ("frame", "64k", "recorded")
-SOME = ("floor", "naive", "ours", "full")
+SOME = ("floor", "json loop", "ours", "full")
 MOST_PIECES = 1_000_000  # 8 MiB byte by byte tells nothing that 600 KB byte by byte does not
 
 

@@ -2,10 +2,10 @@
 """The ways to read a stream, all given the same bytes. Those that put an answer together return its text
 (that of choice 0), so that a quick but wrong reader shows as wrong; the others return None.
 
-Three kinds. *Floors* only decode the JSON: they get the payloads ready-cut, before the clock starts,
-so no reader that parses every frame can be faster. *Ours* and the *naive* loop go from bytes to the end
-result. *Peers* are what people use today, by the shortest road through their own code that ends in the same
-result; where a package begins only at decoded chunks, the naive loop cuts the lines for it.
+*Floors* only decode the JSON: they get the payloads ready-cut, before the clock starts, so no reader that
+parses every frame can be faster. *Ours* and the *loops* go from bytes to the end result. *Peers* are what
+people use today, by the shortest way through their own code that ends in the same result; where a package
+begins only at decoded chunks, a loop cuts the lines for it.
 """
 
 from __future__ import annotations
@@ -41,48 +41,12 @@ def floor(workload: Workload, pieces: list[bytes]) -> None:
         json.loads(payload.decode())
 
 
-def raw_decode(workload: Workload, pieces: list[bytes]) -> None:
-    """The same without the two regex matches for white space that ``json.loads`` makes around it."""
-    decode = json.JSONDecoder().raw_decode
-    for payload in workload.payloads:
-        decode(payload.decode())
-
-
 def _floor_of(loads: Callable[[bytes], Any]) -> Run:
     def run(workload: Workload, pieces: list[bytes]) -> None:
         for payload in workload.payloads:
             loads(payload)
 
     return run
-
-
-# ---- the loop that everybody writes ----------------------------------------------------------------
-
-
-def lines(pieces: list[bytes]) -> Iterator[Any]:
-    """The chunks of a stream, by the twenty lines that are in everyone's project."""
-    buffer = b""
-    for piece in pieces:
-        buffer += piece
-        while b"\n" in buffer:
-            line, buffer = buffer.split(b"\n", 1)
-            line = line.strip()
-            if not line.startswith(b"data:"):
-                continue
-            data = line[5:].strip()
-            if data == b"[DONE]":
-                return
-            yield json.loads(data)
-
-
-def naive(workload: Workload, pieces: list[bytes]) -> str:
-    parts: list[str] = []
-    for chunk in lines(pieces):
-        if chunk["choices"]:
-            text = chunk["choices"][0]["delta"].get("content")
-            if text:
-                parts.append(text)
-    return "".join(parts)
 
 
 # ---- ours ------------------------------------------------------------------------------------------
@@ -165,6 +129,10 @@ LIMITS = {
 # ---- peers -----------------------------------------------------------------------------------------
 
 
+def _chunks(pieces: list[bytes]) -> Iterator[Any]:
+    return map(json.loads, loops.payloads(pieces))
+
+
 def _openai_decoder() -> Run:
     decoder = import_module("openai._streaming").SSEDecoder
 
@@ -205,7 +173,7 @@ def _litellm() -> Run:
     chunk_type = import_module("litellm.types.utils").ModelResponseStream
 
     def run(workload: Workload, pieces: list[bytes]) -> str:
-        chunks = [chunk_type(**chunk) for chunk in lines(pieces)]
+        chunks = [chunk_type(**chunk) for chunk in _chunks(pieces)]
         return litellm.stream_chunk_builder(chunks).choices[0].message.content or ""
 
     return run
@@ -244,7 +212,7 @@ def _langchain() -> Run:
     convert = model._convert_chunk_to_generation_chunk
 
     def run(workload: Workload, pieces: list[bytes]) -> str:
-        first, *rest = (convert(chunk, message_type, {}) for chunk in lines(pieces))
+        first, *rest = (convert(chunk, message_type, {}) for chunk in _chunks(pieces))
         return (first + rest).message.content
 
     return run
@@ -272,7 +240,7 @@ class Field:
         self.runs: dict[str, Run] = {"floor": floor, "ours": ours, "full": ours_full, "kept": ours_kept}
         self.versions: dict[str, str] = {"python": sys.version.split()[0], "sseparse": sseparse.__version__}
         self.absent: list[str] = []
-        self.runs.update(limit=limit, naive=naive, raw_decode=raw_decode)
+        self.runs["limit"] = limit
         self.runs.update((name, _loop(loop)) for name, loop in loops.complete().items())
         self._invite(_FLOORS)
         self.own = [*self.runs]

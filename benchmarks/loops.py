@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Loop = Callable[[list[bytes]], dict[str, Any]]
 
 
-def _payloads(pieces: list[bytes]) -> Iterator[bytes]:
+def payloads(pieces: list[bytes]) -> Iterator[bytes]:
     """The data of each line, cut as fast as bytes can be: all lines of a piece at once."""
     rest = b""
     for piece in pieces:
@@ -67,7 +67,7 @@ def full_json(loads: Callable[[bytes], Any], pieces: list[bytes]) -> dict[str, A
     """Dictionaries, by any parser."""
     choices: dict[int, _Choice] = {}
     usage = None
-    for data in _payloads(pieces):
+    for data in payloads(pieces):
         chunk = loads(data)
         for entry in chunk["choices"]:
             index = entry["index"]
@@ -114,7 +114,7 @@ def full_msgspec() -> Callable[[list[bytes]], dict[str, Any]]:
     def run(pieces: list[bytes]) -> dict[str, Any]:
         choices: dict[int, _Choice] = {}
         usage = None
-        for data in _payloads(pieces):
+        for data in payloads(pieces):
             chunk = decode(data)
             for entry in chunk.choices:
                 index = entry.index

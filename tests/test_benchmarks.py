@@ -161,9 +161,7 @@ class Workloads(unittest.TestCase):
         self.assertLess(abs(len(workloads.arguments(5000)) - 5000), 500)
 
     def test_the_library_finds_the_same(self) -> None:
-        streams = small()
-        del streams["Together text beside delta"]  # until text and token_id are dropped as noise
-        for name, workload in streams.items():
+        for name, workload in small().items():
             for feed in ("frame", "tcp", "64b"):
                 with self.subTest(name, feed=feed):
                     stream = sseparse.ChatStream()
@@ -366,7 +364,7 @@ class Command(unittest.TestCase):
         self.assertEqual(seen, [(name, feed) for feed in ("frame", "64k") for name in names])
         for row in report["streams"]:
             self.assertEqual(set(row), {"feed", "stream", "frames", "bytes", "hit_rate", "by"})
-            known = {"floor", "raw_decode", "naive", "json loop", "ours", "full", "kept"}
+            known = {"floor", "json loop", "ours", "full", "kept"}
             self.assertLessEqual(
                 known | ({"limit"} if row["stream"] == "plain content" else set()), {*row["by"]}
             )
@@ -376,7 +374,7 @@ class Command(unittest.TestCase):
                 self.assertGreaterEqual(result["us_per_frame"], result["best_us_per_frame"], name)
             self.assertEqual(row["by"]["floor"]["ratio"], 1)
             self.assertEqual(
-                {row["by"][name]["text"] for name in ("ours", "full", "kept", "naive", "json loop")}, {"same"}
+                {row["by"][name]["text"] for name in ("ours", "full", "kept", "json loop")}, {"same"}
             )
 
     def test_tables_of_recorded_streams(self) -> None:
@@ -456,7 +454,7 @@ class Chart(unittest.TestCase):
         by = {
             "floor": result(1.0, None),
             "ours": result(0.31),
-            "naive": result(1.42, "other"),
+            "json loop": result(1.42, "other"),
             "openai": result(41.2),
             "litellm": result(9.0, None, "KeyError"),
         }
