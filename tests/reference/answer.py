@@ -1097,7 +1097,8 @@ def join_parts(parts, part):
     """Rule 8: adjacent text parts become one, adjacent thinking or reasoning parts, too."""
     kind = part_kind(part)
     if kind in ("thinking", "reasoning"):
-        lists = {name: part[name] for name in PART_TEXTS if isinstance(part.get(name), list)}
+        kinds = (list, type(None))
+        lists = {name: part[name] for name in PART_TEXTS if name in part and isinstance(part[name], kinds)}
         part = {**part, **{name: join_thinking([], value) for name, value in lists.items()}}
     last = parts[-1] if parts else None
     if kind is None or kind != part_kind(last):
