@@ -1265,7 +1265,7 @@ class ChatAssembler(Reading):
         reader = self._reader
         if not reader.stopped:
             try:
-                reader.read_borrowed(chunk if isinstance(chunk, dict) else plain_json(chunk, 1))
+                reader.read_borrowed(chunk if chunk.__class__ is dict else plain_json(chunk, 1))
             except Unreadable as reason:
                 reader.refuse(f"{reason}; the chunk was not read")
             except LimitReached:
