@@ -62,7 +62,7 @@ import time
 from json.encoder import encode_basestring as quote
 
 from ._answer import id_tail
-from ._assembler import REASONING_FIELDS
+from ._assembler import DELTA_NOISE, REASONING_FIELDS
 from ._json import is_too_deep
 from ._text import has_halves, well_formed
 from ._values import (
@@ -208,9 +208,8 @@ class _Writer:
 
     __slots__ = (
         "base", "call_ids", "choices", "created", "cut", "early", "frames", "groq", "has_failed", "has_news",
-        "head", "id",
-        "is_over", "is_text", "late", "model", "reasoning", "says_usage", "texts", "thought", "usage",
-        "waiting",
+        "head", "id", "is_done", "is_over", "is_text", "late", "model", "reasoning", "says_usage", "texts",
+        "thought", "usage", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -222,6 +221,7 @@ class _Writer:
         self.says_usage = says_usage
         self.reasoning = reasoning
         self.is_text = False  # a text completion
+        self.is_done = False
         self.has_failed = False  # an error was written
         self.is_over = False  # and said that the stream ended early
         self.call_ids = "call"  # how ids begin that are made up for calls
@@ -354,8 +354,10 @@ class _Writer:
 
     def done(self) -> None:
         """Write [DONE] (rule 7)."""
-        self.settle()
-        self.frames.append("data: [DONE]\n\n")
+        if not self.is_done:
+            self.is_done = True
+            self.settle()
+            self.frames.append("data: [DONE]\n\n")
 
     def close(self) -> None:
         if self.cut:
@@ -561,8 +563,15 @@ def _audio(event: Any) -> Step:
     return _Writer.delta, (_index(event), f'"audio":{{{",".join(fields)}}}')
 
 
+def _object(event: Any, name: str, depth: int) -> str:
+    value: Any = getattr(event, name)
+    if not hasattr(value, "items"):
+        raise TypeError(f"its {name} is of type {type(value).__name__}, not dict")
+    return _json(value, depth)
+
+
 def _logprobs(event: Any) -> Step:
-    return _Writer.logprobs, (_index(event), f'"logprobs":{_json(event.logprobs, 3)}')
+    return _Writer.logprobs, (_index(event), f'"logprobs":{_object(event, "logprobs", 3)}')
 
 
 def _choice_done(event: Any) -> Step:
@@ -570,7 +579,8 @@ def _choice_done(event: Any) -> Step:
 
 
 def _usage(event: Any) -> Step:
-    return _Writer.set_usage, (_json(event.usage, 1) if event.usage else "",)
+    usage = _object(event, "usage", 1)
+    return _Writer.set_usage, ("" if usage == "{}" else usage,)
 
 
 def _extra(event: Any) -> Step:
@@ -666,9 +676,10 @@ class ChatEncoder:
     def feed(self, events: Iterable[Event]) -> bytes:
         """Return the frames that ``events`` (any iterable) give: zero or more, never part of one.
 
-        A call whose ``ToolCallStart`` is left out is left out whole. Raises TypeError for what is no event,
-        ValueError for what no frame can carry (an Extra that is too deep, or that is no unknown field),
-        RuntimeError after close(). Then nothing of ``events`` is written.
+        A call whose ``ToolCallStart`` is left out is left out whole. Reasoning that an object may follow (the
+        first of a choice) is returned with the next event. Raises TypeError for what is no event, ValueError
+        for what no frame can carry (an Extra that is too deep, or no unknown field), RuntimeError after
+        close(). Then nothing of ``events`` is written.
         """
         self._check_open("feed")
         if isinstance(events, (str, bytes, bytearray, memoryview)) or not hasattr(events, "__iter__"):
@@ -867,7 +878,8 @@ def _check_message(message: dict[str, Any], path: str) -> None:
         _check(message["function_call"], f"{path}.function_call", _BODY)
     read: dict[str, Any] = {}
     for name, value in message.items():
-        if value is not None and (name not in _MESSAGE or name in REASONING_FIELDS):
+        has_rule = name in DELTA_NOISE or (name in _MESSAGE and name not in REASONING_FIELDS)
+        if value is not None and not has_rule:
             grow(read, name, value, False)
             if render(read[name], False) != value:
                 raise ValueError(f"{path}.{name} has objects that would be read as one: equal type and index")
@@ -958,7 +970,7 @@ def _write_choice(
         yield from _write_call(writer, index, place, call, size)
     if message.get("function_call") is not None:
         yield from _write_call(writer, index, None, {"function_call": message["function_call"]}, size)
-    for name, value in _unknown(message, _MESSAGE, REASONING_NAMES, ("index",)):
+    for name, value in _unknown(message, _MESSAGE, REASONING_NAMES, DELTA_NOISE):
         writer.delta(index, f"{quote(name)}:{_dump(value)}")
         yield
     if message.get("audio") is not None:
