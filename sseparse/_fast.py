@@ -66,7 +66,7 @@ from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, Refusal
 from ._json import scan_json
 from ._partial import scanstring
 from ._text import Text, has_escaped_half, has_halves
-from ._values import NOISE_FIELDS, containers_in, copy_of, is_number, is_same, render
+from ._values import NOISE_FIELDS, containers_in, copy_of, is_number, is_same, is_shallow, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -335,20 +335,23 @@ class FastPath:
             return
         self._credit -= cost
         try:
-            text = line.decode()
-        except UnicodeDecodeError:
+            template = self._learn(line, news, reader.kept - kept)
+        except (UnicodeDecodeError, RecursionError):  # (a deep value, and the stack is nearly full)
             return
+        if template is not None:
+            self._add(template)
+
+    def _learn(self, line: bytes, news: list[Any], changes: int) -> Template | None:
+        text = line.decode()
         begin = 6 if text[5] == " " else 5
         chunk: Any = scan_json(text, begin)[0]
         # Later, only frames whose order of keys came before: where no two are alike, attempts are in vain.
         if not self._knows({hash(tuple(chunk))}) and self._attempts >= FREE_ATTEMPTS:
-            return
+            return None
         self._attempts += 1
         lesson = Lesson(text, begin, chunk, self._reader, self._usage)
         self._usage = render(chunk.get("usage"), False)
-        template = lesson.learn(news, reader.kept - kept, self.blank)
-        if template is not None:
-            self._add(template)
+        return lesson.learn(news, changes, self.blank)
 
     def _knows(self, marks: set[Any]) -> bool:
         """Whether all of these came before; note them."""
@@ -874,7 +877,7 @@ class Lesson:
 
     def _usage(self, usage: dict[str, Any]) -> bool:
         """Find what changes in usage; only two of them tell."""
-        if self.usage.__class__ is not dict:
+        if self.usage.__class__ is not dict or not is_shallow(usage) or not is_shallow(self.reader.answer.usage):
             return False
         paths = _differences(self.usage, usage)
         if paths is None:
@@ -961,7 +964,7 @@ class Lesson:
         if field in KNOWN_FIELDS or event.index is not None or value != event.value:
             return False
         if event.place != "delta" and is_again:
-            if value.__class__ not in (dict, list):
+            if value.__class__ not in (dict, list) or not is_shallow(value):
                 return False
             self._step(Again(Extra(event.choice, None, field, value, event.place)), None)
         else:

@@ -501,6 +501,12 @@ def fill_in(final: dict[str, Any], extras: dict[str, Any], halves: bool) -> None
             final.setdefault(key, value)
 
 
+def is_shallow(value: Any, levels: int = 8) -> bool:
+    """Whether a container has at most so many levels, which may be gone down by recursion."""
+    inner = [one for one in (value.values() if value.__class__ is dict else value) if one.__class__ in (dict, list)]
+    return not inner or (levels > 1 and all(is_shallow(one, levels - 1) for one in inner))
+
+
 def containers_in(value: Any) -> list[Any]:
     """Return where the containers inside a container are: pairs of a key and the same of what is there."""
     items = value.items() if value.__class__ is dict else enumerate(value)
