@@ -181,6 +181,11 @@ class ChatStream(FrameParser, Reading):
 
         TCP cuts anywhere: such feeds end one frame, bring some and begin one. (20 % of the rows "tcp".)
         """
+        if LF not in data:
+            if CR in data:
+                return data
+            self._line += data  # short, so no limit is near
+            return None
         whole = bytes(self._line + data)
         pos = self._fast.read(whole, 0, events)
         if not pos:
@@ -451,12 +456,16 @@ class ChatStream(FrameParser, Reading):
         self._count()
         self._server_error(value, {"message": words}, True)
 
+    def _finish(self) -> None:
+        """The server says that this is all."""
+        self._judge_api()
+        self._reader.finish(True)
+
     def _no_json(self, event: str, text: str, reason: ValueError) -> None:
         """Read a frame whose data is no JSON."""
         stripped = text.strip(BLANK)
         if stripped == "[DONE]":
-            self._judge_api()
-            self._reader.finish(True)
+            self._finish()
         elif event == "error" and not stripped:
             self._server_error(text, {}, False)
         elif not stripped or text[0] == ":":
@@ -595,6 +604,10 @@ class ChatStream(FrameParser, Reading):
             text = data.decode()  # less work than with an error handler
         except UnicodeDecodeError:
             text = data.decode("utf-8", "replace")
+        if text == "[DONE]":
+            self._count()
+            self._finish()
+            return
         value: Any
         try:
             # Before anything goes down into it: WebAssembly's stack ends at 3000 levels of the scanner.
