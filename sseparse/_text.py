@@ -115,4 +115,4 @@ def has_halves(value: Any) -> bool:
 
 def has_escaped_half(text: str) -> bool:
     """Whether a JSON text has an escape that may be half of a surrogate pair."""
-    return "\\" in text and ("\\ud" in text or "\\uD" in text)
+    return "\\" in text and "\\u" in text and ("\\ud" in text or "\\uD" in text)
