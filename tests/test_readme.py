@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import contextlib
 import io
 import re
@@ -12,6 +13,10 @@ from pathlib import Path
 
 from tests import by_its_own_name, sseparse
 from tests.rules import TABLES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -29,12 +34,24 @@ WIRE = b"".join(
     )
 ) + b"data: [DONE]\n\n"
 PRINTED = [
+    """{"a": 1}f {'location': 'Boston'}\n""",
     '{"a": 1}',
-    'f {"location": "Boston"}\ntool_calls None\n',
+    'f {"location": "Boston"}\n',
     "",
     "Boston",
-    "{}\n{'a': 1}\n",
+    "start\ncontent.delta\ncontent.delta\ntool_call.start\ntool_call.delta\ntool_call.delta\ntool_call.delta\n"
+    '{"a": 1}\n',
+    "add ['1', '2']\n",
+    '200 {"a": 1}\n',
+    "alias\n",
+    "True\n",
+    "2 + 2 4\n",
 ]
+
+
+async def each(pieces: list[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
 
 
 class TestSnippets(unittest.TestCase):
@@ -45,26 +62,35 @@ class TestSnippets(unittest.TestCase):
             with self.subTest(snippet):
                 source = [WIRE[i : i + 7] for i in range(0, len(WIRE), 7)]
                 names = {"source": source, "body": WIRE, "messages": []}
+                names["asource"] = each(source)
                 printed = io.StringIO()
                 with by_its_own_name(), contextlib.redirect_stdout(printed):
                     exec(compile(snippet, "README.md", "exec"), names)
+                    if "answer" in names and callable(names["answer"]):
+                        self.assertEqual(asyncio.run(names["answer"]()), '{"a": 1}')
                 self.assertEqual(printed.getvalue(), expected)
                 if "completion" in names:
                     self.assertEqual(names["completion"], sseparse.parse(WIRE))
 
 
 class TestTables(unittest.TestCase):
-    def rows(self, columns: int) -> list[list[str]]:
+    def rows(self, *header: str) -> list[list[str]]:
+        """Return the rows of each table whose header begins with these cells."""
         rows: list[list[str]] = []
+        is_in = False
         for line in README.read_text("utf-8").splitlines():
             cells = [cell.strip() for cell in line.strip("|").split("|")]
-            if line.startswith("| `") and len(cells) == columns:
+            if not line.startswith("|"):
+                is_in = False
+            elif is_in and not line.startswith("|-"):
                 rows.append(cells)
+            elif tuple(cells[: len(header)]) == header:
+                is_in = True
         return rows
 
     def test_events(self) -> None:
         told = {}
-        for name, tag, fields, _ in self.rows(4):
+        for name, tag, fields, _ in self.rows("name", "`type`"):
             told[name.strip("`")] = (tag.strip("`"), tuple(re.findall(r"`(\w+)`", fields)))
         made = {
             name: (value.type, value.__match_args__)
@@ -74,8 +100,24 @@ class TestTables(unittest.TestCase):
         self.assertEqual(told, made)
 
     def test_all_public_names(self) -> None:
-        told = [name for cells in self.rows(3) + self.rows(4) for name in re.findall(r"`(\w+)`", cells[0])]
+        told = [name for cells in self.rows("name") for name in re.findall(r"`(\w+)`", cells[0])]
         self.assertEqual(sorted(told), sorted(sseparse.__all__))
+
+    def test_what_a_stream_shows(self) -> None:
+        rows = self.rows("method or attribute")
+        told = [name for cells in rows for name in re.findall(r"`(\w+)", cells[0])]
+        self.assertEqual(sorted(told), [name for name in dir(sseparse.ChatStream()) if name[0] != "_"])
+
+    def test_kinds_of_errors_and_limits(self) -> None:
+        kinds = [name.strip("`") for name, *_ in self.rows("`Error.kind`")]
+        self.assertEqual(sorted(kinds), sorted(sseparse._errors.KINDS))
+        told = {name: cells[1] for cells in self.rows("limit") for name in re.findall(r"`(\w+)`", cells[0])}
+        defaults = sseparse.ChatStream.__init__.__kwdefaults__
+        words = {"64 MiB": 64 << 20, "none": None}
+        self.assertEqual(
+            {name: words[said] if said in words else int(said) for name, said in told.items()},
+            {name: value for name, value in defaults.items() if name != "fast_path"},
+        )
 
 
 class TestCommands(unittest.TestCase):
