@@ -503,7 +503,9 @@ class ChunkReader:
         if changed and not (before is not None and is_same(kept, before)):
             self.events.append(Usage(render(kept, False)))
 
-    def recount(self, places: list[tuple[dict[str, Any], str]], numbers: list[Any], inner: list[Any]) -> None:
+    def recount(
+        self, places: list[tuple[dict[str, Any], Any]], numbers: list[Any], inner: tuple[Any, ...]
+    ) -> None:
         """Overlay usage that says again what is kept, except for numbers. ``places`` is where these are kept,
         ``inner`` where in usage there are containers."""
         changed = False

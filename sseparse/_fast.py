@@ -394,8 +394,8 @@ class Template:
 
     __slots__ = (
         "blank", "bulk", "echo", "ended", "has_padding", "head", "holes", "is_loose", "is_plain", "kept",
-        "last", "last_size", "most", "nests", "number", "only", "seam", "seam_size", "seam_text", "skipped", "stamp",
-        "start", "steps", "stop", "strings", "then", "version", "waits",
+        "last", "last_size", "most", "nests", "number", "only", "seam", "seam_size", "seam_text", "skipped",
+        "stamp", "start", "steps", "stop", "strings", "then", "version", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -745,7 +745,7 @@ class Counts(Step):
         self.paths = paths
         self.holes: list[int] = []
         self.kept: list[tuple[dict[str, Any], Any]] = []
-        self.inner: list[Any] = []
+        self.inner: tuple[Any, ...] = ()
 
     def place(self, order: list[Path], path: Path) -> None:
         self.holes = [order.index(path + inside) for inside in self.paths]
@@ -877,7 +877,7 @@ class Lesson:
 
     def _usage(self, usage: dict[str, Any]) -> bool:
         """Find what changes in usage; only two of them tell."""
-        if self.usage.__class__ is not dict or not is_shallow(usage) or not is_shallow(self.reader.answer.usage):
+        if self.usage.__class__ is not dict or not all(map(is_shallow, (usage, self.reader.answer.usage))):
             return False
         paths = _differences(self.usage, usage)
         if paths is None:
@@ -966,6 +966,10 @@ class Lesson:
         if event.place != "delta" and is_again:
             if value.__class__ not in (dict, list) or not is_shallow(value):
                 return False
+            # What is kept is the same value, and while it is, ``kept`` stands still: no other copy is needed.
+            of_choice = event.place == "choice"
+            owner: Any = self.reader.choices[event.choice] if of_choice else self.reader.answer
+            value = owner.extras[field] if _is_twin(owner.extras.get(field), value) else value
             self._step(Again(Extra(event.choice, None, field, value, event.place)), None)
         else:
             self._step(Unknown(event, self.reader.choices.get(event.choice)), path, PRESENT)
@@ -1049,6 +1053,18 @@ def _at(value: Any, path: Path) -> Any:
 
 def _put(chunk: Any, path: Path, value: Any) -> None:
     _at(chunk, path[:-1])[path[-1]] = value
+
+
+def _is_twin(one: Any, other: Any) -> bool:
+    """Whether two values are the same, also in the order of keys."""
+    kind = one.__class__
+    if kind is not other.__class__:
+        return False
+    if kind is dict:
+        return list(one) == list(other) and all(map(_is_twin, one.values(), other.values()))
+    if kind is list:
+        return len(one) == len(other) and all(map(_is_twin, one, other))
+    return bool(one == other)
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:

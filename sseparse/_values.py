@@ -503,17 +503,18 @@ def fill_in(final: dict[str, Any], extras: dict[str, Any], halves: bool) -> None
 
 def is_shallow(value: Any, levels: int = 8) -> bool:
     """Whether a container has at most so many levels, which may be gone down by recursion."""
-    inner = [one for one in (value.values() if value.__class__ is dict else value) if one.__class__ in (dict, list)]
+    values = value.values() if value.__class__ is dict else value
+    inner = [one for one in values if one.__class__ in (dict, list)]
     return not inner or (levels > 1 and all(is_shallow(one, levels - 1) for one in inner))
 
 
-def containers_in(value: Any) -> list[Any]:
+def containers_in(value: Any) -> tuple[Any, ...]:
     """Return where the containers inside a container are: pairs of a key and the same of what is there."""
     items = value.items() if value.__class__ is dict else enumerate(value)
-    return [(key, containers_in(item)) for key, item in items if item.__class__ in (dict, list)]
+    return tuple([(key, containers_in(item)) for key, item in items if item.__class__ in (dict, list)])
 
 
-def copy_of(value: Any, inner: list[Any]) -> Any:
+def copy_of(value: Any, inner: tuple[Any, ...]) -> Any:
     """Return a deep copy of a container, of which ``inner`` tells where containers are: in a quarter of the
     time that it takes to look at each value."""
     copy = value.copy()
