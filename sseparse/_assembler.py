@@ -402,7 +402,8 @@ class ChunkReader:
             choices = []
         self._failed = bool(error)
         try:
-            self._entries(choices, self._fields(chunk, choices, usage))
+            entries: list[Any] = choices  # pyright: ignore[reportAssignmentType]
+            self._entries(entries, self._fields(chunk, entries, usage))
         finally:
             self._failed = False
 
@@ -1267,7 +1268,8 @@ class ChatAssembler(Reading):
         reader = self._reader
         if not reader.stopped:
             try:
-                reader.read_borrowed(chunk if chunk.__class__ is dict else plain_json(chunk, 1))
+                plain: Any = chunk
+                reader.read_borrowed(plain if plain.__class__ is dict else plain_json(plain, 1))
             except Unreadable as reason:
                 reader.refuse(f"{reason}; the chunk was not read")
             except LimitReached:

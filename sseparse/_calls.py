@@ -83,7 +83,7 @@ class Call:
 
     def __init__(self, index: int | None, kind: Kind) -> None:
         self.index = index
-        self.kind = kind
+        self.kind: Kind = kind
         self.stage = UNNAMED
         self.id: str | None = None
         self.type: str | None = None

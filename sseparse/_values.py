@@ -596,7 +596,7 @@ def plain_json(value: Any, depth: int) -> Any:
                 made = float(inner) if -1e400 < inner < 1e400 else None
             elif isinstance(inner, (list, tuple)):
                 made = []
-                todo.append((inner, made, level + 1))
+                todo.append((inner, made, level + 1))  # pyright: ignore[reportUnknownArgumentType]
             elif hasattr(inner, "items") and hasattr(inner, "keys"):
                 made = {}
                 todo.append((inner, made, level + 1))
