@@ -153,6 +153,7 @@ REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinkin
 # BerriAI/litellm#16854; objects and lists under the four names: envoyproxy/ai-gateway#1222,
 # anima-research/animachat#129)
 DETAIL_FIELDS = ("reasoning_details", "thinking_blocks")
+THOUGHTS = frozenset((*REASONING_FIELDS, *DETAIL_FIELDS))
 
 # A later "stop" does not replace these. (ChatMock and other converters: RayBytes/ChatMock#114)
 LASTING_FINISH_REASONS = frozenset(("tool_calls", "function_call", "length", "content_filter", "error"))
@@ -776,16 +777,8 @@ class ChunkReader:
 
     def _delta_in_order(self, choice: Choice, content: Any, rest: dict[str, Any], thought: bool) -> None:
         """Read the fields of a delta in the documented order of events."""
-        fed = thought
-        for name in REASONING_FIELDS:
-            if is_text(rest.get(name)):
-                fed = self.reasoning(choice, name, text_of(rest.pop(name)), fed)
-        if not fed:
-            for name in (*REASONING_FIELDS, *DETAIL_FIELDS):
-                piece = thought_in(rest[name]) if name in rest else ""
-                if piece:
-                    self._think(choice, piece, name)
-                    break
+        if not THOUGHTS.isdisjoint(rest):
+            self._thoughts(choice, rest, thought)
         if is_text(content):
             self.content(choice, text_of(content))
         elif content is not None:
@@ -809,6 +802,18 @@ class ChunkReader:
             self._audio(choice, rest.pop("audio"))
         if rest:
             self.keep_in_delta(choice, rest)
+
+    def _thoughts(self, choice: Choice, rest: dict[str, Any], fed: bool) -> None:
+        """Read what is reasoning in a delta, and take out what is a string of its own (rule 9)."""
+        for name in REASONING_FIELDS:
+            if is_text(rest.get(name)):
+                fed = self.reasoning(choice, name, text_of(rest.pop(name)), fed)
+        if not fed:
+            for name in (*REASONING_FIELDS, *DETAIL_FIELDS):
+                piece = thought_in(rest[name]) if name in rest else ""
+                if piece:
+                    self._think(choice, piece, name)
+                    break
 
     def _say(self, text: Text, piece: str) -> str:
         """Append a piece to a text; return the part that can be emitted now.
