@@ -156,7 +156,7 @@ class ChatStream(FrameParser, Reading):
             elif data[:1] == b":" and self._is_comment(data):  # type: ignore[arg-type]
                 self.comments += 1
                 return events
-        elif where == INSIDE and is_bytes and len(data) < _SMALL and len(self._line) < _SMALL:
+        elif where == INSIDE and is_bytes and len(data) < _SMALL:
             rest = self._read_inside(data, events)  # type: ignore[arg-type]
             if rest is None:
                 return events
@@ -181,11 +181,12 @@ class ChatStream(FrameParser, Reading):
 
         TCP cuts anywhere: such feeds end one frame, bring some and begin one. (20 % of the rows "tcp".)
         """
-        if LF not in data:
-            if CR in data:
-                return data
-            self._line += data  # short, so no limit is near
+        length = len(self._line) + len(data)
+        if LF not in data and CR not in data and length <= self._max_event_bytes:
+            self._line += data
             return None
+        if length > 2 * _SMALL:
+            return data
         whole = bytes(self._line + data)
         pos = self._fast.read(whole, 0, events)
         if not pos:
