@@ -93,6 +93,7 @@ MAX_MISSES = 26
 MAX_SEEN = 64
 MAX_BRACKETS = 96  # behind the first hole of a line, if one may hold a container: so it is not too deep
 MAX_LINE = 16384  # bytes; longer frames gain nothing
+SMALLEST_BULK = 2048  # bytes
 LARGEST_BULK = 65536  # bytes that are read at once, and the longest line that is read here
 
 LEARNING, GIVEN_UP = "learning", "given up"
@@ -238,7 +239,6 @@ class FastPath:
                     break  # the frame is cut
                 other = self._read_other(due, data, pos, events)
                 if other is None:
-                    self.due = None
                     break
                 if other is not due:
                     self.due = due = other
@@ -302,8 +302,10 @@ class FastPath:
         while len(data) - pos >= 1024:
             texts, pos = template.read_many(data, pos)
             if not texts:
-                template.bulk = max(template.bulk // 8, 2048)
-                break
+                if template.bulk == SMALLEST_BULK:
+                    break
+                template.bulk = max(template.bulk // 8, SMALLEST_BULK)
+                continue
             append.take_many(texts, events)
             self.hits += len(texts) + template.skipped
             template.bulk = min(template.bulk * 2, LARGEST_BULK)
@@ -429,7 +431,7 @@ class Template:
                 step.hole = 0  # the text
             if len(steps) == 1:
                 self.only = steps[0]
-                self.bulk = 2048 if _HAS_BULK else 0
+                self.bulk = SMALLEST_BULK if _HAS_BULK else 0
         else:
             for kind, piece in zip(kinds, pieces[1:]):
                 is_inside = kind <= PADDING

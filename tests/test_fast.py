@@ -234,6 +234,13 @@ class Runs(unittest.TestCase):
                         if most is not None:
                             self.assertLessEqual(read_in_full(stream), most)
 
+    def test_comments_between_frames(self):
+        wires = [wire for frame in wires_of(run_of(CONTENT, WORDS)) for wire in (frame, b": ping\n\n")]
+        stream, events = deliver(wires)
+        self.assertEqual(events, deliver(wires, fast_path=False)[1])
+        self.assertLessEqual(read_in_full(stream), 2)
+
+
 
 
 def with_usage(number):
