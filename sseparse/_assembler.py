@@ -248,7 +248,7 @@ class ChunkReader:
         """
         self._source = source
         self._halves = halves and (has_halves(chunk) or has_halves(error))
-        choices: Any = chunk.pop("choices", None)
+        choices: Any = chunk.pop("choices", ...)
         usage: Any = chunk.pop("usage", ...)
         try:
             if error is None and (chunk == self._header or self._repeats(chunk)):
@@ -265,21 +265,22 @@ class ChunkReader:
         Raises TypeError for what is no JSON value, and Unreadable, before anything was read.
         """
         fields = chunk.copy()
-        choices: Any = fields.pop("choices", None)
-        usage: Any = fields.pop("usage", None)
+        choices: Any = fields.pop("choices", ...)
+        usage: Any = fields.pop("usage", ...)
         repeats = fields == self._header
-        found = plainness([[choices, usage]]) if repeats else plainness([chunk])
+        parts = [chunk["choices"], chunk.get("usage")] if repeats and choices is not ... else chunk
+        found = plainness([parts])
         if found == ODD:
             chunk = plain_json(chunk, 1)
             fields = chunk.copy()
-            choices = fields.pop("choices", None)
-            usage = fields.pop("usage", None)
+            choices = fields.pop("choices", ...)
+            usage = fields.pop("usage", ...)
         self._borrowed = True
         self._halves = found != PLAIN and has_halves(chunk)
         try:
             if repeats or self._repeats(fields):
-                self._read(fields, choices, usage)
-            elif not chunk.keys() <= {"type"}:  # a ping
+                self._read(fields, choices, None if usage is ... else usage)
+            elif not chunk.keys() <= {"type"} or chunk.get("type") == "error":  # else it is a ping
                 self._chunk(fields, choices, usage, error_of(chunk, choices))
         finally:
             self._borrowed = False
@@ -387,12 +388,12 @@ class ChunkReader:
             error = error_of(chunk, choices)
         if error is chunk:
             error = chunk.copy()
-            if choices is not None:
+            if choices is not ...:
                 error["choices"] = choices
             if usage is not ...:
                 error["usage"] = usage
-        if usage is ...:
-            usage = None
+        choices = None if choices is ... else choices
+        usage = None if usage is ... else usage
         if error:
             self._server_error(error, chunk)
             if choices.__class__ is not list:
