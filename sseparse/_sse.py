@@ -104,7 +104,7 @@ class EventStreamParser:
 
     def __init__(self, max_event_bytes: int, last_event_id: str) -> None:
         self._max_event_bytes = max_event_bytes
-        self._line = bytearray()
+        self._line: bytearray = bytearray()
         self._skippable = _BOM
         self._data: list[bytes] = []
         self._pending_bytes: int = 0

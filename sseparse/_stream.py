@@ -236,6 +236,11 @@ class ChatStream(FrameParser, Reading):
             end = self._end_of_piece(data, pos)
             piece = data[pos:end]
             pos = end
+            if self._where == BETWEEN and not held:  # most pieces are one frame
+                events = []
+                if self._fast.read(piece, 0, events):
+                    frames.append((piece, events))
+                    continue
             first = self._data[:1]
             begun = len(self._line)
             events = self.feed(piece)
