@@ -242,6 +242,17 @@ def described(found):
     return "\n".join([wire, *told, f"  fast: {kept_fast}\n  full: {kept_full}" if not told else ""])
 
 
+class Found(unittest.TestCase):
+    """What the streams of ``grammar.py`` found, as small as it gets."""
+
+    def test_usage_that_is_none_after_fields_that_changed(self):
+        # feed() raised TypeError: a usage that is a number reached the counting of values.
+        frame = 'data:{{"id":"c","created":1,"model":"m","choices":[{{"delta":{{"content":"{}"}}}}],{}}}\n\n'.format
+        body = frame("a", '"":{"":0}') + frame("a", '"usage":0') + frame("", '"usage":{"":3}')
+        both_paths(body.encode(), {}, random.Random(1))
+        self.assertEqual(sseparse.parse(body.encode(), ("malformed", "truncated"))["usage"], {"": 3})
+
+
 class RandomStreams(unittest.TestCase):
     """``python -m tests.fuzz.fuzz_grammar`` goes on with the seeds after these."""
 
