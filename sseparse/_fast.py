@@ -879,7 +879,8 @@ class Lesson:
 
     def _usage(self, usage: dict[str, Any]) -> bool:
         """Find what changes in usage; only two of them tell."""
-        if self.usage.__class__ is not dict or not all(map(is_shallow, (usage, self.reader.answer.usage))):
+        kept = self.reader.answer.usage  # None if every usage so far was {}
+        if kept is None or self.usage.__class__ is not dict or not all(map(is_shallow, (usage, kept))):
             return False
         paths = _differences(self.usage, usage)
         if paths is None:
