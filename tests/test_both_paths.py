@@ -247,7 +247,8 @@ class Found(unittest.TestCase):
 
     def test_usage_that_is_none_after_fields_that_changed(self):
         # feed() raised TypeError: a usage that is a number reached the counting of values.
-        frame = 'data:{{"id":"c","created":1,"model":"m","choices":[{{"delta":{{"content":"{}"}}}}],{}}}\n\n'.format
+        text = 'data:{{"id":"c","created":1,"model":"m","choices":[{{"delta":{{"content":"{}"}}}}],{}}}\n\n'
+        frame = text.format
         body = frame("a", '"":{"":0}') + frame("a", '"usage":0') + frame("", '"usage":{"":3}')
         both_paths(body.encode(), {}, random.Random(1))
         self.assertEqual(sseparse.parse(body.encode(), ("malformed", "truncated"))["usage"], {"": 3})
