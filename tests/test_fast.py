@@ -140,7 +140,7 @@ RUNS = [
           .replace('"arguments"', key) for one, two in [before] * 3 + [after]], None)
       for kind in (0, 1) for key in ('"arguments"', '"argument\\u0073"')
       for before in (("a", "b"), ("a", "a"), ("", "b"), ("a", ""))
-      for after in (("a", ""), ("", "a"), ("c", "b"), ("a", "c"), ("", ""))),
+      for after in (("a", ""), ("", "a"), ("c", "b"), ("a", "c"), ("c", "a"), ("", ""))),
     ("the end", [*run_of(CONTENT, WORDS), "[DONE]"], 3),
     *((f"a field more in the frame {place}",
        run_of(CONTENT, [*WORDS[:place], 'a","y":"b', *WORDS[place:]]), 4) for place in range(20, 40)),
@@ -241,8 +241,6 @@ class Runs(unittest.TestCase):
         self.assertLessEqual(read_in_full(stream), 2)
 
 
-
-
 def with_usage(number):
     return {"n": number, "m": 3, "d": {"k": number, "l": 0}, "x": None}
 
@@ -250,39 +248,48 @@ def with_usage(number):
 HOLE = "\x1a\x1a"  # stands where a JSON value comes
 FIELDS = chunk({"content": MARK})
 DETAILS = [{"type": "reasoning.text", "text": MARK, "index": 0}]
-# What servers send in one frame: a chunk with holes, for texts (MARK) and values (HOLE), and a value.
+# What servers send in one frame: a chunk with holes for texts (MARK) and values (HOLE), and a value, in which
+# there is a number (#).
 NEWS = [
     ("padding", {**FIELDS, "obfuscation": MARK}, None),
-    ("padding of any kind", {**FIELDS, "p": HOLE}, '"x"'),
-    ("padding of any kind before the text", {"p": HOLE, **FIELDS}, "7"),
-    ("an id", {**FIELDS, "id": HOLE}, '"j"'),
-    ("a time", {"id": "i", "created": HOLE, **delta({"content": MARK})}, "8"),
-    ("a time behind the text", {"id": "i", **delta({"content": MARK}), "created": HOLE}, "8"),
-    ("usage (vLLM)", {**FIELDS, "usage": HOLE}, '{"n":5,"m":3}'),
-    ("numbers of usage (xAI)", {**FIELDS, "usage": with_usage(HOLE)}, "5"),
+    ("padding of any kind", {**FIELDS, "p": HOLE}, '"x#"'),
+    ("padding of any kind before the text", {"p": HOLE, **FIELDS}, "7#"),
+    ("an id", {**FIELDS, "id": HOLE}, '"j#"'),
+    ("a time", {"id": "i", "created": HOLE, **delta({"content": MARK})}, "8#"),
+    ("a time behind the text", {"id": "i", **delta({"content": MARK}), "created": HOLE}, "8#"),
+    ("usage (vLLM)", {**FIELDS, "usage": HOLE}, '{"n":#,"m":3}'),
+    ("numbers of usage (xAI)", {**FIELDS, "usage": with_usage(HOLE)}, "#5"),
     ("arguments and usage",
-     chunk(call(function={"name": "f", "arguments": MARK}), usage=with_usage(HOLE)), "5"),
-    ("an unknown field of a chunk (llama.cpp)", {**FIELDS, "timings": HOLE}, '{"a":1.5,"b":[1]}'),
+     chunk(call(function={"name": "f", "arguments": MARK}), usage=with_usage(HOLE)), "#5"),
+    ("an unknown field of a chunk (llama.cpp)", {**FIELDS, "timings": HOLE}, '{"a":1.#,"b":[1]}'),
     ("one that stays (Perplexity)", {"citations": ["a", {"b": HOLE}], **FIELDS}, "1"),
     ("one of a choice (Azure)",
      chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "x": {"y": HOLE}}]), "true"),
-    ("one of a delta", chunk({"content": MARK, "x": HOLE}), '{"text":"a"}'),
+    ("one of a delta", chunk({"content": MARK, "x": HOLE}), '{"text":"a#"}'),
     ("reasoning and its details (OpenRouter)",
      chunk({"reasoning": MARK, "reasoning_details": DETAILS, "content": ""}), None),
-    ("reasoning and details of any kind", chunk({"reasoning": MARK, "reasoning_details": HOLE}), "[]"),
-    ("content and details of any kind", chunk({"content": MARK, "thinking_blocks": HOLE}), '[{"data":"a"}]'),
-    ("two reasoning fields", chunk({"reasoning": MARK, "reasoning_content": HOLE}), '"a"'),
+    ("reasoning and details of any kind", chunk({"reasoning": MARK, "reasoning_details": HOLE}), '[{"a":#}]'),
+    ("content and details of any kind", chunk({"content": MARK, "thinking_blocks": HOLE}), '[{"data":"a#"}]'),
+    ("two reasoning fields", chunk({"reasoning": MARK, "reasoning_content": HOLE}), '"a#"'),
     ("content and reasoning", chunk({"reasoning": MARK, "content": MARK}), None),
     ("text beside a delta (Together)",
-     chunk({}, choices=[{"index": 0, "text": MARK, "delta": {"token_id": HOLE, "content": MARK}}]), "5"),
+     chunk({}, choices=[{"index": 0, "text": MARK, "delta": {"token_id": HOLE, "content": MARK}}]), "#5"),
     ("text behind a delta",
      chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "text": MARK}]), None),
     ("a message beside a delta (Perplexity)",
-     chunk({}, choices=[{"index": 0, "message": HOLE, "delta": {"content": MARK}}]), '{"content":"a"}'),
+     chunk({}, choices=[{"index": 0, "message": HOLE, "delta": {"content": MARK}}]), '{"content":"a#"}'),
     ("logprobs", chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "logprobs": HOLE}]),
-     '{"content":[{"token":"a","logprob":-0.5}]}'),
+     '{"content":[{"token":"a","logprob":-0.#}]}'),
     ("both kinds of call",
-     chunk(call(custom={"name": "f", "input": MARK}, function={"arguments": HOLE})), '"b"'),
+     chunk(call(custom={"name": "f", "input": MARK}, function={"arguments": HOLE})), '"b#"'),
+    ("an unknown field of a choice that is a number",
+     chunk({}, choices=[{"index": 0, "x": HOLE, "delta": {"content": MARK}}]), "#5"),
+    ("a fragment without an index", chunk({"tool_calls": [{"function": {"arguments": MARK}}]}), None),
+    ("other usage", chunk({"refusal": MARK}, usage={**with_usage(HOLE), "m": 4}), "6#"),
+    ("a fragment of the first call",
+     chunk({"tool_calls": [{"index": 0, "function": {"arguments": MARK}}]}), None),
+    ("a fragment of the second call",
+     chunk({"tool_calls": [{"index": 1, "function": {"arguments": MARK}}]}), None),
 ]  # fmt: skip
 
 # What comes of these hangs on more than one value.
@@ -299,6 +306,17 @@ VALUES = [
     '"w0"',
     *('[{"type":"reasoning.text","text":"q"}]', "[" * 130 + "]" * 130),
 ]
+
+
+CALLS = [
+    text_of(chunk({"tool_calls": [{"index": index, "id": id, "function": {"name": "f", "arguments": "1"}}]}))
+    for index, id in enumerate("ab")
+]
+
+
+def filled(line, number, value):
+    """A frame of this kind: the number is in each of its texts and values."""
+    return line.replace(MARK, f"w{number}").replace(OTHER, (value or "").replace("#", str(number + 1)))
 
 
 def line_of(pattern):
@@ -322,40 +340,38 @@ class Holes(unittest.TestCase):
     def test_each_hole_with_each_value(self):
         for name, pattern, value in NEWS:
             line = line_of(pattern)
-            frames = [
-                line.replace(MARK, f"w{number}").replace(OTHER, value or "") for number in range(6)
-            ]
-            stream, _ = deliver(wires_of([*frames, *frames]))
+            frames = [*CALLS, *(filled(line, number, value) for number in range(6))]
+            value = filled(OTHER, 3, value)
+            stream, _ = deliver(wires_of([*frames, *frames[2:]]))
             if name not in NEVER_KNOWN:
-                self.assertLessEqual(read_in_full(stream), 5, name)
+                self.assertLessEqual(read_in_full(stream), 8, name)
             odd = [line.replace(MARK, text).replace(OTHER, value or "") for text in TEXTS if MARK in line]
             odd += [frame.replace(MARK, "w") for frame in (
                 line.replace(MARK, text, 1).replace(OTHER, value or "") for text in TEXTS
             )]  # fmt: skip
             odd += [line.replace(MARK, "w").replace(OTHER, other) for other in VALUES if value]
+            odd += [frames[-1] + end for end in (" ", "x", "}", "\r")]
             for number, frame in enumerate(odd):
                 with self.subTest(name, frame=frame):
-                    self.check([*frames, frame, frame, *frames[:2]], ("\n", "\r\n")[number % 2])
+                    self.check([*frames, frame, frame, *frames[:4]], ("\n", "\r\n")[number % 2])
 
     def test_values_that_come_and_go(self):
         for name, pattern, value in NEWS:
             if value:
                 line = line_of(pattern)
                 values = [*[value] * 6, "null", *[value] * 3, *VALUES[:2] * 3, *[value] * 4]
-                frames = [
-                    line.replace(MARK, f"w{number}").replace(OTHER, one) for number, one in enumerate(values)
-                ]
+                frames = [*CALLS, *(filled(line, number, one) for number, one in enumerate(values))]
                 with self.subTest(name):
                     self.check(frames, "\n")
 
     def test_frames_in_turn(self):
         """Each kind with each other, one frame of each in turn."""
-        lines = [
-            line_of(pattern).replace(OTHER, value or "") for _, pattern, value in NEWS
-        ]
+        lines = [(line_of(pattern), value) for _, pattern, value in NEWS]
         for first in lines:
             for second in lines:
-                frames = [line.replace(MARK, f"w{number}") for number in range(5) for line in (first, second)]
+                frames = [*CALLS, *(
+                    filled(line, number, value) for number in range(5) for line, value in (first, second)
+                )]  # fmt: skip
                 with self.subTest(first=first, second=second):
                     self.check(frames, "\n")
 
