@@ -549,7 +549,9 @@ class ChatStream(FrameParser, Reading):
                 pos = fast.resume(data, pos, events)
             end = self._end_of_line(data, pos)
             if end - pos > _HUGE:
-                if self._read_huge(data, pos, end):
+                text = self._text_of_huge(data, pos, end)
+                if text is not None:
+                    self._frame("", text)
                     pos = end + len(blank)
                     continue
             elif end >= 0:
@@ -576,22 +578,24 @@ class ChatStream(FrameParser, Reading):
         unfinished += data
         if length > _HUGE:
             end = self._end_of_line(unfinished, 0)
-            if end >= 0 and self._read_huge(unfinished, 0, end):
-                del unfinished[: end + len(self._fast.blank)]
+            text = self._text_of_huge(unfinished, 0, end) if end >= 0 else None
+            if text is not None:
+                del unfinished[
+                    : end + len(self._fast.blank)
+                ]  # before its JSON is read: else it is held thrice
+                self._frame("", text)
         data = bytes(unfinished)
         unfinished.clear()
         return data
 
-    def _read_huge(self, data: bytes | bytearray, pos: int, end: int) -> bool:
-        """Read the frame of a data line that is too long to be copied. Return whether it is one line."""
+    def _text_of_huge(self, data: bytes | bytearray, pos: int, end: int) -> str | None:
+        """Return what a data line says that is too long to be copied, None if it is not one line."""
         if data.find(b"\r", pos, end) >= 0:
-            return False
+            return None
         if self._body != EVENTS:
             self._begin()
         with memoryview(data) as whole, whole[pos + 6 : end] as value:
-            text = str(value, "utf-8", "replace")
-        self._frame("", text)
-        return True
+            return str(value, "utf-8", "replace")
 
     def _begin(self) -> None:
         """The first frame of a data line comes, and perhaps the grammar has not seen the line."""
