@@ -336,7 +336,9 @@ class Extra(_Record):
     __slots__ = __match_args__ = ("choice", "index", "field", "value", "place")
     type: Literal["extra"] = "extra"
 
-    def __init__(self, choice: int | None, index: int | None, field: str, value: Any, place: Place) -> None:
+    def __init__(
+        self, choice: int | None, index: int | None, field: str, value: Any, place: Place
+    ) -> None:
         self.choice = choice
         self.index = index
         self.field = field

@@ -573,7 +573,7 @@ class Template:
         end = -len(behind)
         # Cut at each LF, not at blank lines: to search for one character takes half the time.
         holes: Sequence[str] = [line[start:end] for line in run.split("\n")[:-1:2]]
-        if f"{head}{joint.join(holes)}{joint[:-start]}" != run:
+        if f"{head}{joint.join(holes)}{joint[: -start]}" != run:
             return nothing
         if self.has_padding:
             holes, seams, padding = zip(*map(str.partition, holes, repeat(self.seam_text)))
@@ -1021,7 +1021,9 @@ class Lesson:
             node[path[-1]] = path
         return tree
 
-    def template(self, order: list[Path], pieces: list[str], insides: list[str], blank: bytes) -> Template:
+    def template(
+        self, order: list[Path], pieces: list[str], insides: list[str], blank: bytes
+    ) -> Template:
         steps: list[Step] = []
         for step, path in self.steps:
             if path is not None:

@@ -580,9 +580,8 @@ class ChatStream(FrameParser, Reading):
             end = self._end_of_line(unfinished, 0)
             text = self._text_of_huge(unfinished, 0, end) if end >= 0 else None
             if text is not None:
-                del unfinished[
-                    : end + len(self._fast.blank)
-                ]  # before its JSON is read: else it is held thrice
+                # Before the JSON is read, or it is held three times.
+                del unfinished[: end + len(self._fast.blank)]
                 self._frame("", text)
         data = bytes(unfinished)
         unfinished.clear()
