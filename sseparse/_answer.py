@@ -285,7 +285,7 @@ class Reading:
         return kept.content.uttered() if kept and kept.content else ""
 
     def reasoning(self, choice: int = 0) -> str:
-        """Return the reasoning so far, as the events carried it, ``""`` if there is none."""
+        """Return the reasoning so far, the text that its events carried, ``""`` if there is none."""
         kept = self._answer.choices.get(choice)
         return kept.thoughts.uttered() if kept and kept.thoughts else ""
 
@@ -323,13 +323,14 @@ class Reading:
         return self._answer.snapshot()  # type: ignore[return-value]
 
     def completion(self, ignore: Iterable[ErrorKind] = ()) -> Completion:
-        """Return the whole answer, or raise what keeps it from being whole.
+        """Return the whole answer, in the shape of the non-streaming response.
 
         Args:
             ignore: kinds of errors to tolerate, e.g. ``("malformed",)``.
 
-        Raises RuntimeError before ``done`` or ``close()``, StreamError if there was any other error,
-        TypeError if ``ignore`` is one string, ValueError if it names a kind there is not.
+        Raises StreamError if the answer is not whole: there was an error of any other kind. Raises
+        RuntimeError before ``[DONE]`` or ``close()``, TypeError if ``ignore`` is one string, ValueError if it
+        names a kind that does not exist.
         """
         ignored = check_kinds(ignore)
         if not (self._answer.done or self._answer.closed):

@@ -1225,16 +1225,16 @@ def _brings(fields: dict[str, Any] | None) -> bool:
 
 
 class ChatAssembler(Reading):
-    """Chunks in, events out, and the final message: for those who hold decoded chunks already.
+    """Chunks in, events and the final object out: for chunks that are decoded already.
 
     Args:
         max_choices: choice indexes must be below it.
         max_tool_calls: calls per choice.
-        max_errors: Error events before it gives up with one of kind ``limit``.
+        max_errors: how many Error events there may be. The next is of kind ``limit``, and reading ends.
 
     Attributes: ``done`` (bool: closed with ``done=True``), ``finished`` (bool: there is a choice, and each
-    has a finish_reason), ``closed`` (bool), ``errors`` (list of the Error events so far), ``id``, ``model``
-    (str or None until known), ``usage`` (dict or None).
+    has a finish_reason), ``closed`` (bool: closed without ``done=True``), ``errors`` (list of the Error events
+    so far), ``id``, ``model`` (str or None until known), ``usage`` (dict or None).
 
     It neither changes nor keeps the chunks it is given. It pickles and deep-copies at any point.
     """
@@ -1253,16 +1253,16 @@ class ChatAssembler(Reading):
 
     @property
     def closed(self) -> bool:
-        """Whether ``close()`` was called."""
+        """Whether ``close()`` was called without ``done``. (After ``[DONE]`` usage may still come.)"""
         return self._answer.closed
 
     def add(self, chunk: Mapping[str, Any]) -> list[Event]:
         """Return the events that ``chunk`` causes, in order.
 
         ``chunk`` is a mapping as ``json.loads`` or an SDK's ``model_dump()`` gives it, keys in any order.
-        Nothing it says raises: type confusion and nesting beyond 128 levels are Error events. After a
-        limit error it returns ``[]``; after ``close(done=True)`` only usage and unknown fields are read.
-        Raises TypeError for what is no mapping of JSON values, RuntimeError after ``close()``.
+        Nothing it says raises: values of wrong types and nesting beyond 128 levels are Error events. After
+        a limit error it returns ``[]``. After ``close(done=True)`` only usage and unknown fields are read.
+        Raises TypeError if ``chunk`` is not a mapping of JSON values, RuntimeError after ``close()``.
         """
         if not hasattr(chunk, "items"):
             raise TypeError(
@@ -1286,8 +1286,8 @@ class ChatAssembler(Reading):
     def close(self, done: bool = False) -> list[Event]:
         """End the answer: return the Done events, each exactly once, with ``Done`` last if ``done``.
 
-        Idempotent; ``done=True`` says that the server declared the end. Truncation is not judged here,
-        but by those who see the framing.
+        ``done=True`` says that the server declared the end (``[DONE]``). Idempotent. It reports no
+        truncation: only the caller knows whether more chunks should have come.
         """
         self._reader.finish(done)
         return self._reader.take()

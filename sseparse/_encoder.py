@@ -648,11 +648,11 @@ class ChatEncoder:
     """Events in, the bytes of a Chat Completions stream out.
 
     Args:
-        id, model, created: what every chunk says. They win over what ``Start`` says. What nobody says is made
-            up once: ``chatcmpl-`` and random digits, ``""``, the time.
+        id, model, created: fields of every chunk. They win over those of ``Start``. A field that neither
+            gives is made up once: ``chatcmpl-`` and random digits, ``""``, the time.
         usage: False leaves the token counts out.
-        reasoning: the name that all reasoning is written under, e.g. ``"reasoning_content"``. None keeps the
-            name it came under.
+        reasoning: the field for all reasoning, e.g. ``"reasoning_content"``. None keeps the field of each
+            event.
 
     It takes the events of ``ChatStream`` and ``ChatAssembler``, also of another copy of this package,
     filtered or rewritten as you like, and events of your own making. One encoder writes one answer. It
@@ -676,10 +676,11 @@ class ChatEncoder:
     def feed(self, events: Iterable[Event]) -> bytes:
         """Return the frames that ``events`` (any iterable) give: zero or more, never part of one.
 
-        A call whose ``ToolCallStart`` is left out is left out whole. Reasoning that an object may follow (the
-        first of a choice) is returned with the next event. Raises TypeError for what is no event, ValueError
-        for what no frame can carry (an Extra that is too deep, or no unknown field), RuntimeError after
-        close(). Then nothing of ``events`` is written.
+        If the ``ToolCallStart`` of a call is not fed, nothing of the call is written. The first reasoning of
+        a choice is returned with the next event, because an object may have to go in the same frame. Raises
+        TypeError for an item that is not an event, ValueError for what no frame can carry (an Extra that is
+        too deep, or whose field is a known one), RuntimeError after close(). If it raises, nothing of
+        ``events`` is written.
         """
         self._check_open("feed")
         if isinstance(events, (str, bytes, bytearray, memoryview)) or not hasattr(events, "__iter__"):
@@ -710,8 +711,8 @@ class ChatEncoder:
     def keepalive(self) -> bytes:
         """Return a chunk without choices: a heartbeat for clients that wait for events, not for bytes.
 
-        Before ``Start``, id, model and created must have been given, or they are made up. Raises RuntimeError
-        after close().
+        If it comes before ``Start``, each of id, model and created that was not given is made up, and stays
+        so for the whole answer. Raises RuntimeError after close().
         """
         self._check_open("keepalive")
         self._writer.chunk()
@@ -770,13 +771,15 @@ def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | Non
     Args:
         completion: a Chat Completions response or a legacy text completion, as a dict.
         usage: False leaves the token counts out.
-        size: text goes in pieces of so many characters; None: whole.
+        size: how many characters of text go in one frame; None for all of them.
 
-    ``parse(b"".join(encode(c)))`` equals ``c`` for all that ``parse()`` and ``snapshot()`` return. What
-    others made comes back as these would have it: without nulls and ``index`` of calls, choices in order.
+    ``parse(b"".join(encode(c)))`` equals ``c`` for all that ``parse()`` and ``snapshot()`` return. Other
+    completions come back in the shape that these give: without nulls and ``index`` of calls, and with the
+    choices in order.
 
-    Raises ValueError, which names the field, before the first frame, for what no stream can say: a field of
-    a wrong type, two calls of a choice with one id, an ``error``. Raises TypeError for what is no mapping.
+    Raises ValueError, which names the field, for what no stream can say: a field of a wrong type, two calls
+    of a choice with one id, an ``error``. Raises TypeError if ``completion`` is not a mapping. The call itself
+    raises them, before the first frame.
     """
     if size is not None and size < 1:
         raise ValueError("size is how many characters a piece has: at least 1")

@@ -42,7 +42,7 @@ class StreamError(ValueError):
         errors: list of the ``Error`` events that led to it, whole (empty when it came from ``HTTPBody``).
         snapshot: dict, the completion as far as it arrived, or None where there is none (``HTTPBody``).
 
-    It can be pickled. Nothing else that input can do raises: any other exception is a bug of this library.
+    It can be pickled. Input causes no other exception: if it does, that is a bug of this library.
     """
 
     errors: list[Error]
@@ -60,7 +60,7 @@ class StreamError(ValueError):
 
 
 def story(errors: list[Error]) -> str:
-    """Return what str() of a StreamError says about these errors."""
+    """Return the text of a StreamError about these errors."""
     told: list[str] = []
     for error in errors[:_ERRORS_TOLD]:
         where = "" if error.frame is None else f" in frame {error.frame}"

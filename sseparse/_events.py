@@ -3,10 +3,10 @@
 
 One class per row of the table of events in the README. They know nothing of each other, of bytes
 or of chunks. All are made alike: positional construction, slots, equality by value, a repr without
-surprises, ``as_dict()``, and a literal ``type`` tag, so that code which compares tags instead of
-classes works across two vendored copies of this package. They are not hashable, because some carry
-dicts. Fields may be assigned; but Error events and the entries of ``logprobs`` lists are the very ones
-that ``errors`` and ``completion()`` show.
+surprises, ``as_dict()``, and a literal ``type`` tag. Code that compares tags instead of classes works
+across two vendored copies of this package. Events are not hashable, because some carry dicts. They are not
+copies: to change an Error event changes ``stream.errors``, and the entries of ``logprobs`` lists are shared
+with the final object.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ class ServerSentEvent(_Record):
         self.id = id
 
     def encode(self) -> bytes:
-        """Return the lines that an event stream has for this event, and the blank line.
+        """Return this event as an event stream carries it: its lines and the blank line.
 
-        Line ends in ``data`` make more data lines; all are LF when read back. Raises ValueError for what no
-        event stream can carry: a line end in ``event`` or ``id``, NUL in ``id``, empty ``data``, which would
-        not be dispatched.
+        Each line of ``data`` is a data line of its own, and its line end is LF when it is read back. Raises
+        ValueError for what no event stream can carry: a line end in ``event`` or ``id``, NUL in ``id``, or
+        empty ``data``, because such an event would not be dispatched.
         """
         for name, text, refused in (("event", self.event, "\r\n"), ("id", self.id, "\r\n\0")):
             if any(char in text for char in refused):
@@ -145,9 +145,9 @@ class ContentDone(_Text):
 
 @final
 class ReasoningDelta(_Record):
-    """Reasoning, under whichever name the wire had.
+    """Text of the reasoning.
 
-    Fields: ``choice`` (int), ``text`` (str, never empty), ``field`` (str, the wire name it came under).
+    Fields: ``choice`` (int), ``text`` (str, never empty), ``field`` (str, its name on the wire).
     """
 
     __slots__ = __match_args__ = ("choice", "text", "field")
@@ -185,11 +185,11 @@ class RefusalDone(_Text):
 
 @final
 class ToolCallStart(_Record):
-    """A tool call has a name, as known so far.
+    """A tool call begins: its name, or the first part of it, has come.
 
     Fields: ``choice`` (int), ``index`` (int, its place in the final ``tool_calls``; None for the
-    legacy ``function_call``), ``id`` (str or None where not yet sent), ``name`` (str; None only for
-    a call never named, whose start fires just before its done), ``kind`` (``"function"``,
+    legacy ``function_call``), ``id`` (str, or None if it has not come yet), ``name`` (str; None only for a
+    call that never got a name: its start comes just before its ToolCallDone), ``kind`` (``"function"``,
     ``"custom"`` or ``"function_call"``).
     """
 
@@ -255,8 +255,8 @@ class ToolCallDone(_Record):
 
     @property
     def value(self) -> dict[str, Any] | None:
-        """The arguments, parsed when asked for: a new dict where ``status`` is ``"complete"``, ``{}`` where
-        it is ``"empty"``, else None. (None for the input of a custom tool, which is a text.)
+        """The parsed arguments: a new dict at each access if ``status`` is ``"complete"``, ``{}`` if it is
+        ``"empty"``, else None. The input of a custom tool is text, so its value is always None.
         """
         if self.status == "empty":
             return {}
@@ -330,7 +330,7 @@ class Extra(_Record):
     Fields: ``choice`` (int, or None for a field of the chunk), ``index`` (int, the tool call it is on,
     or None), ``field`` (str, its name), ``value`` (JSON, as this chunk carried it), ``place`` (where it
     stood: ``"chunk"``, ``"choice"``, ``"delta"``, ``"tool_call"``, ``"function"`` for inside ``function``
-    or ``custom``, ``"frame"`` for a whole frame under an event type of somebody else's).
+    or ``custom``, ``"frame"`` for a whole frame whose event type is not one of Chat Completions).
     """
 
     __slots__ = __match_args__ = ("choice", "index", "field", "value", "place")
@@ -410,7 +410,7 @@ class JSONValue(_Record):
     """A value inside a JSON text ended (from ``PartialJSON``): children first, the whole last.
 
     Fields: ``path`` (tuple of keys (str) and positions (int) from the top, ``()`` for the whole),
-    ``value`` (JSON; a container is the live one, copy it to keep it).
+    ``value`` (JSON; a list or dict is the one in ``PartialJSON.value``: copy it before you change it).
     """
 
     __slots__ = __match_args__ = ("path", "value")

@@ -401,17 +401,17 @@ class PartialJSON(_Reader):
     def value(self) -> Any:
         """The tree so far, None before there is one. It goes on growing: copy it to keep it as it is.
 
-        A string that is still growing counts; a number, literal or key does not until it has ended.
-        Nothing is parsed for it. Reading it costs nothing, unless a string grew since the last time:
-        then that one string is joined anew, one copy of its text so far.
+        A string that is still growing is in it. A number, literal or key is not until it has ended. To read
+        it parses nothing. If a string grew since the last time, that string is joined again, which copies
+        its text so far. Otherwise it costs nothing.
         """
         self._settle()
         return self._top[0] if self._top else None
 
     def feed(self, text: str) -> list[JSONTextDelta | JSONValue]:
-        """Read on. Returns what this text brought, in order; after an error always ``[]``.
+        """Read on. Return the events that ``text`` causes, in order; after an error always ``[]``.
 
-        ``TypeError`` for anything but str, ``RuntimeError`` after ``close()``.
+        Raises TypeError for anything but str, RuntimeError after ``close()``.
         """
         if text.__class__ is not str:
             text = _plain(text)
@@ -434,9 +434,9 @@ class PartialJSON(_Reader):
         return self._read(text)
 
     def close(self) -> list[JSONTextDelta | JSONValue]:
-        """End of the text. Settles a number at the top level; a text without a whole value is an error.
+        """End the text. If it ends in a number at the top level, return its event, else ``[]``.
 
-        Returns the event of such a number, else ``[]``. Closing again does nothing.
+        If the text has no whole value, ``error`` is set. Idempotent.
         """
         events: list[JSONTextDelta | JSONValue] = []
         if self._ends_in_number():

@@ -74,7 +74,7 @@ def iter_events(
     Args:
         source: the first of these that it is: a bytes-like; an object with ``read1``, ``recv`` or
             ``read`` (a response of ``http.client`` or ``urllib``, a binary file, a pipe, a socket); an
-            iterable of bytes-likes (``response.iter_bytes()``). It must block until there is something.
+            iterable of bytes-likes (``response.iter_bytes()``). Its reads must block until there are bytes.
         stream: the ChatStream to feed, to be read during and after; a new one if None.
         body: an HTTPBody for a source that is a raw connection, with the head of the response still to come.
         broken: exception classes of the transport that mean a cut, e.g. ``(OSError, httpx.TransportError)``.
@@ -83,13 +83,14 @@ def iter_events(
     ``recv`` may never end: it is read no further after ``Done``, unless ``body`` tells where the response
     ends. A limit error stops the feeding. Nothing is closed except the stream, after the last byte.
 
-    Raises TypeError for any other source, at once where that can be seen, else when it yields something
-    else than bytes; RuntimeError if ``stream`` or ``body`` is closed already; after the last event
-    StreamError where ``stream.completion()`` does. If the source raises one of ``broken``, or ``body`` finds
-    its response cut or unreadable, the stream is closed, its last events come, and then StreamError is raised
-    from that exception; but if ``[DONE]`` had come, the exception is ignored. Any other exception of the
-    source comes through unchanged, after the events already complete, and leaves the stream open: feed it
-    from elsewhere, or close it.
+    Raises TypeError for any other source: at the call if possible, else when the source yields anything but
+    bytes. Raises RuntimeError if ``stream`` or ``body`` is closed already. Raises StreamError after the last
+    event if ``stream.completion()`` does.
+
+    If the source raises one of ``broken``, or ``body`` finds its response cut or unreadable, the stream is
+    closed, its last events come, and then StreamError is raised from that exception. But if ``[DONE]`` had
+    come, the exception is ignored. Any other exception of the source comes through unchanged, after the
+    events that are complete. It leaves the stream open: feed it from elsewhere, or close it.
     """
     chunks: Iterable[Any]
     endless = False

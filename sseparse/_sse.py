@@ -268,7 +268,7 @@ class SSEDecoder(EventStreamParser):
     Args:
         max_event_bytes: limit in bytes for any one line plus the data lines pending before it.
         flush_at_eof: dispatch at close() an event that lacks its blank line, which the standard discards.
-        last_event_id: str, where a reconnected stream goes on.
+        last_event_id: str, the last event ID of the stream that this one continues after a reconnect.
 
     Attributes: ``last_event_id`` (str), ``retry`` (int or None), ``comments`` (int, how many), ``overflowed``
     (bool: ``max_event_bytes`` was passed, and nothing more is read), ``closed`` (bool).
@@ -304,7 +304,7 @@ class SSEDecoder(EventStreamParser):
         """Return the events that ``data`` (any bytes-like) completes, in order.
 
         ``b""`` is an empty chunk, not the end. Nothing the bytes say makes it raise; after an overflow
-        it returns ``[]``. Raises TypeError for what is not bytes-like, RuntimeError after close().
+        it returns ``[]``. Raises TypeError if ``data`` is not bytes-like, RuntimeError after close().
         """
         data = self._feedable(data)
         if self._reading == OPEN:
@@ -317,7 +317,7 @@ class SSEDecoder(EventStreamParser):
     def close(self) -> list[ServerSentEvent]:
         """End the input. Returns ``[]``, or with ``flush_at_eof`` the event that lacked its blank line.
 
-        The last event ID is not committed by it. Idempotent.
+        It does not commit the last event ID. Idempotent.
         """
         if self.flush_at_eof and self._reading == OPEN:
             self._reading = ENDING

@@ -81,7 +81,7 @@ class ChatStream(FrameParser, Reading):
         max_total_bytes: limit in bytes for the whole stream, None for none.
         max_choices: choice indexes must be below it.
         max_tool_calls: calls per choice.
-        max_errors: Error events before it gives up with one of kind ``limit``.
+        max_errors: how many Error events there may be. The next is of kind ``limit``, and reading ends.
 
     Attributes: ``done`` (bool: saw ``[DONE]``), ``finished`` (bool: there is a choice, and each has a
     finish_reason), ``truncated`` (bool: closed before either, or cut inside its last frame), ``closed``
@@ -140,7 +140,7 @@ class ChatStream(FrameParser, Reading):
         """Return the events that ``data`` (any bytes-like) completes, in order.
 
         ``b""`` is an empty chunk, not the end. Nothing the bytes say makes it raise; after a limit error
-        it returns ``[]`` and reads nothing more. Raises TypeError for what is not bytes-like,
+        it returns ``[]`` and reads nothing more. Raises TypeError if ``data`` is not bytes-like,
         RuntimeError after close().
         """
         events: list[Event] = []
@@ -215,11 +215,12 @@ class ChatStream(FrameParser, Reading):
     def frames(self, data: BytesLike) -> list[tuple[bytes, list[Event]]]:
         """Do what feed() does, frame by frame: return pairs of a frame's bytes and the events it brought.
 
-        For a proxy that changes few frames and passes the others on as they came. Whatever the server sends
-        belongs to a frame: comments, blank lines, lines that are ignored. So the bytes of all pairs, and the
-        ``pending`` ones after them, are the bytes fed; the events of all are those of feed(). A pair may have
-        no events (a comment), or no bytes (an event that came before its frame was over). After a limit error
-        the bytes come back unread. Use either this or feed() for one stream. Raises what feed() raises.
+        It is for a proxy that changes few frames and passes the others on as they came. All that the server
+        sends belongs to a frame, also comments, blank lines and ignored lines. So the bytes of all pairs, and
+        after them the ``pending`` ones, are the bytes fed. The events of all pairs are those of feed(). A
+        pair may have no events (a comment), or no bytes (an event that came before its frame was over). After
+        a limit error the bytes come back unread. Use only one of frames() and feed() for a stream. Raises
+        what feed() raises.
         """
         if self._where == BETWEEN and not self._held and isinstance(data, bytes):
             # Most feeds are one frame, one line and a blank line, and most of those are read here.
@@ -314,9 +315,9 @@ class ChatStream(FrameParser, Reading):
         self._stop()
 
     def close(self) -> list[Event]:
-        """End the input: return what was still to be fired, and say whether the stream was cut.
+        """End the input: return the last events, with an Error among them if the stream was cut.
 
-        A last event that lacks its blank line is taken. Idempotent: later calls return ``[]``.
+        A last frame without its blank line is read. Idempotent: later calls return ``[]``.
         """
         if self._reading == CLOSED:
             return []
@@ -685,7 +686,7 @@ def other_api(value: dict[str, Any]) -> str | None:
 def parse(body: BytesLike, ignore: Iterable[ErrorKind] = ()) -> Completion:
     """Return the final object of a whole recorded stream.
 
-    ``body`` is any bytes-like; ``ignore`` and what it raises are those of ``ChatStream.completion()``.
+    ``body`` is any bytes-like. ``ignore`` is that of ``ChatStream.completion()``, and so are the exceptions.
     """
     stream = ChatStream()
     stream.feed(body)
