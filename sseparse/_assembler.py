@@ -502,6 +502,7 @@ class ChunkReader:
                 changed |= overlay(kept, render(usage, True) if self._halves else usage)
         if changed & GROWN:
             self._usage_values = count_values(kept)
+            self.version += 1  # the next usage may be too much
         # Within one chunk, one choice's usage may restore what another's changed.
         if changed and not (before is not None and is_same(kept, before)):
             self.events.append(Usage(render(kept, False)))

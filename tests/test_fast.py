@@ -50,6 +50,7 @@ NUMBERS = [str(number) for number in range(100, 140)]
 CONTENT = chunk({"content": MARK})
 PADDED = chunk({"content": MARK}, p=OTHER)
 TIMED = '{"id":"i","created":\x1b,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}'
+COUNTED = text_of(chunk({"content": MARK}, usage={"n": OTHER})).replace(json.dumps(OTHER), OTHER)
 LATE_TIMED = '{"id":"i","choices":[{"delta":{"content":"\x1a"}}],"created":\x1b}'
 
 TEXT_FIELDS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
@@ -201,6 +202,11 @@ RUNS = [
     ("23 that are never alike, then a run",
      [text_of(chunk({"content": "a"}, **{f"x{number}": None})) for number in range(24)]
      + run_of(CONTENT, WORDS), 26),
+    *((f"usage that grows to {size} values between frames that are known, and {after} of these",
+       [*run_of(COUNTED, WORDS, NUMBERS)[:9],
+        text_of(chunk({"content": "a"}, usage={f"x{number}": 1 for number in range(size)})),
+        *run_of(COUNTED, WORDS, NUMBERS)[:after]], None)
+      for size in (126, 127, 128, 300) for after in (1, 3)),
     # A thousand frames, of which one feed of some kilobytes brings many.
     ("content, many", run_of(CONTENT, WORDS * 25), 2),
     ("arguments, many", run_of(chunk(call(function={"name": "f", "arguments": MARK})), WORDS * 25), 2),
