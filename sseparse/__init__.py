@@ -5,37 +5,37 @@
     for chunk in source:                        # bytes from any socket
         for event in stream.feed(chunk): ...
     for event in stream.close(): ...
-    completion = stream.completion()            # what the server would have sent without streaming
+    completion = stream.completion()            # the dict that the server would send without streaming
 
 Where things live:
 
-    _stream.py     ChatStream, parse: what a frame says, and when the stream was cut
-    _frames.py     lines to frames, as servers send them
+    _stream.py     ChatStream, parse: the meaning of a frame, and whether the stream was cut
+    _frames.py     lines to frames, including the irregular ones that servers send
     _sse.py        SSEDecoder: the event stream of the WHATWG standard
-    _fast.py       the fast path: frames like earlier ones, read without parsing JSON
-    _assembler.py  ChatAssembler: what a chunk changes, and the events that tell of it
-    _calls.py      the tool calls of a choice, and which of them a fragment belongs to
+    _fast.py       the fast path: reads frames like earlier ones without parsing JSON
+    _assembler.py  ChatAssembler: chunks to events and to changes of the answer
+    _calls.py      the tool calls of a choice, and the call that a fragment belongs to
     _answer.py     the answer so far, and the final object
     _values.py     JSON values that grow, for fields without a rule of their own
     _json.py       whole JSON texts
     _partial.py    PartialJSON: JSON that is still being written
     _http.py       HTTPBody: the body of one HTTP/1.1 response
-    _encoder.py    ChatEncoder, encode: the way back, from events or a completion to a stream
+    _encoder.py    ChatEncoder, encode: events or a completion back to a stream
     _think.py      ThinkTags: reasoning between tags in the content
-    _sources.py    iter_events, aiter_events: whatever can be read
-    _events.py     what comes out
+    _sources.py    iter_events, aiter_events: loops over files, sockets and responses
+    _events.py     the events
     _text.py       text that grows, and stays valid Unicode
-    _errors.py     the one exception
+    _errors.py     StreamError, the only exception that input can cause
     __main__.py    the command line
-    _input.py      what the command line is given: files, heads, gzip, recordings
-    types.py       TypedDicts of the final object, imported only when asked for
+    _input.py      the input of the command line: files, HTTP heads, gzip, recordings
+    types.py       TypedDicts of the final object; nothing else imports it
 
-How a frame travels. Each arrow is a call, and both paths end in the same answer:
+How a frame is read. Each arrow is a call, and both paths change the same answer:
 
     bytes --> ChatStream.feed                                                        _stream.py
                 |
                 |-- like an earlier frame? --> FastPath.read: compare the bytes      _fast.py
-                |                              around the values, decode these --------------------+
+                |                              around the text, decode the text -------------------+
                 |                                                                                  |
                 |-- one data line? ---------> _read_in_full ------+                  _stream.py    |
                 |                                                 |                                |

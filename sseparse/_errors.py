@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The one exception that input can cause, and what it says.
+"""StreamError, the only exception that input can cause, and its message.
 
     try:
         completion = sseparse.parse(body)
     except sseparse.StreamError as error:
         log.warning("%s", error)                # server error in frame 3: Rate limit reached (code 429)
-        partial = error.snapshot                # what had arrived
+        partial = error.snapshot                # the answer as far as it arrived
 
-It knows neither bytes nor chunks: whoever raises it attaches the Error events and the answer so far. A
-mistake of the caller is a plain ``TypeError``, ``ValueError``, ``IndexError`` or ``RuntimeError``.
+This file knows neither bytes nor chunks: the code that raises a StreamError attaches the Error events and
+the answer so far. A mistake of the caller is a plain ``TypeError``, ``ValueError``, ``IndexError`` or
+``RuntimeError``.
 """
 
 from __future__ import annotations
@@ -22,25 +23,25 @@ if TYPE_CHECKING:
     from .types import Completion
 
 KINDS = ("server", "malformed", "truncated", "limit", "not_sse", "not_chat")  # of Error events
-_ERRORS_TOLD = 3  # by str(); the attribute has all
+_ERRORS_TOLD = 3  # in the message; the attribute `errors` has all of them
 _MESSAGE_CHARACTERS = 500
 _CODE_CHARACTERS = 64
 
 
 class LimitReached(Exception):
-    """Unwinds to feed(), add() or close(), which end the reading. It never leaves the library."""
+    """A limit was exceeded: unwinds to feed(), add() or close(), which stop reading. Callers never see it."""
 
 
 class StreamError(ValueError):
     """The answer is not whole: the server reported an error, or the stream was broken or cut.
 
-    ``str()`` of it says what happened: the first three errors, each with at most 500 characters of the
-    server's own message, and with its code where that is short. The text of the model or of the user is
-    never in it, because messages end up in logs.
+    The message names the first three errors. Each has at most 500 characters of the server's own message,
+    and the server's code if that is short. Text of the model or the user is never in the message, because
+    messages end up in logs.
 
     Attributes:
-        errors: list of the ``Error`` events that led to it, whole (empty when it came from ``HTTPBody``).
-        snapshot: dict, the completion as far as it arrived, or None where there is none (``HTTPBody``).
+        errors: list of the ``Error`` events of the stream, unabridged (empty if ``HTTPBody`` raised it).
+        snapshot: dict, the completion as far as it arrived (None if ``HTTPBody`` raised it).
 
     It can be pickled. Input causes no other exception: if it does, that is a bug of this library.
     """
@@ -60,7 +61,7 @@ class StreamError(ValueError):
 
 
 def story(errors: list[Error]) -> str:
-    """Return the text of a StreamError about these errors."""
+    """Return the message of a StreamError about these errors."""
     told: list[str] = []
     for error in errors[:_ERRORS_TOLD]:
         where = "" if error.frame is None else f" in frame {error.frame}"
@@ -72,7 +73,8 @@ def story(errors: list[Error]) -> str:
 
 
 def _told_code(code: Any) -> str:
-    """Return the server's code as str() says it: ``""`` if it has none, or one that is long or no scalar."""
+    """Return the server's code for the message; ``""`` if there is none, if it is long, or if it is an object
+    or a list."""
     is_short = len(code) <= _CODE_CHARACTERS if isinstance(code, str) else isinstance(code, (int, float))
     if is_short and isinstance(code, int):
         is_short = abs(code) < 10**_CODE_CHARACTERS
@@ -80,7 +82,7 @@ def _told_code(code: Any) -> str:
 
 
 def check_kinds(ignore: Iterable[ErrorKind]) -> set[str]:
-    """Return the kinds of errors to ignore. Raises TypeError for one string, ValueError for no kind."""
+    """Return the kinds to ignore as a set. Raises TypeError for a string, ValueError for an unknown kind."""
     if isinstance(ignore, str):
         raise TypeError(f"ignore takes a collection of error kinds: pass ({ignore!r},)")
     ignored: set[str] = set(ignore)

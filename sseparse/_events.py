@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Everything that comes out: the events, as plain data.
+"""The events: everything that the readers of this package return, as plain data.
 
-One class per row of the table of events in the README. They know nothing of each other, of bytes
-or of chunks. All are made alike: positional construction, slots, equality by value, a repr without
-surprises, ``as_dict()``, and a literal ``type`` tag. Code that compares tags instead of classes works
-across two vendored copies of this package. Events are not hashable, because some carry dicts. They are not
-copies: to change an Error event changes ``stream.errors``, and the entries of ``logprobs`` lists are shared
-with the final object.
+    event = ContentDelta(0, "Hel")
+    event.type                      # "content.delta"
+    event.as_dict()                 # {"type": "content.delta", "choice": 0, "text": "Hel"}
+
+There is one class per row of the table of events in the README. The classes know nothing of each other, of
+bytes or of chunks. All work alike: positional construction, slots, equality by value, a repr that shows the
+fields, ``as_dict()``, and a literal ``type`` tag. Two vendored copies of this package have different
+classes but the same tags, so code that must work with both compares tags. Events are not hashable, because
+some carry dicts.
+
+Fields may be assigned, but events are not copies: changing an Error event changes ``stream.errors``, and
+the entries of ``logprobs`` lists are shared with the final object.
 """
 
 from __future__ import annotations
@@ -30,7 +36,7 @@ else:
 
 
 class _Plain:
-    """Plain data: compared by value, shown with its fields. ``__match_args__`` names these in order."""
+    """Plain data: compared by value, shown with its fields. ``__match_args__`` has their names, in order."""
 
     __slots__ = ()
     __match_args__: ClassVar[tuple[str, ...]] = ()
@@ -47,7 +53,7 @@ class _Plain:
 
 
 class _Record(_Plain):
-    """What all events share."""
+    """The base class of all events."""
 
     __slots__ = ()
 
@@ -60,8 +66,8 @@ class _Record(_Plain):
 class ServerSentEvent(_Record):
     """One dispatched event of a ``text/event-stream`` (WHATWG HTML, "Interpreting an event stream").
 
-    Fields: ``event`` (str, the event type, ``"message"`` where none was given), ``data`` (str, the
-    data lines joined with LF), ``id`` (str, the last event ID in force, ``""`` if none).
+    Fields: ``event`` (str, the event type, ``"message"`` if none was given), ``data`` (str, the data
+    lines joined with LF), ``id`` (str, the last event ID that was set up to here, ``""`` if none).
     """
 
     __slots__ = __match_args__ = ("event", "data", "id")
@@ -73,11 +79,11 @@ class ServerSentEvent(_Record):
         self.id = id
 
     def encode(self) -> bytes:
-        """Return this event as an event stream carries it: its lines and the blank line.
+        """Return this event as the lines of an event stream, with the blank line at the end.
 
-        Each line of ``data`` is a data line of its own, and its line end is LF when it is read back. Raises
-        ValueError for what no event stream can carry: a line end in ``event`` or ``id``, NUL in ``id``, or
-        empty ``data``, because such an event would not be dispatched.
+        Each line of ``data`` becomes a data line of its own, so CR and CRLF in it are LF when read back.
+        Raises ValueError if no event stream can carry the event: a line end in ``event`` or ``id``, NUL in
+        ``id``, or empty ``data`` (such an event is not dispatched).
         """
         for name, text, refused in (("event", self.event, "\r\n"), ("id", self.id, "\r\n\0")):
             if any(char in text for char in refused):
@@ -98,11 +104,11 @@ class ServerSentEvent(_Record):
 
 @final
 class Start(_Record):
-    """The answer begins: fires once, with the first chunk that has a choice.
+    """The answer begins. It comes once, with the first chunk that has a choice.
 
-    Fields: ``id``, ``model`` (str or None where not yet known), ``created`` (int, seconds since the
-    Unix epoch, or None), ``object`` (``"chat.completion"``, or ``"text_completion"`` where the first
-    entry has ``text`` and neither ``delta`` nor ``message``).
+    Fields: ``id``, ``model`` (str, or None if not known yet), ``created`` (int, seconds since the Unix
+    epoch, or None), ``object`` (``"chat.completion"``, or ``"text_completion"`` if the first entry of
+    ``choices`` has ``text`` and neither ``delta`` nor ``message``).
     """
 
     __slots__ = __match_args__ = ("id", "model", "created", "object")
@@ -118,7 +124,7 @@ class Start(_Record):
 
 
 class _Text(_Record):
-    """What the events of a growing text share."""
+    """The base class of events with a choice and a text."""
 
     __slots__ = __match_args__ = ("choice", "text")
 
@@ -145,9 +151,10 @@ class ContentDone(_Text):
 
 @final
 class ReasoningDelta(_Record):
-    """Text of the reasoning.
+    """Text of the reasoning, whatever the server calls it.
 
-    Fields: ``choice`` (int), ``text`` (str, never empty), ``field`` (str, its name on the wire).
+    Fields: ``choice`` (int), ``text`` (str, never empty), ``field`` (str, its name on the wire, e.g.
+    ``"reasoning_content"``).
     """
 
     __slots__ = __match_args__ = ("choice", "text", "field")
@@ -185,12 +192,12 @@ class RefusalDone(_Text):
 
 @final
 class ToolCallStart(_Record):
-    """A tool call begins: its name, or the first part of it, has come.
+    """A tool call begins: its name has come, or at least the first part of it.
 
     Fields: ``choice`` (int), ``index`` (int, its place in the final ``tool_calls``; None for the
-    legacy ``function_call``), ``id`` (str, or None if it has not come yet), ``name`` (str; None only for a
-    call that never got a name: its start comes just before its ToolCallDone), ``kind`` (``"function"``,
-    ``"custom"`` or ``"function_call"``).
+    legacy ``function_call``), ``id`` (str, or None if not sent yet), ``name`` (str as known so far; None
+    if the call never got a name, and then this event comes just before its ``ToolCallDone``), ``kind``
+    (``"function"``, ``"custom"`` or ``"function_call"``).
     """
 
     __slots__ = __match_args__ = ("choice", "index", "id", "name", "kind")
@@ -208,8 +215,8 @@ class ToolCallStart(_Record):
 class ToolCallDelta(_Record):
     """A fragment of a call's arguments (of the input, for a custom tool), verbatim.
 
-    Fields: ``choice`` (int), ``index`` (int, place in the final ``tool_calls``; None for the legacy
-    ``function_call``), ``arguments`` (str, never empty; seldom valid JSON by itself).
+    Fields: ``choice`` (int), ``index`` (int or None, as in ``ToolCallStart``), ``arguments`` (str, never
+    empty; seldom valid JSON by itself).
     """
 
     __slots__ = __match_args__ = ("choice", "index", "arguments")
@@ -225,11 +232,13 @@ class ToolCallDelta(_Record):
 class ToolCallDone(_Record):
     """A tool call is final. Run it only if ``status`` is ``"complete"`` (or ``"empty"``, meaning ``{}``).
 
-    Fields: ``choice`` (int), ``index`` (int or None, as in ``ToolCallStart``), ``id`` (str, made up
-    where the server sent none; None for the legacy ``function_call``), ``name`` (str, or None if never
-    sent), ``arguments`` (str, as sent, never repaired), ``kind`` (as in ``ToolCallStart``), ``status``:
-    ``"complete"`` one JSON object, ``"empty"`` no argument text, ``"incomplete"`` cut off,
-    ``"invalid"`` anything else; for custom tools ``"complete"`` or ``"incomplete"``.
+    Fields: ``choice`` (int), ``index`` (int or None, as in ``ToolCallStart``), ``id`` (str, generated if
+    the server sent none; None for the legacy ``function_call``), ``name`` (str, or None if never sent),
+    ``arguments`` (str, as sent, never repaired), ``kind`` (as in ``ToolCallStart``), ``status``.
+
+    The status of a function's arguments: ``"complete"`` is one JSON object, ``"empty"`` no argument text,
+    ``"incomplete"`` the beginning of a JSON object, ``"invalid"`` anything else. The input of a custom tool
+    is ``"complete"`` or ``"incomplete"``.
     """
 
     __slots__ = __match_args__ = ("choice", "index", "id", "name", "arguments", "kind", "status")
@@ -255,8 +264,8 @@ class ToolCallDone(_Record):
 
     @property
     def value(self) -> dict[str, Any] | None:
-        """The parsed arguments: a new dict at each access if ``status`` is ``"complete"``, ``{}`` if it is
-        ``"empty"``, else None. The input of a custom tool is text, so its value is always None.
+        """The arguments, parsed anew at each access: a dict if ``status`` is ``"complete"``, ``{}`` if it is
+        ``"empty"``, else None. The input of a custom tool is text, so it gives None.
         """
         if self.status == "empty":
             return {}
@@ -268,9 +277,9 @@ class ToolCallDone(_Record):
 
 @final
 class AudioDelta(_Record):
-    """Audio of the answer.
+    """A piece of the answer's audio.
 
-    Fields: ``choice`` (int), ``data`` (str, base64, or None), ``transcript`` (str or None).
+    Fields: ``choice`` (int), ``data`` (str in base64, or None), ``transcript`` (str or None).
     """
 
     __slots__ = __match_args__ = ("choice", "data", "transcript")
@@ -286,7 +295,7 @@ class AudioDelta(_Record):
 class LogprobsDelta(_Record):
     """Log probabilities of this chunk's tokens.
 
-    Fields: ``choice`` (int), ``logprobs`` (dict, as on the wire).
+    Fields: ``choice`` (int), ``logprobs`` (dict, as the server sent it).
     """
 
     __slots__ = __match_args__ = ("choice", "logprobs")
@@ -314,7 +323,7 @@ class ChoiceDone(_Record):
 
 @final
 class Usage(_Record):
-    """Token counts, when they change. Field: ``usage`` (dict, all that is known so far)."""
+    """The token counts have changed. Field: ``usage`` (dict, all counts known so far)."""
 
     __slots__ = __match_args__ = ("usage",)
     type: Literal["usage"] = "usage"
@@ -325,12 +334,13 @@ class Usage(_Record):
 
 @final
 class Extra(_Record):
-    """A field that has no event of its own, when it appears or changes.
+    """A field that has no event of its own has appeared or changed.
 
-    Fields: ``choice`` (int, or None for a field of the chunk), ``index`` (int, the tool call it is on,
-    or None), ``field`` (str, its name), ``value`` (JSON, as this chunk carried it), ``place`` (where it
-    stood: ``"chunk"``, ``"choice"``, ``"delta"``, ``"tool_call"``, ``"function"`` for inside ``function``
-    or ``custom``, ``"frame"`` for a whole frame whose event type is not one of Chat Completions).
+    Fields: ``choice`` (int, or None for a field of the chunk), ``index`` (int, the tool call that has the
+    field, or None), ``field`` (str, its name), ``value`` (JSON, as in this chunk), ``place`` (the object
+    that has the field: ``"chunk"``, ``"choice"``, ``"delta"``, ``"tool_call"``, or ``"function"`` for
+    ``function`` and ``custom``). If ``place`` is ``"frame"``, the value is a whole frame whose SSE event
+    type is not one of this API's, and ``field`` is that type.
     """
 
     __slots__ = __match_args__ = ("choice", "index", "field", "value", "place")
@@ -348,15 +358,17 @@ class Extra(_Record):
 
 @final
 class Error(_Record):
-    """Something is wrong with the stream; reading goes on unless ``kind`` is ``"limit"``.
+    """Something is wrong with the stream. Reading goes on unless ``kind`` is ``"limit"``.
 
-    Fields: ``kind`` (``"server"``: the server reported it; ``"malformed"``: a frame or an entry
-    could not be read; ``"truncated"``: the stream was cut; ``"limit"``: one of the limits was passed;
-    ``"not_sse"``: the body is no event stream; ``"not_chat"``: its frames are of another API),
-    ``message`` (str, a sentence; for ``server`` the server's own), ``choice`` (int or None), ``code``
-    (the server's, as sent, or None), ``data`` (for ``server`` the error value as parsed; else at most
-    200 characters of the input, or None), ``frame`` (int, ordinal of the frame from 0, or None),
-    ``server_type`` (str, the server's own ``type``, e.g. ``"rate_limit_error"``, or None).
+    Kinds: ``"server"``: the server reported an error. ``"malformed"``: a frame, or an entry in it, could not
+    be read. ``"truncated"``: the stream was cut. ``"limit"``: one of the limits was exceeded. ``"not_sse"``:
+    the body is no event stream. ``"not_chat"``: its frames are those of another API.
+
+    Fields: ``kind``, ``message`` (str, a sentence; for ``server`` the server's own), ``choice`` (int or
+    None), ``code`` (the server's, as sent, or None), ``data`` (for ``server`` the error value as parsed; for
+    other kinds at most 200 characters of the input, or None), ``frame`` (int, the number of the frame,
+    counted from 0, or None), ``server_type`` (str, the server's own ``type``, e.g. ``"rate_limit_error"``,
+    or None).
     """
 
     __slots__ = __match_args__ = ("kind", "message", "choice", "code", "data", "frame", "server_type")
@@ -383,7 +395,7 @@ class Error(_Record):
 
 @final
 class Done(_Record):
-    """The server said ``[DONE]``. No fields; the last of the Done events."""
+    """The server sent ``[DONE]``. No fields. It comes after all other Done events."""
 
     __slots__ = __match_args__ = ()
     type: Literal["done"] = "done"
@@ -407,10 +419,10 @@ class JSONTextDelta(_Record):
 
 @final
 class JSONValue(_Record):
-    """A value inside a JSON text ended (from ``PartialJSON``): children first, the whole last.
+    """A value inside a JSON text has ended (from ``PartialJSON``). Inner values come before outer ones.
 
-    Fields: ``path`` (tuple of keys (str) and positions (int) from the top, ``()`` for the whole),
-    ``value`` (JSON; a list or dict is the one in ``PartialJSON.value``: copy it before you change it).
+    Fields: ``path`` (tuple of keys (str) and positions (int) from the top, ``()`` for the whole text),
+    ``value`` (JSON; a container is the object in the reader's tree, so copy it before you change it).
     """
 
     __slots__ = __match_args__ = ("path", "value")
@@ -421,8 +433,8 @@ class JSONValue(_Record):
         self.value = value
 
 
-# All that ChatStream.feed() can return: a Union for type checkers, at runtime a tuple, which isinstance()
-# takes as well.
+# Everything that ChatStream.feed() can return: a Union for type checkers, and a tuple at run time, because
+# isinstance() takes a tuple too.
 # fmt: off
 if TYPE_CHECKING:
     Event = Union[

@@ -1,36 +1,36 @@
 # SPDX-License-Identifier: MIT
 """From bytes to events: the event stream of the WHATWG HTML standard, and nothing more.
 
-It follows "Server-sent events" of the HTML standard, sections "Parsing an event stream" (9.2.5) and
-"Interpreting an event stream" (9.2.6), exactly. It knows no JSON and no chat. For example, these two feeds
-are two lines and a blank line, and so one event, whose data is ``a`` and ``b`` on two lines:
+This file follows "Server-sent events" of the HTML standard, sections "Parsing an event stream" (9.2.5) and
+"Interpreting an event stream" (9.2.6), exactly. It knows no JSON and no chat. For example, these two pieces
+contain two ``data`` lines and a blank line, and so one event with the data ``"a\\nb"``:
 
-    b"data: a\r\ndata"    b": b\n\n"
+    b"data: a\\r\\ndata"    b": b\\n\\n"
 
-``EventStreamParser`` is the grammar: bytes are cut into lines, each line changes a few fields, a blank line
-dispatches the event. Two classes build on it. ``SSEDecoder`` collects the events. ``FrameParser``
-(``_frames.py``) accepts more than the standard does, so it overrides what happens before a ``data`` line,
-at a field that the standard does not know, and at a blank line without data. The grammar decides nothing
-there.
+``EventStreamParser`` is the grammar. It cuts the bytes into lines. Each line changes a few fields, and a
+blank line dispatches the event. Two classes build on this one. ``SSEDecoder`` collects the events.
+``FrameParser`` (``_frames.py``) accepts more than the standard does. For that it overrides three methods:
+they are called before a ``data`` line, for a field that the standard does not know, and at a blank line
+without data.
 
-What the reading is doing is one field, ``_reading``:
+``_reading`` is the state of the reading:
 
-    state     meaning                                    followed by
-    OPEN      bytes are read                             STOPPED at a limit, else ENDING or CLOSED at close()
-    ENDING    close() reads what has no line end         CLOSED, STOPPED at a limit
-    STOPPED   a limit was passed: feed() reads nothing   CLOSED at close()
-    CLOSED    feed() raises RuntimeError                 -
+    state     meaning                                        next state
+    OPEN      feed() reads bytes                             STOPPED at a limit; ENDING or CLOSED at close()
+    ENDING    close() reads the unfinished line and event    STOPPED at a limit; CLOSED
+    STOPPED   a limit was exceeded: feed() ignores bytes     CLOSED at close()
+    CLOSED    feed() raises RuntimeError                     -
 
-Only feed() and close() look at it. Below them a limit is an exception (``LimitReached``), which unwinds to
-them.
+feed() and close() alone change it. The methods below them raise ``LimitReached`` at a limit, and feed() or
+close() catches it.
 
-Limits. ``max_event_bytes`` counts any one line (comments, too) without its end, plus the pending
-lines before it. With a limit of 10, ``data: abc`` is read, ``data: abcde`` is not, and neither is ``data:
-a`` after another ``data: a``. An unfinished line counts as far as it has come, so nothing over the limit is
-ever kept.
+Limits. ``max_event_bytes`` limits the size of any one line (also of a comment) without its line end, plus
+the pending ``data`` lines before it. With a limit of 10, ``data: abc`` (9 bytes) is read. ``data: abcde`` is
+too long, and so is a second ``data: a`` after a first one. The received part of an unfinished line counts
+too, so nothing over the limit is ever kept.
 
-Time is linear in the bytes, however they are cut: an unfinished line grows in a bytearray, and is looked at
-again only when its end has come.
+Time is linear in the number of bytes, however they are cut: an unfinished line grows in a bytearray, and is
+searched again only when its end has come.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ MAX_EVENT_BYTES = 64 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 LF, CR, _COLON = 10, 13, 58
 OPEN, ENDING, STOPPED, CLOSED = "open", "ending", "stopped", "closed"
-_MAX_RETRY_DIGITS = 18  # some 31 million years; int() of an unbounded number is quadratic
+_MAX_RETRY_DIGITS = 18  # about 31 million years in milliseconds; int() takes quadratic time in the digits
 
 
 def as_bytes(data: BytesLike) -> bytes:
-    """Return ``data`` as bytes, or raise a TypeError that says what to pass instead."""
+    """Return ``data`` as bytes. The TypeError for anything else names the right argument."""
     if isinstance(data, bytes):
         return data
     if isinstance(data, str):
@@ -68,23 +68,25 @@ def as_bytes(data: BytesLike) -> bytes:
 
 
 def data_of(lines: list[bytes]) -> str:
-    """Return the data of an event from its ``data`` lines as they came, field name included.
+    """Return the data of an event. ``lines`` are its ``data`` lines, field name included.
 
-    What is not UTF-8 becomes U+FFFD. Decoding after the cut into lines gives the same as before it,
-    because no line end is part of a multi-byte sequence.
+    Bytes that are not UTF-8 become U+FFFD. The standard decodes before it cuts lines. The result is the
+    same, because no multi-byte sequence contains a line end.
     """
     values = [line[6:] if line[5:6] == b" " else line[5:] for line in lines]
     return (values[0] if len(values) == 1 else b"\n".join(values)).decode("utf-8", "replace")
 
 
 class EventStreamParser:
-    """The grammar and its state. Subclasses decide what an event is worth.
+    """The grammar and its state. Subclasses handle the events.
 
-    ``_line`` is the unfinished line. ``_skippable`` is what the next bytes lose if they begin with it: the
-    byte order mark at the start of the input, LF after a CR, else nothing. ``_data`` holds the ``data``
-    lines of the unfinished event as they came, ``_pending_bytes`` is their size. ``_event``: the event type
-    in force at the first of these lines. ``_later_event``: the type given by an ``event`` line after it, or
-    None. ``_id``: the id given since the last blank line, or None.
+    ``_line``: the unfinished line.
+    ``_skippable``: a prefix to remove from the next bytes, if they begin with it. It is the byte order mark
+    at the start of the input, LF after a CR, otherwise empty.
+    ``_data``: the ``data`` lines of the pending event, as received. ``_pending_bytes`` is their size.
+    ``_event``: the event type that was set before the first of these lines, or ``""``.
+    ``_later_event``: the type set by an ``event`` line after that, or None.
+    ``_id``: the id set since the last blank line, or None.
     """
 
     __slots__ = (
@@ -121,7 +123,7 @@ class EventStreamParser:
         """Whether close() was called."""
         return self._reading == CLOSED
 
-    # What subclasses override.
+    # Methods that subclasses override.
 
     def _dispatch(self, event: str, lines: list[bytes]) -> None:
         """Handle an event: its type (``""`` is the default) and its data lines.
@@ -136,11 +138,11 @@ class EventStreamParser:
         """Called for a line with a field name that the standard does not know."""
 
     def _end_without_data(self) -> None:
-        """Called at a blank line after an ``event`` line without data. There is no event then."""
+        """Called at a blank line after an ``event`` line if no data came. The standard has no event then."""
         self._event = ""
 
     def _parse(self, data: bytes) -> None:
-        """Cut ``data`` into lines and interpret those that are complete (section 9.2.5)."""
+        """Cut ``data`` into lines, and interpret the complete ones (section 9.2.5)."""
         unfinished = self._line
         if self._skippable and data:
             if self._skippable == _BOM:
@@ -180,7 +182,7 @@ class EventStreamParser:
         return LimitReached(what)
 
     def _stop(self) -> None:
-        """Read nothing more, and drop what is held."""
+        """Read nothing more, and drop the unfinished line and event."""
         self._reading = STOPPED
         self._line.clear()
         self._forget_data()
@@ -189,7 +191,7 @@ class EventStreamParser:
         """Interpret complete lines (section 9.2.6)."""
         pending = self._data
         for line in lines:
-            if not line:  # about every second line
+            if not line:  # a blank line: about every second one
                 if self._id is not None:
                     self._last_event_id = self._id
                     self._id = None
@@ -201,7 +203,7 @@ class EventStreamParser:
             size = self._pending_bytes + len(line)
             if size > self._max_event_bytes:
                 raise self._over_event_bytes()
-            if line.startswith(b"data:") or line == b"data":  # nearly all others
+            if line.startswith(b"data:") or line == b"data":  # nearly all other lines
                 if len(pending) < 2:
                     self._before_data()
                     size = self._pending_bytes + len(line)
@@ -232,7 +234,7 @@ class EventStreamParser:
             self._other_field(line)
 
     def _end_event(self) -> None:
-        """Dispatch the pending event: its blank line has come."""
+        """The blank line has come: dispatch the pending event."""
         event = self._event if self._later_event is None else self._later_event
         self._event = ""
         self._later_event = None
@@ -266,14 +268,16 @@ class SSEDecoder(EventStreamParser):
     """An incremental decoder of any ``text/event-stream``: bytes in, ``ServerSentEvent``s out.
 
     Args:
-        max_event_bytes: limit in bytes for any one line plus the data lines pending before it.
-        flush_at_eof: dispatch at close() an event that lacks its blank line, which the standard discards.
-        last_event_id: str, the last event ID of the stream that this one continues after a reconnect.
+        max_event_bytes: limit in bytes for any one line plus the pending data lines before it.
+        flush_at_eof: if True, close() dispatches an event that has no blank line yet. (The standard discards
+            such an event.)
+        last_event_id: str, the ID to start with, for a stream that continues after a reconnection.
 
-    Attributes: ``last_event_id`` (str), ``retry`` (int or None), ``comments`` (int, how many), ``overflowed``
-    (bool: ``max_event_bytes`` was passed, and nothing more is read), ``closed`` (bool).
+    Attributes: ``last_event_id`` (str), ``retry`` (int or None), ``comments`` (int, their number),
+    ``overflowed`` (bool: ``max_event_bytes`` was exceeded, and nothing more is read), ``closed`` (bool).
 
-    Source: WHATWG HTML, section "Interpreting an event stream". It pickles and deep-copies at any point.
+    Source: WHATWG HTML, section "Interpreting an event stream". It can be pickled and deep-copied at any
+    point.
     """
 
     __slots__ = ("_events", "flush_at_eof", "overflowed")
@@ -292,7 +296,7 @@ class SSEDecoder(EventStreamParser):
 
     @property
     def last_event_id(self) -> str:
-        """The last event ID: committed at each blank line, never at the end of the input."""
+        """The last event ID. An ``id`` line sets it at the next blank line, never at the end of the input."""
         return self._last_event_id
 
     @property
@@ -301,10 +305,10 @@ class SSEDecoder(EventStreamParser):
         return self._retry
 
     def feed(self, data: BytesLike) -> list[ServerSentEvent]:
-        """Return the events that ``data`` (any bytes-like) completes, in order.
+        """Return the events that ``data`` (any bytes-like object) completes, in order.
 
-        ``b""`` is an empty chunk, not the end. Nothing the bytes say makes it raise; after an overflow
-        it returns ``[]``. Raises TypeError if ``data`` is not bytes-like, RuntimeError after close().
+        ``b""`` is an empty piece, not the end. No content of the bytes makes it raise. After an overflow it
+        returns ``[]``. Raises TypeError if ``data`` is not bytes-like, RuntimeError after close().
         """
         data = self._feedable(data)
         if self._reading == OPEN:
@@ -315,9 +319,9 @@ class SSEDecoder(EventStreamParser):
         return self._take()
 
     def close(self) -> list[ServerSentEvent]:
-        """End the input. Returns ``[]``, or with ``flush_at_eof`` the event that lacked its blank line.
+        """End the input. Returns ``[]``, or with ``flush_at_eof`` the event that has no blank line yet.
 
-        It does not commit the last event ID. Idempotent.
+        It does not change ``last_event_id``. A second call does nothing.
         """
         if self.flush_at_eof and self._reading == OPEN:
             self._reading = ENDING
@@ -333,7 +337,8 @@ class SSEDecoder(EventStreamParser):
         self._stop()
 
     def _dispatch(self, event: str, lines: list[bytes]) -> None:
-        # At a blank line the id is committed already: `_id` is set only when close() flushes an event.
+        # At a blank line `_interpret` has moved `_id` to `_last_event_id`. So `_id` is set here only if
+        # close() flushes an event.
         id = self._last_event_id if self._id is None else self._id
         self._events.append(ServerSentEvent(event or "message", data_of(lines), id))
 
