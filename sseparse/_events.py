@@ -422,7 +422,7 @@ class JSONValue(_Record):
     """A value inside a JSON text has ended (from ``PartialJSON``). Inner values come before outer ones.
 
     Fields: ``path`` (tuple of keys (str) and positions (int) from the top, ``()`` for the whole text),
-    ``value`` (JSON; a container is the object in the reader's tree, so copy it before you change it).
+    ``value`` (JSON; a list or dict is the one in ``PartialJSON.value``: copy it before you change it).
     """
 
     __slots__ = __match_args__ = ("path", "value")
