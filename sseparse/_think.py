@@ -71,11 +71,15 @@ class ThinkTags:
 
         ContentDone and ReasoningDone carry what their deltas did. All other events pass as they are. Text
         that may be the beginning of a tag is held back until the next delta, ContentDone or ChoiceDone.
+        Raises TypeError for what is no event.
         """
         passed: list[Event] = []
         event: Any
         for event in events:
-            kind = event.type
+            kind = getattr(event, "type", None)
+            if kind is None:
+                name = type(event).__name__
+                raise TypeError(f"feed() takes the events that ChatStream.feed() returns, not {name}")
             if kind == "content.delta":
                 self._say(passed, event, *self._read(self._choice(event.choice), event.text))
             elif kind == "reasoning.delta":
@@ -107,6 +111,9 @@ class ThinkTags:
         reasoning, content = self._read(choice, text)
         rest_of_reasoning, rest_of_content = self._end(choice)
         return reasoning + rest_of_reasoning, content + rest_of_content
+
+    def __repr__(self) -> str:
+        return f"<ThinkTags {len(self._choices)} choices>"
 
     def _choice(self, index: int) -> _Choice:
         choice = self._choices.get(index)

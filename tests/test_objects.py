@@ -245,7 +245,9 @@ class Messages(unittest.TestCase):
         broken.feed(f'["{SECRET}" {SECRET}')
         body = sseparse.HTTPBody()
         body.feed(f"HTTP/1.1 200 OK\r\nX: {SECRET}\r\n\r\n{SECRET}".encode())
-        for one in (decoder, scanner, broken, broken.error, body):
+        tags = sseparse.ThinkTags()
+        tags.feed([sseparse.ContentDelta(0, f"<think>{SECRET}")])
+        for one in (decoder, scanner, broken, broken.error, body, tags):
             self.assertNotIn(SECRET, repr(one))
             self.assertRegex(repr(one), "[0-9]")
 

@@ -189,6 +189,11 @@ class Streams(unittest.TestCase):
         ]
         self.assertEqual(sseparse.ThinkTags().feed(others), others)
 
+    def test_what_is_no_event_is_refused(self):
+        for wrong in (["<think>"], "<think>", b"<think>", [None], [{"type": "content.delta"}]):
+            with self.subTest(wrong), self.assertRaisesRegex(TypeError, "events that ChatStream.feed"):
+                sseparse.ThinkTags().feed(wrong)
+
     def test_before_an_encoder(self):
         body = sseparse.ChatEncoder(id="x", created=1)
         tags = sseparse.ThinkTags()
