@@ -12,12 +12,12 @@ The kinds of news that a frame brings, each a class with a method ``take``:
 * ``Again``: an unknown field that comes again unchanged. Its Extra fires each time, and nothing changes.
   (Azure and GitHub Copilot: content_filter_results; Perplexity: citations, search_results)
 * ``Unknown``: an unknown field whose value changes. (llama.cpp: timings; OpenRouter, Vercel:
-  reasoning_details; Together: token_id)
+  reasoning_details)
 * ``Counts``: usage of which some numbers change, or none. (vLLM, SGLang, xAI, Perplexity)
 * ``Logprobs``. (OpenAI, DeepSeek, llama.cpp, Hugging Face)
 
 and holes that no step reads: padding (OpenAI, Mistral), the id and the creation time once they are known
-(xAI, Groq, LiteLLM), a message beside a delta (Perplexity), the text of a delta again (Together).
+(xAI, Ollama), a message beside a delta (Perplexity), the text of a delta again and its token_id (Together).
 
 Why that is sound. Let the full path have read a line, and let this be a later line with the same bytes
 around its holes.
@@ -29,17 +29,20 @@ around its holes.
    line end. Between the values inside an object JSON takes a raw CR for white space, but to SSE it is a line
    end: a line with such a hole takes the full path if it has a CR. So do nesting that is too deep, what is
    not UTF-8, and escaped halves of surrogate pairs. The values of padding, id and time are no containers.
-2. *Where its leaf is.* The place of a hole is found by walking the line as a JSON parser does, along the keys
-   by which the assembler finds the value. Then the line is parsed once more with other values in all holes,
-   and the result must be the chunk with these values at these leaves, and otherwise equal. This excludes a
-   duplicate key that wins later, a look-alike inside a string, and an escaped key that is taken for another.
-   A text event is never matched with a leaf by its text alone: a delta with two sources of the same event
-   (``custom`` and ``function`` in one fragment, two reasoning fields) is not learnt.
+2. *Where its leaf is.* The assembler finds a value along a path of keys. The place of that value in the line
+   is guessed by a key that stands there once, or found by a walk along the path. Then the line is parsed
+   once more with other values in all holes, and the result must be the chunk with these values at these
+   paths, and otherwise equal. This excludes a duplicate key that wins later, a look-alike inside a string,
+   and an escaped key that is taken for another. A text event is never matched with a leaf by its text
+   alone: a delta with two sources of the same event (``custom`` and ``function`` in one fragment, two
+   reasoning fields) is not learnt.
 3. *What the assembler may ask of the value.* A text is a string that is not empty, as it was: ``""`` takes
-   the full path, because what an empty text does may depend on its neighbours. Usage and logprobs are
-   objects, as they were. The value of an unknown field is anything but null, as it was, and goes to the
-   assembler's own method for such fields. Usage and logprobs go to theirs. Only the append of a text is
-   written here, and what comes out is compared with the full path by the tests.
+   the full path, because what an empty text does may depend on its neighbours. (Only content without
+   neighbours may be empty, and then nothing is done.) Usage and logprobs are objects that are not empty, as
+   they were. The value of an unknown field is anything but null, as it was. All three go to the assembler's
+   own methods for them, which report no error about such values: where usage might become too large,
+   ``version`` changes. Only the append of a text is written here, and the tests compare what comes of it
+   with the full path.
 4. *What the rest of the line does.* The assembler counts the changes of state that can affect how a later
    chunk is read: ``version``, and ``kept`` for unknown fields. A line is learnt only if ``version`` stood
    still and each event it caused belongs to one of the steps, so the rest of the line had no effect. It
