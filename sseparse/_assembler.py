@@ -1234,8 +1234,8 @@ class ChatAssembler(Reading):
         max_errors: how many Error events there may be. The next is of kind ``limit``, and reading ends.
 
     Attributes: ``done`` (bool: closed with ``done=True``), ``finished`` (bool: there is a choice, and each
-    has a finish_reason), ``closed`` (bool: closed without ``done=True``), ``errors`` (list of the Error events
-    so far), ``id``, ``model`` (str or None until known), ``usage`` (dict or None).
+    has a finish_reason), ``closed`` (bool: closed without ``done=True``), ``errors`` (list of the Error
+    events so far), ``id``, ``model`` (str or None until known), ``usage`` (dict or None).
 
     It neither changes nor keeps the chunks it is given. It pickles and deep-copies at any point.
     """

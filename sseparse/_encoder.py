@@ -778,8 +778,8 @@ def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | Non
     choices in order.
 
     Raises ValueError, which names the field, for what no stream can say: a field of a wrong type, two calls
-    of a choice with one id, an ``error``. Raises TypeError if ``completion`` is not a mapping. The call itself
-    raises them, before the first frame.
+    of a choice with one id, an ``error``. Raises TypeError if ``completion`` is not a mapping. The call
+    itself raises them, before the first frame.
     """
     if size is not None and size < 1:
         raise ValueError("size is how many characters a piece has: at least 1")
