@@ -200,6 +200,8 @@ class _Feeding:
         self.broken = broken if isinstance(broken, tuple) else (broken,)
         self.endless = endless  # the source does not tell where it ends
         self.cut: BaseException | None = None  # what ended the reading before the end of the answer
+        if not (hasattr(self.stream, "feed") and hasattr(self.stream, "completion")):
+            raise TypeError(f"stream takes a ChatStream, not {type(stream).__name__}")
         if body is not None and not hasattr(body, "complete"):
             raise TypeError(f"body takes an HTTPBody, not {type(body).__name__}")
         for kind in self.broken:

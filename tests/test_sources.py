@@ -730,6 +730,10 @@ class RawConnections(BothWays):
         with suppress(StreamError):
             closed.close()
         for function, source in ((iter_events, CHUNKS), (aiter_events, pieces([]))):
+            for stream in (OSError, 5, sseparse.ChatAssembler(), sseparse.SSEDecoder()):
+                says = f"^stream takes a ChatStream, not {type(stream).__name__}$"
+                with self.assertRaisesRegex(TypeError, says):
+                    function(source, stream)
             for body in (BODY, "body", 5, ChatStream()):
                 says = f"^body takes an HTTPBody, not {type(body).__name__}$"
                 with self.assertRaisesRegex(TypeError, says):
