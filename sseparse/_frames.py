@@ -1,78 +1,87 @@
 # SPDX-License-Identifier: MIT
-"""From lines to frames, as servers send them.
+"""From lines to frames, including the irregular frames that servers send.
 
-A *frame* is whatever is read as one chunk. The standard knows one kind: ``data`` lines and a blank line.
-``FrameParser`` adds the frames that servers send otherwise. It builds on the grammar of ``_sse.py``. It knows
-JSON, and of a chunk only whether it is an error or a whole response. What a frame says is up to the subclass
-(``_frame``). These are the rules, numbered as in the README.
+A *frame* is a piece of the body that is read as one chunk. The standard knows one kind: ``data`` lines and a
+blank line. ``FrameParser`` builds on the grammar of ``_sse.py`` and adds the other kinds that servers send.
+This file knows JSON. Of a chunk it knows only whether it is an error or a whole response. The subclass reads
+the frames (``_frame``). These are the rules, numbered as in the README.
 
-Rule 12. Errors, and frames without ``data:``. An error does not end the reading, and it stays an error. Its
-  message and code are found where they are. An object is an error (``error_of``) if it has an ``error``
-  that is not empty, or ``object: "error"``; or, without a list of choices, ``type: "error"``, or an
-  ``error_msg`` or ``error_code``, or a ``message`` beside a ``code`` other than 200. So is a list of such,
-  and any data under ``event: error``, even none. Without a list of choices nothing else is read of it.
+A *stray line* is a line without a field name of the standard, for example ``{"error": "overloaded"}`` or
+``1f4``. A *document* is a JSON text that begins on a stray line.
+
+Rule 12. Errors, and frames without ``data:``. An error is reported, and reading goes on. ``words_of`` finds
+  its message and code in several places. An object is an error (``error_of``) if it has an ``error`` that is
+  not empty, or ``object: "error"``. An object without a list of ``choices`` is also an error if it has
+  ``type: "error"``, an ``error_msg``, an ``error_code``, or a ``message`` beside a ``code`` other than 200.
+  Nothing else is read of an error without a list of ``choices``. A list of such objects is an error. So is
+  any data under ``event: error``, even empty data.
   a. A line that is a whole JSON object is a frame: ``{"error": {"message": "overloaded"}}``. An ``event:``
-     line before it gives its type.
-  b. A JSON text over several lines is a frame, wherever it stands while no data is pending: a line that
-     begins with ``{`` or ``[`` opens it, lines that can continue it do. Of a list, each object is a frame.
-     If a line cannot continue it, or a data, event or error line comes first, its lines were stray lines.
-  c. If such a document, or an object on one line that is neither an error nor has ``choices``, comes first,
-     it may be the whole body. It is held until something else counts; then it was a frame. At close it is
-     read if it is an error, a whole ``chat.completion``, or one object with the server's words under
-     ``message``, ``detail``, ``msg`` or ``error_description``: ``{"detail": "Not Found"}``. Else the body is
-     ``not_sse``.
-  d. Pending data that begins with ``{`` and is not whole takes the lines that can continue it, for frameworks
-     that put ``data:`` before the first line of pretty-printed JSON only.
+     line before it sets its type.
+  b. A JSON text over several stray lines is a document, if no data is pending. A line that begins with ``{``
+     or ``[`` opens it, and each following line that can continue the JSON text belongs to it. A whole
+     document is a frame; if it is a list, each object in it is a frame. If a line cannot continue the
+     document, or a data, event or error line comes before its end, its lines are ignored (see f and g).
+  c. A document may be the whole body if no frame and no data, event or error line came before it. So may an
+     object on one line, if it is no error and has no ``choices``. It is held. If a frame or a data, event or
+     error line comes later, the held document is a frame. If none comes, it is read at close in three cases:
+     it is an error; it is a whole ``chat.completion``; it is one object with a message of the server under
+     ``message``, ``detail``, ``msg`` or ``error_description``, like ``{"detail": "Not Found"}``. Otherwise
+     the body is ``not_sse``.
+  d. If the pending data begins with ``{`` and is not whole, stray lines that can continue it belong to it.
+     (Some frameworks put ``data:`` before the first line of pretty-printed JSON only.)
   e. ``error: {...}`` is a frame of the type ``error`` (llama.cpp).
-  f. A line with ``data:`` and ``{``, or with ``"choices"``, somewhere inside, which is none of the above, has
-     lost its place: ``2026-01-01 data: {"choices": ...``. It is not read but reported as ``malformed``.
-     Before the first frame only the first such line is kept, and reported with that frame; a body without
-     any frame is ``not_sse``.
-  g. Other stray lines (chunk sizes, curl's chatter) are ignored. The first is quoted if the stream was cut.
-  h. A body of bare JSON alone is cut like any other, unless it brought an error or a whole completion.
+  f. A line with ``data:`` and ``{`` inside, or with ``"choices"``, that no rule above reads is a displaced
+     frame: ``2026-01-01 data: {"choices": ...``. It is not read but reported as ``malformed``. Before the
+     first frame only the first such line is kept, and it is reported with that frame. If no frame comes, the
+     body is ``not_sse``.
+  g. Other stray lines (chunk sizes, messages of curl) are ignored. The first one is quoted if the stream was
+     cut.
+  h. If all frames came without ``data:``, the stream can still be truncated (no ``[DONE]`` and no
+     ``finish_reason``), except if there was an error or a whole completion.
 
 Rule 13. Bad frames, frames without their blank line, and bodies that are no event stream. Data that is no
-  JSON object is ``malformed``, and reading goes on. ``null``, empty data, data that begins with a colon, and
-  objects with no key except ``type`` (pings) are silent. ``[DONE]`` is only that, white space aside.
-  a. If another data line, an ``error:`` line or a bare object comes while the pending data is one line, and
-     that is a whole object or ``[DONE]``, it is a frame of its own, delivered at once with the type before
-     it.
+  JSON object is ``malformed``, and reading goes on. Nothing is reported for ``null``, empty data, data that
+  begins with a colon, and objects with no key except ``type`` (pings). ``[DONE]`` must be the whole data,
+  except for white space around it.
+  a. Some servers leave out blank lines. If a data line, an ``error:`` line or a bare object comes while one
+     data line is pending, and that one is a whole object or ``[DONE]``, the pending line is a frame. It is
+     delivered at once, with the event type that was set before it.
   b. At close the last frame needs no blank line. If it does not parse, the stream was cut inside it.
-  c. A body whose first line that is not blank is no field, no comment and no JSON is ``not_sse``, unless a
-     data, event or error line comes.
-  d. At close, one unfinished line with ``data:`` straight after a whole object is what lines without their
-     ends look like (requests' iter_lines()): ``not_sse``.
+  c. If the first line that is not blank is no field, no comment and no JSON, the body is ``not_sse``, unless
+     a data, event or error line comes later.
+  d. If the body ends in an unfinished line like ``data: {"a": 1}data: {"a``, with ``data:`` straight after a
+     whole object, its lines were fed without their ends (requests' iter_lines()): ``not_sse``.
   e. A body that begins with ``HTTP/1.``, ``HTTP/2 ``, a gzip header or a byte order mark of UTF-16 is
      ``not_sse`` at once, and the message says what to do. The rest is still read.
-  f. If frames came, but none with a list of choices, a usage or an error, they are another API's:
+  f. If frames came, but none with a list of choices, a usage or an error, they belong to another API. That is
      ``not_chat`` at ``[DONE]`` or at close, and not ``truncated``.
 
-What the body is, is one field, ``_body``. What it becomes:
+``_body`` is the state of the body. The last three columns are the next state:
 
-    state     what came so far                            at a data, event  at a frame  at a first line that
-                                                          or error line                 is nothing we know
-    UNKNOWN   blank lines and comments                    OPENED            LINES       FOREIGN
-    STARTED   id or retry lines, or a document            OPENED            LINES       -
-    FOREIGN   a first line that is nothing we know        OPENED            FOREIGN     -
-    LINES     frames without ``data:``                    EVENTS            LINES       -
-    ANSWERED  the same, one of them a whole completion    EVENTS            ANSWERED    -
-    OPENED    a data, event or error line, no frame       OPENED            EVENTS      -
-    EVENTS    both                                        EVENTS            EVENTS      -
+    state     what came so far                            at a data, event  at a     at a stray line
+                                                          or error line     frame    that is no JSON
+    UNKNOWN   blank lines and comments                    OPENED            LINES    FOREIGN
+    STARTED   id or retry lines, or a document            OPENED            LINES    -
+    FOREIGN   a first line that is not an event stream's  OPENED            FOREIGN  -
+    LINES     frames without ``data:``                    EVENTS            LINES    -
+    ANSWERED  the same, one of them a whole completion    EVENTS            ANSWERED -
+    OPENED    a data, event or error line, no frame       OPENED            EVENTS   -
+    EVENTS    such a line and a frame                     EVENTS            EVENTS   -
 
-In EVENTS nothing is held of the time before the first frame (``_aside``, ``_displaced``), so that is all that
-a subclass has to look at before it counts a frame.
+``_aside`` and ``_displaced`` hold what came before the first frame. In EVENTS they are empty. So a subclass
+that counts a frame has to check only that the state is EVENTS (see ``_count``).
 
-What is known of the pending data is one field, ``_pending``:
+``_pending`` is what is known about the pending data:
 
-    state          meaning                                          followed by
-    UNSEEN         nobody asked                                     any other, when a second line comes
-    a dict         it is one line, and this object                  UNSEEN, once delivered
-    "[DONE]"       it is one line, and that                         UNSEEN, once delivered
-    INCOMPLETE     it is one line that begins with ``{``            a _Continued, when a stray line comes
-    a _Continued   it begins with ``{``, and can be continued       HOPELESS
-    HOPELESS       it is no object, and no line can make it one     UNSEEN, at the blank line
+    state          the pending data                                      next state
+    UNSEEN         was not looked at                                     any other one, at the next line
+    a dict         is one line, and this is the object in it             UNSEEN, when delivered
+    "[DONE]"       is one line, ``[DONE]``                               UNSEEN, when delivered
+    INCOMPLETE     is one line, empty or with ``{`` first, not whole     a _Continued, at a stray line
+    a _Continued   is the beginning of an object, and has a scanner      NO_OBJECT
+    NO_OBJECT      is no object, and no line can make it one             UNSEEN, at the blank line
 
-Each line is parsed once at most, and scanned once at most, so all of this is linear.
+Each line is parsed at most once and scanned at most once, so the time is linear.
 """
 
 from __future__ import annotations
@@ -88,20 +97,24 @@ if TYPE_CHECKING:
 
 UNKNOWN, STARTED, FOREIGN = "unknown", "started", "foreign"
 LINES, ANSWERED, OPENED, EVENTS = "lines", "answered", "opened", "events"
-UNSEEN, INCOMPLETE, HOPELESS = "unseen", "incomplete", "hopeless"
+UNSEEN, INCOMPLETE, NO_OBJECT = "unseen", "incomplete", "no object"
 
 QUOTED = 200  # characters of the input that an Error quotes
-WORDS = ("message", "detail", "msg", "error_description")  # (FastAPI, Kong, AWS, Portkey)
-_BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", b"\xef\xbb\xbf")
+# The keys under which a body that is one object has the server's message. (FastAPI, Kong, AWS, Portkey)
+WORDS = ("message", "detail", "msg", "error_description")
+_BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", b"\xef\xbb\xbf")  # of an event stream
 
-ABSENT: Any = ...
+ABSENT: Any = ...  # no value was parsed yet; None is the value of "null"
 
 
 class FrameParser(EventStreamParser):
-    """Lines to frames. ``_document`` is the JSON text over several lines that is open, if one is. ``_aside``
-    is a document that may be the whole body: its text and event type. ``_displaced`` is the first line that
-    carried a frame (12f) before there was any, ``_skipped`` the beginning of what was ignored first. ``_cut``
-    is the last frame, if the stream was cut inside it: its ordinal and the beginning of its text.
+    """Lines to frames. Each of these fields is None if there is no such thing.
+
+    ``_document``: the unfinished document.
+    ``_aside``: a whole document that may be the whole body (rule 12c), as its text and event type.
+    ``_displaced``: the first displaced frame (rule 12f), until the first frame comes.
+    ``_skipped``: the beginning of the first ignored line or document.
+    ``_cut``: the last frame, if the stream was cut inside it, as its number and the beginning of its text.
     """
 
     __slots__ = ("_aside", "_body", "_cut", "_displaced", "_document", "_pending", "_skipped")
@@ -117,36 +130,36 @@ class FrameParser(EventStreamParser):
         self._skipped: str | None = None
         self._cut: tuple[int, str] | None = None
 
-    # What the subclass does.
+    # Methods of the subclass.
 
     @property
     def _frames(self) -> int:
-        """How many frames were counted."""
+        """The number of frames so far."""
         return 0
 
     def _count(self) -> None:
-        """Count the frame that begins here. Unless ``_body`` is EVENTS, call ``_before_frame`` first."""
+        """Count a frame. The subclass calls ``_before_frame`` first, unless ``_body`` is EVENTS."""
 
     def _frame(self, event: str, text: str, value: Any = ABSENT) -> None:
-        """Read a frame: its event type, its data, and the value of that if it was parsed already."""
+        """Read a frame: its event type, its data, and the parsed data (ABSENT if it was not parsed yet)."""
 
     def _read_line(self, line: bytes, event: str) -> None:
-        """Read the frame of one data line, whose event type is not ``error``."""
+        """Read a frame of one data line. Its event type is not ``error``."""
 
     def _read_words(self, words: str, value: dict[str, Any]) -> None:
-        """Read the server's words, found in the object that is the whole body."""
+        """Report the server's message ``words``. It was found in ``value``, which is the whole body."""
 
     def _report(self, kind: Any, message: str, text: str | None) -> None:
         """Report an Error that quotes ``text``."""
 
     def _is_other(self) -> bool:
-        """Whether it is reported already that this is no event stream, or no chat."""
+        """Whether an Error of kind ``not_sse`` or ``not_chat`` was reported."""
         return False
 
     # Before a frame
 
     def _see_stream(self) -> None:
-        """A data, event or error line: the body is an event stream."""
+        """A data, event or error line has come: the body is an event stream."""
         if self._document is not None:
             self._break_document()
         if self._aside is not None:
@@ -154,7 +167,7 @@ class FrameParser(EventStreamParser):
         self._body = EVENTS if self._frames else OPENED
 
     def _before_frame(self) -> None:
-        """A frame will be counted: what was held until there is one comes first."""
+        """A frame will be counted. A held document and a displaced frame come before it."""
         if self._aside is not None:
             self._release_aside()
         if self._body in (UNKNOWN, STARTED):
@@ -167,11 +180,11 @@ class FrameParser(EventStreamParser):
             self._report_lost(text)
 
     def _may_be_all(self) -> bool:
-        """Whether a document that comes now may be the whole body."""
+        """Whether a document that ends now may be the whole body (rule 12c)."""
         return self._aside is None and not self._frames and self._body in (UNKNOWN, STARTED, FOREIGN)
 
     def _release_aside(self) -> None:
-        """Something else counts, so the document that was held is a frame."""
+        """The held document is not the whole body, so read it as a frame."""
         aside: Any = self._aside
         self._aside = None
         self._read_document(*aside)
@@ -188,7 +201,7 @@ class FrameParser(EventStreamParser):
     def _end_without_data(self) -> None:
         event = self._event
         self._event = ""
-        if event == "error":  # (Nest, with an empty message: bayesimpact/bayes-platform#639)
+        if event == "error":  # an error without a message (Nest: bayesimpact/bayes-platform#639)
             self._frame(event, "")
 
     def _forget_data(self) -> None:
@@ -207,12 +220,12 @@ class FrameParser(EventStreamParser):
             self._see_stream()
 
     def _look(self) -> None:
-        """Find out what the one pending line is."""
+        """Parse the one pending line, and set ``_pending``."""
         text = data_of(self._data).strip(BLANK)
         if text == "[DONE]":
             self._pending = text
         elif text[:1] not in ("{", ""):
-            self._pending = HOPELESS
+            self._pending = NO_OBJECT
         else:
             value = parse_or_none(text)
             self._pending = value if value.__class__ is dict else INCOMPLETE
@@ -230,13 +243,13 @@ class FrameParser(EventStreamParser):
             value = ABSENT
         text = data_of(self._data)
         event = self._event
-        self._event = self._later_event or ""  # an event type given since belongs to the next frame
+        self._event = self._later_event or ""  # an event type set after the line belongs to the next frame
         self._later_event = None
         self._forget_data()
         self._frame(event, text, value)
 
     def _take_event(self) -> str:
-        """Return the event type for a frame that is no data. Pending data keeps it for itself."""
+        """Return the event type for a frame without ``data:``. (If data is pending, the type is its own.)"""
         if self._data:
             return ""
         event = self._event
@@ -244,7 +257,7 @@ class FrameParser(EventStreamParser):
         return event
 
     def _continues(self, text: str) -> bool:
-        """Whether a stray line, with its end, continues the pending data (rule 12d)."""
+        """Whether a stray line (``text``, with its line end) continues the pending data (rule 12d)."""
         if self._pending == UNSEEN:
             self._look()
         if self._pending == INCOMPLETE:
@@ -253,7 +266,7 @@ class FrameParser(EventStreamParser):
         if continued.__class__ is not _Continued:
             return False
         if not continued.catch_up(self._data):
-            self._pending = HOPELESS
+            self._pending = NO_OBJECT
             return False
         return continued.takes(text)
 
@@ -268,7 +281,7 @@ class FrameParser(EventStreamParser):
             self._other_field(line)
             return
         if carries_frame(line):
-            self._ignore(line)  # event: messagedata: {"choices": ...
+            self._ignore(line)  # for example: event: messagedata: {"choices": ...
         else:
             if name == b"event" and self._body != EVENTS:
                 self._see_stream()
@@ -286,7 +299,7 @@ class FrameParser(EventStreamParser):
         self._frame("error", text.decode("utf-8", "replace"))  # (llama.cpp: ggml-org/llama.cpp#16109)
 
     def _stray(self, line: bytes) -> None:
-        """Handle a line without a field name: JSON sent bare, part of a document or of data, or nothing."""
+        """Handle a stray line: JSON, a part of a document or of the pending data, or nothing."""
         text = line.decode("utf-8", "replace")
         with_end = text if self._reading == ENDING else text + "\n"  # close() passes a line that has no end
         if self._data:
@@ -295,7 +308,7 @@ class FrameParser(EventStreamParser):
                 self._pending_bytes += len(line)
                 return
         elif self._document is not None:
-            if self._document.size + len(line) > self._max_event_bytes:  # pending, like data lines
+            if self._document.size + len(line) > self._max_event_bytes:  # counted like pending data lines
                 raise self._over_event_bytes()
             if self._document.takes(line, with_end):
                 self._end_document_if_whole()
@@ -334,20 +347,20 @@ class FrameParser(EventStreamParser):
             return False
         scanner = JSONScanner()
         scanner.feed(stripped)
-        if scanner.complete:  # with text after it
+        if scanner.complete:  # an object with text after it
             return False
         self._deliver_whole_line()
         self._cut_at(text)
         return True
 
     def _bare_frame(self, event: str, text: str, value: dict[str, Any]) -> None:
-        is_whole = is_completion(value)  # (asked before the value is taken apart)
+        is_whole = is_completion(value)  # ask first, because _frame() changes the value
         self._frame(event, text, value)
         if is_whole and (self._body == LINES or (self._body == FOREIGN and self._is_other())):
             self._body = ANSWERED
 
     def _ignore(self, line: bytes) -> None:
-        """Skip a stray line, and report it if a frame is lost with it (rules 12f and 12g)."""
+        """Skip a stray line. If it is a displaced frame, report it (rules 12f and 12g)."""
         text = line.decode("utf-8", "replace")
         if self._skipped is None and text.strip(BLANK):
             self._skipped = text[:QUOTED]
@@ -355,7 +368,7 @@ class FrameParser(EventStreamParser):
             self._report_displaced(text)
 
     def _report_displaced(self, text: str) -> None:
-        """Report a line with a frame inside: now, or with the first frame there is."""
+        """Report a displaced frame: now, or with the first frame if none has come yet."""
         if self._frames:
             self._report_lost(text)
         elif self._displaced is None:
@@ -369,7 +382,7 @@ class FrameParser(EventStreamParser):
     # Documents
 
     def _end_document_if_whole(self) -> None:
-        """If the document is whole, it is a frame, or may be the whole body."""
+        """If the document is whole, read it as a frame, or hold it if it may be the whole body."""
         document: Any = self._document
         if not document.scanner.complete:
             return
@@ -385,7 +398,7 @@ class FrameParser(EventStreamParser):
             self._body = STARTED
 
     def _break_document(self) -> None:
-        """The document cannot be continued: its lines were stray lines."""
+        """The document cannot be continued: ignore its lines."""
         document: Any = self._document
         self._document = None
         if document.is_first and self._body == STARTED:
@@ -396,11 +409,11 @@ class FrameParser(EventStreamParser):
             self._ignore(bytes(line))
 
     def _read_document(self, text: str, event: str) -> None:
-        """Read a document, or each object in a list, as a frame. (Google sends its errors in a list)"""
+        """Read a document as a frame. In a list, each object is one. (Google sends its errors in a list.)"""
         try:
             value = parse_json(text)
         except ValueError:
-            self._frame(event, text)  # too deep, or a number too long: report it
+            self._frame(event, text)  # nested too deep, or an integer too long: _frame() reports it
             return
         for one in value if value.__class__ is list else [value]:
             if one.__class__ is dict:
@@ -409,11 +422,11 @@ class FrameParser(EventStreamParser):
     # The end
 
     def _end_body(self) -> None:
-        """Read what has no end yet: the last line, the last event, the document."""
+        """At close: read the unfinished line, event or document."""
         line = bytes(self._line)
         is_first = self._body == UNKNOWN and not self.comments
         if is_first and line and any(name.startswith(line) for name in _BEGINNINGS):
-            self._line.clear()  # it was cut before it could be told what it is
+            self._line.clear()  # the stream was cut inside the first field name
         elif line and not self._data and lacks_line_ends(line):
             self._line.clear()
             what = "lines were fed without their ends: pass iter_content() or iter_bytes(), not iter_lines()"
@@ -427,7 +440,7 @@ class FrameParser(EventStreamParser):
             self._end_aside(*self._aside)
 
     def _end_aside(self, text: str, event: str) -> None:
-        """The body is one document (rule 12c)."""
+        """At close: the held document is the whole body (rule 12c)."""
         self._aside = None
         value = parse_or_none(text)
         objects = [one for one in (value if value.__class__ is list else [value]) if one.__class__ is dict]
@@ -444,26 +457,26 @@ class FrameParser(EventStreamParser):
         self._skipped = text[:QUOTED]
 
     def _cut_at(self, text: str) -> None:
-        """The last frame is cut, and this is what came of it."""
+        """The stream was cut inside a frame. ``text`` is the part that came."""
         self._count()
         if self._body != FOREIGN or self._is_other():
             self._cut = (self._frames - 1, text[:QUOTED])
 
 
 class _Document:
-    """A JSON text over several lines, as far as it came. ``is_first``: the body began with it."""
+    """An unfinished document (rule 12b). ``is_first``: it began on the first line of the body."""
 
     __slots__ = ("data", "event", "is_first", "scanner", "size")
 
     def __init__(self, is_first: bool) -> None:
         self.is_first = is_first
         self.event = ""
-        self.data = bytearray()  # the lines, joined: a list of short ones would take 40 times as much
-        self.size = 0  # of the lines without their ends
+        self.data = bytearray()  # the lines, joined: a list of short lines would take 40 times the memory
+        self.size = 0  # bytes of the lines without their ends
         self.scanner = JSONScanner()
 
     def takes(self, line: bytes, with_end: str) -> bool:
-        """Take the next line if it can continue the text; else the document is broken."""
+        """Add the next line, if it can continue the JSON text. Return False if it cannot."""
         self.scanner.feed(with_end)
         if self.scanner.error is not None:
             return False
@@ -478,8 +491,10 @@ class _Document:
 
 
 class _Continued:
-    """The scanner of pending data that lines without a prefix continue. ``count``: data lines it has read.
-    ``begins``: how the text begins, white space aside.
+    """Scans pending data that stray lines continue (rule 12d).
+
+    ``count`` is the number of pending lines that were scanned. ``begins`` is the first character of the data
+    that is not white space.
     """
 
     __slots__ = ("begins", "count", "scanner")
@@ -490,7 +505,7 @@ class _Continued:
         self.begins = ""
 
     def catch_up(self, lines: list[bytes]) -> bool:
-        """Read the lines that came since. Return whether others can still make an object of them."""
+        """Scan the lines that were not scanned yet. Return whether more lines can complete an object."""
         while self.count < len(lines):
             text = data_of(lines[self.count : self.count + 1])
             self.scanner.feed(text + "\n")
@@ -499,10 +514,10 @@ class _Continued:
         return self.begins in ("{", "") and self.scanner.error is None and not self.scanner.complete
 
     def takes(self, with_end: str) -> bool:
-        """Read a line if it can continue the data. A line that cannot leaves no trace."""
+        """Scan a line. If it cannot continue the data, return False and stay as before."""
         if not self.begins:
             return False
-        scanner = self.scanner.copy()  # small: the containers that are open, 128 at most
+        scanner = self.scanner.copy()  # cheap: a scanner holds the open containers, at most 128
         scanner.feed(with_end)
         if scanner.error is not None:
             return False
@@ -512,12 +527,12 @@ class _Continued:
 
 
 def carries_frame(line: bytes) -> bool:
-    """Whether a line that is not read has a frame in it (rule 12f)."""
+    """Whether a line that is not read is a displaced frame (rule 12f)."""
     return (b"data:" in line and b"{" in line) or b'"choices"' in line
 
 
 def lacks_line_ends(line: bytes) -> bool:
-    """Whether a line is several data lines without their ends (rule 13d)."""
+    """Whether a line is several data lines that lost their line ends (rule 13d)."""
     if not line.startswith(b"data:") or line.count(b"data:") < 2:
         return False
     text = data_of([line])
@@ -536,19 +551,19 @@ def is_error(value: dict[str, Any]) -> bool:
 
 
 def is_list_of_errors(value: Any) -> bool:
-    """Whether data is a list of errors, and of nothing else."""
+    """Whether the value is a list with at least one error, and nothing else."""
     if value.__class__ is not list or not value:
         return False
     return all(one.__class__ is dict and is_error(one) for one in value)
 
 
 def is_chunk(value: dict[str, Any]) -> bool:
-    """Whether an object sent bare is surely a frame: an error, or something with choices."""
+    """Whether an object without ``data:`` is a frame in any case: it is an error or has choices."""
     return value.get("choices").__class__ is list or is_error(value)
 
 
 def is_completion(chunk: dict[str, Any]) -> bool:
-    """Whether a chunk is a whole response, as without streaming."""
+    """Whether a chunk is a whole response, as a server sends it without streaming."""
     choices: Any = chunk.get("choices")
     return choices.__class__ is list and (
         chunk.get("object") in ("chat.completion", "text_completion")
