@@ -390,7 +390,8 @@ class Template:
     ``steps``: what the frame does. ``only``: the step of a plain template that has just one. ``version`` and
     ``kept``: the numbers of the reader for which the frame is known. ``waits``: the step for a fragment
     without an index, which goes to the call touched last. ``is_loose``: the text of a plain template may be
-    empty. ``stamp``: where in ``head`` there is a time that moves on, always with as many digits. ``echo``:
+    empty. ``stamp``, ``late_stamp``: where there is a time that moves on, always with as many digits, in
+    ``head`` (Ollama, xAI) or ``last`` (llama.cpp). ``echo``:
     the numbers of two holes that must hold the same text. ``then``: the number of the template that came next
     the last time (a reference would make a cycle, and work for the garbage collector). ``most``: a
     shorter feed is at most one frame. ``bulk``: how many bytes to read at once, 0 for none. ``ended``: where
@@ -399,8 +400,8 @@ class Template:
 
     __slots__ = (
         "blank", "bulk", "echo", "ended", "has_padding", "head", "holes", "is_loose", "is_plain", "kept",
-        "last", "last_size", "most", "nests", "number", "only", "seam", "seam_size", "seam_text", "skipped",
-        "stamp", "start", "steps", "stop", "strings", "then", "version", "waits",
+        "last", "last_size", "late_stamp", "most", "nests", "number", "only", "seam", "seam_size", "seam_text",
+        "skipped", "stamp", "start", "steps", "stop", "strings", "then", "version", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -409,7 +410,14 @@ class Template:
         self.blank = blank
         self.steps = steps
         self.stamp: tuple[int, int] | None = None
-        if time.isdecimal() and time[0] != "0" and _is_plain(kinds[1:]) and not echo:
+        self.late_stamp: tuple[int, int] | None = None
+        is_time = time.isdecimal() and time[0] != "0" and not echo
+        if is_time and kinds in ([TEXT, SCALAR], [CONTENT, SCALAR]):
+            start = len(pieces[1].encode())
+            self.late_stamp = (start, start + len(time))
+            pieces = [pieces[0], pieces[1] + time + pieces[2]]
+            kinds = kinds[:1]
+        elif is_time and kinds[0] == SCALAR and _is_plain(kinds[1:]):
             start = len(pieces[0].encode())
             self.stamp = (start, start + len(time))
             pieces = [pieces[0] + time + pieces[1], *pieces[2:]]
@@ -462,6 +470,8 @@ class Template:
         """Whether two templates are for the same frames."""
         if self.stamp is not None and self.stamp == other.stamp:
             self.set_time(other.head, 0)
+        if self.late_stamp is not None and self.late_stamp == other.late_stamp:
+            self.set_late_time(other.last)
         ours = (self.head, self.seam, self.last, self.holes)
         return ours == (other.head, other.seam, other.last, other.holes)
 
@@ -475,6 +485,18 @@ class Template:
         if not data.startswith(head[stop:], pos + stop):
             return False
         self.head = head[:start] + time + head[stop:]
+        self.strings = None
+        return True
+
+    def set_late_time(self, last: bytes) -> bool:
+        """Take over the time behind the text, if nothing else differs there."""
+        start, stop = self.late_stamp or (0, 0)
+        time = last[start:stop]
+        if not (time.isdigit() and time[0] != 48 and last[:start] == self.last[:start]):
+            return False
+        if last[stop:] != self.last[stop:]:
+            return False
+        self.last = self.seam = last
         self.strings = None
         return True
 
@@ -511,6 +533,11 @@ class Template:
     def _text(self, data: bytes, pos: int) -> list[str] | None:
         """Return the text of a plain template; None, or a ValueError, if the frame does not fit."""
         start = pos + self.start
+        if self.late_stamp is not None:
+            at = self.ended - self.last_size
+            last = data[at : self.ended]
+            if at < start or not (last == self.last or self.set_late_time(last)):
+                return None
         stop = data.find(self.seam, start, self.ended)
         text = _string(data[start:stop].decode())
         start = stop + self.seam_size
@@ -1033,7 +1060,7 @@ class Lesson:
                 step.place(order, path)
             steps.append(step)
         echo = [order.index(path) for path in self.echo]
-        time = insides[0] if order[0] == ("created",) else ""
+        time = next((inside for path, inside in zip(order, insides) if path == ("created",)), "")
         template = Template(pieces, [self.holes[path] for path in order], steps, echo, time, blank)
         template.version = self.reader.version
         template.kept = self.reader.kept
