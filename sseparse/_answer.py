@@ -1,8 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""The answer so far: choices, their calls, and the final object that they make.
+"""The answer so far: choices, their calls, and the final object made of them.
 
-It is the state that the assembler changes and everybody reads. It knows no chunks and no events, and
-decides nothing. ``Reading`` is what can be read off it, the same on ``ChatAssembler`` and ``ChatStream``.
+This file holds the state that the assembler and the fast path change. It knows no chunks and no events, and
+decides nothing. ``Reading`` has the methods that read this state. ``ChatAssembler`` and ``ChatStream`` both
+inherit them. For example, after the deltas "Hel" and "lo" ``text()`` returns "Hello", and ``message()``
+returns ``{"role": "assistant", "content": "Hello"}``.
+
+Each choice has a ``stage`` (rule 7):
+
+    state     meaning                                                       next state
+    OPEN      the first state                                               CALLED
+    CALLED    finish_reason is tool_calls, and no content has come since    ANSWERED at content
+    ANSWERED  content has come after that                                   CALLED at another tool_calls
+
+Any other finish_reason makes it OPEN again.
 """
 
 from __future__ import annotations
@@ -24,18 +35,17 @@ if TYPE_CHECKING:
     from .types import Completion, Message, ToolCall
 
 
-# The stages of a choice (rule 7). OPEN: the first one. CALLED: its finish_reason is tool_calls, and no text
-# of content came since. ANSWERED: text came after that. Any other finish_reason makes it OPEN again.
 OPEN, CALLED, ANSWERED = "open", "called", "answered"
 
-# What the entries of a choice looked like. One with a delta or a message settles it.
+# The shape of a choice: an entry with ``text`` makes it TEXT_SHAPE, one with a delta or a message CHAT_SHAPE,
+# which is final.
 UNKNOWN_SHAPE, TEXT_SHAPE, CHAT_SHAPE = "unknown", "text", "chat"
 
 _BLANKS = dict.fromkeys(map(ord, " \t\n\r\f\v"))
 
 
 class Audio:
-    """Audio of a message. ``joined`` is what ``joined_data`` returned last, and for how many characters."""
+    """The audio of a message. ``joined`` has the last result of ``joined_data`` and the size of its data."""
 
     __slots__ = ("data", "fields", "joined", "transcript")
 
@@ -46,8 +56,8 @@ class Audio:
         self.transcript: Text | None = None
 
     def joined_data(self) -> str:
-        """Return the data as one base64 string, even if each fragment was padded. (litellm joins such
-        fragments; no report of others)"""
+        """Return the data as one base64 string, even if each fragment was padded. (litellm does the same; no
+        report of a server that pads fragments)"""
         data = self.data.join() if self.data is not None else ""
         if "=" not in data.rstrip("= \t\n\r\f\v"):
             return data
@@ -59,7 +69,7 @@ class Audio:
 
 
 def _decoded(data: str) -> bytearray | None:
-    """Return the bytes of base64 with padding inside, None if it is no base64."""
+    """Return the bytes of base64 text that may have padding inside. None if it is not base64."""
     octets = bytearray()
     stop = -1
     while stop < len(data):
@@ -81,9 +91,10 @@ def _decoded(data: str) -> bytearray | None:
 class Choice:
     """One choice.
 
-    ``thoughts`` is the reasoning as emitted; usually it is the same ``Text`` as the one kept under its wire
-    name in ``message_extras``. ``thoughts_field`` is the name that the last of it came under. ``refusal`` and
-    ``logprobs`` stand in ``message_extras`` and ``extras`` as null if null is all that came.
+    ``thoughts`` is the reasoning that the events carried. Usually it is the same ``Text`` as the one in
+    ``message_extras`` under its wire name. ``thoughts_field`` is the wire name of its last piece.
+    ``message_extras`` has the unknown fields of the message, ``extras`` those of the choice. If ``refusal``
+    or ``logprobs`` was only ever null, these have the null.
     """
 
     __slots__ = (
@@ -112,7 +123,7 @@ class Choice:
         self.shape = UNKNOWN_SHAPE
         self.role: str | None = None
         self.finish_reason: str | None = None
-        self.failed = False  # an error of it was reported
+        self.failed = False  # whether an error on this choice was reported
         self.content: Text | None = None
         self.parts: list[Any] | None = None
         self.thoughts: Text | None = None
@@ -127,13 +138,13 @@ class Choice:
 
 
 def id_tail(id: str | None) -> str:
-    """Return what the ids that are made up for calls have of the completion's id (rule 4)."""
+    """Return the part of the completion's id that goes into generated call ids: 16 characters at most."""
     tail = [c for c in id or "" if c.isascii() and (c.isalnum() or c in "-_")][-16:]
     return "_" + "".join(tail) if tail else ""
 
 
 class Answer:
-    """What is known of one answer. ``done``: the server declared its end; ``closed``: nothing more comes."""
+    """One answer so far. ``done``: the server declared its end. ``closed``: nothing more will be read."""
 
     __slots__ = (
         "_id_tail", "choices", "closed", "created", "done", "errors", "extras", "id", "model", "usage",
@@ -149,22 +160,22 @@ class Answer:
         self.errors: list[Error] = []
         self.done = False
         self.closed = False
-        self._id_tail: str | None = None  # what ids that are made up have of the id, None until asked for
+        self._id_tail: str | None = None  # id_tail() of the id, computed when first needed
 
     def call_ids(self, choice: Choice) -> list[str]:
-        """Return the ids of a choice's calls, no two of them alike (rule 4).
+        """Return the ids of a choice's calls. All are different.
 
-        A call gets a made-up id if it has none, or one that an earlier call has. (parallel calls that share
-        an id: HKUDS/nanobot#3943; the next request would be refused)
+        A call gets a generated id if it has none, or if an earlier call has the same one: the API would
+        refuse a request with that message. (Parallel calls that share an id: HKUDS/nanobot#3943)
         """
         if self._id_tail is None and (self.id is not None or self.done or self.closed):
-            self._id_tail = id_tail(self.id)  # once, because an id can be long and the choices many
+            self._id_tail = id_tail(self.id)  # only once: an id can be long, and there can be many choices
         ids: dict[str, None] = {}
         for call in choice.calls:
             id = call.id
             if id is None or id in ids:
                 id = f"call{self._id_tail or ''}_{choice.index}_{call.index}"
-                while id in ids:  # a server that sent just this one
+                while id in ids:  # the server sent an id that looks like a generated one
                     id += "_"
             ids[id] = None
         return list(ids)
@@ -221,7 +232,8 @@ class Answer:
     def tool_calls(self, choice: Choice) -> list[ToolCall]:
         finals: list[Any] = []
         for id, call in zip(self.call_ids(choice), choice.calls):
-            # For known types report the kind it was treated as, even if the wire contradicted itself.
+            # A known type is replaced by the kind that the call was read as: they differ if the server sent
+            # a type that contradicts the call's fields.
             kind = call.kind if call.type in (None, "function", "custom") else call.type
             final: dict[str, Any] = {"id": id, "type": kind}
             final[call.kind] = self._inside(call, "input" if call.kind == "custom" else "arguments")
@@ -244,7 +256,7 @@ class Answer:
 
 
 class Reading:
-    """What can be read off an answer at any moment, on ``ChatAssembler`` and on ``ChatStream`` alike."""
+    """The methods and properties that read an answer, for ``ChatAssembler`` and ``ChatStream``."""
 
     __slots__ = ()
     _answer: Answer
@@ -256,27 +268,27 @@ class Reading:
 
     @property
     def errors(self) -> list[Error]:
-        """The Error events so far."""
+        """The list of Error events so far."""
         return self._answer.errors
 
     @property
     def id(self) -> str | None:
-        """The completion's id: the first non-empty one, None until known."""
+        """The completion's id: the first non-empty one. None until known."""
         return self._answer.id
 
     @property
     def model(self) -> str | None:
-        """The model: the last non-empty one, None until known."""
+        """The model: the last non-empty one. None until known."""
         return self._answer.model
 
     @property
     def usage(self) -> dict[str, Any] | None:
-        """A copy of the token counts as known so far, or None."""
+        """A copy of the token counts known so far, or None."""
         return render(self._answer.usage, False)  # type: ignore[no-any-return]
 
     @property
     def finished(self) -> bool:
-        """Whether there is a choice and each has a finish_reason."""
+        """Whether there is at least one choice and each choice has a finish_reason."""
         return bool(self._answer.choices) and all(one.finish_reason for one in self._answer.choices.values())
 
     def text(self, choice: int = 0) -> str:
@@ -285,7 +297,7 @@ class Reading:
         return kept.content.uttered() if kept and kept.content else ""
 
     def reasoning(self, choice: int = 0) -> str:
-        """Return the reasoning so far, the text that its events carried, ``""`` if there is none."""
+        """Return the reasoning so far (the text of its events), ``""`` if there is none."""
         kept = self._answer.choices.get(choice)
         return kept.thoughts.uttered() if kept and kept.thoughts else ""
 

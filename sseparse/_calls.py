@@ -1,41 +1,49 @@
 # SPDX-License-Identifier: MIT
-"""The tool calls of one choice, and how a fragment finds its call.
+"""The tool calls of one choice, and the rules that decide which call a fragment belongs to.
 
-A server sends a call in fragments, mixed with fragments of other calls, and each server says in its own
-way which fragment belongs to which call. ``Calls`` holds all state that this question needs, and answers
-it (``find``). It knows nothing of events, chunks or bytes.
+A *fragment* is one entry of ``tool_calls`` in a delta. A server sends a call in several fragments, perhaps
+with fragments of other calls between them. Servers differ in how they mark which fragment belongs to which
+call. ``Calls`` holds all state that is needed for this decision, and ``Calls.find`` makes it. This file knows
+nothing of events, chunks or bytes.
 
-Rule 4. Tool calls. An id is a non-empty string, or an integer (then its digits); if the fragment has none,
-    ``function.id`` is it. An index is any integer, or a string of an integer's digits: a key, and never a
-    position. The call *at* an index is the one that last got a fragment there. A fragment that brings no id,
-    no name, no argument text and no unknown field opens no call and touches none. Any other belongs to:
-    (a) if its id is known: the call with that id last seen at this index; else, if it brings a name and an
-        index and that id's call has argument text, a new call; else the latest call with that id. Two
-        exceptions, for servers whose ids are not unique. *Another name*: its name neither equals nor extends
-        that call's, and it stands at another index, or that call's arguments are whole JSON: a new call.
-        *Said again*: at another index, with that call's name and its very arguments, whole: it is ignored, or
+Rule 4. Tool calls. A fragment's id is a non-empty string, or an integer (then its digits are the id). If it
+    has none, ``function.id`` is used. Its index is an integer, or a string of an integer's digits. An index
+    is a key, never a position in a list. The call *at* an index is the call of the last fragment with that
+    index. A fragment with no id, no name, no argument text and no unknown field is ignored. Any other
+    fragment belongs to one of these calls:
+    (a) If its id is known, and a call with that id was seen at its index: the last such call. Otherwise the
+        latest call with that id; but if the fragment has a name and an index and that call has argument text,
+        a new call. There are two exceptions, for servers whose ids are not unique. *Another name*: the
+        fragment's name neither equals nor extends that call's name, and its index is another one or that
+        call's arguments are whole JSON. That is a new call. *Repetition*: the fragment has another index, but
+        that call's name and exactly its arguments, and these are whole JSON. It is ignored, because otherwise
         the tool would run twice.
-    (b) if a call is at its index: that call, unless it brings a name and an id and the call has a different
-        id: a new call. But if the name is that call's, its arguments are unfinished JSON, and the fragment's
-        own are neither empty nor begin with "{", it goes on. No call there: a new call.
-    (c) without an index: the call touched last, unless it brings an id, the call has a different one, and it
-        has a name or the call's arguments are whole; or it brings a name and the call has one: a new call.
-    (d) Where (b) or (c) would join a fragment with a name to a call without an id, and the names differ or
-        the fragment has no id either, and the call's arguments are one whole JSON value: a new call.
+    (b) If it has an index: the call at that index. If there is none, or if the fragment has a name and an id
+        and the call has a different id, a new call. But if the name is that call's name, the call's arguments
+        are unfinished JSON, and the fragment's are not empty and do not begin with "{", the fragment
+        continues the call in spite of its id.
+    (c) If it has no index: the call that the last fragment belonged to. If there is none, or if the fragment
+        has a name and that call has one, a new call. Also if the fragment has an id and that call has a
+        different id, and the fragment has a name or the call's arguments are whole: a new call.
+    (d) If (b) or (c) gives a call without an id to a fragment with a name, and the call's arguments are one
+        whole JSON value, and the names differ or the fragment has no id either: a new call instead.
     Example: ``{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{"}}`` and then
     ``{"index": 0, "function": {"arguments": "}"}}`` are one call with the arguments "{}" (b).
-    A call's first id is its own, and later ones are aliases: they find it, unless only other calls were seen
-    at the index. A fragment without id, index and function adds its other fields to the call touched last.
+    The first id of a call is its own. Later ids are aliases: a known alias finds the call as in (a), unless
+    only other calls were seen at the fragment's index. A fragment without id, index and function adds its
+    other fields to the call of the last fragment.
 
-Rule 5. Name. Repeated equal: ignored. Before any argument text a different name appends, unless it starts
-    with what came so far: then it replaces that. After argument text only a longer one that starts with what
-    came so far counts. Example: "get_" and then "weather" is "get_weather"; "sum", arguments, "sum_all" is
-    "sum_all" (unslothai/unsloth#9817).
+Rule 5. The name of a call, if it comes more than once. A repeated name changes nothing. Before any argument
+    text, a different name is appended to the name so far; but if it begins with the name so far, it replaces
+    it. After argument text only such a longer name counts. Example: "get_" and then "weather" give
+    "get_weather"; "sum", arguments, "sum_all" give "sum_all" (unslothai/unsloth#9817).
 
-A call is in one of three stages. The assembler moves it from one to the next:
+A call is in one of three stages. The assembler changes the stage:
 
-    UNNAMED --name--> STARTED --end of its choice--> DONE
-    UNNAMED: arguments are kept without an event. STARTED: its ToolCallStart has fired. DONE: it is final.
+    stage     meaning                                            next stage
+    UNNAMED   no name has come: arguments are kept, not emitted  STARTED at the name, or just before DONE
+    STARTED   its ToolCallStart was emitted                      DONE at the end of the answer
+    DONE      it is final                                        -
 """
 
 from __future__ import annotations
@@ -51,7 +59,7 @@ if TYPE_CHECKING:
 
     from ._events import Kind
 
-    Key = Union[int, str]  # a wire index; large ones are their digits, see key_of()
+    Key = Union[int, str]  # an index as sent, or the digits of a large one: see key_of()
 
 UNNAMED, STARTED, DONE = "unnamed", "started", "done"
 
@@ -59,8 +67,10 @@ UNNAMED, STARTED, DONE = "unnamed", "started", "done"
 class Call:
     """One tool call, or the legacy function_call.
 
-    ``inner`` has the unknown fields of ``function`` or ``custom``, ``extras`` those beside it. ``seen`` says
-    where fragments of it were seen: the greater the number, the later it became the call at that index.
+    ``inner`` has the unknown fields of ``function`` or ``custom``, ``extras`` those beside it.
+    ``name`` and ``name_rest`` are the pieces of the name, ``name_size`` is their total length.
+    ``seen`` has the indexes at which the call was seen. The values count upwards: a greater value means that
+    the call came to that index later.
     ``scanner`` has read the arguments up to ``blocks[scanned]``.
     """
 
@@ -98,25 +108,25 @@ class Call:
         self.scanned = 0
 
     def full_name(self) -> str | None:
-        """Return the name with all that was appended to it."""
+        """Return the name: its pieces joined, or None if none has come."""
         if self.name is not None and self.name_rest:
             self.name = "".join([self.name, *self.name_rest])
             self.name_rest.clear()
         return self.name
 
     def is_named(self, name: str) -> bool:
-        """Whether this is the call's name."""
+        """Whether ``name`` is the call's name."""
         return len(name) == self.name_size and name == self.full_name()
 
     def is_begin_of(self, name: str) -> bool:
-        """Whether the call's name, or that it has none yet, may have grown to this one."""
-        # The sizes first: to join the name for each short piece of one would take quadratic time.
+        """Whether ``name`` begins with the call's name, or the call has no name."""
+        # Compare the sizes first: joining the name at each short piece would take quadratic time.
         return len(name) >= self.name_size and name.startswith(self.full_name() or "")
 
     def rename(self, name: str) -> bool:
-        """Set, grow or keep the name (rule 5); return whether it changed.
+        """Set the name, append to it, or keep it (rule 5). Return whether it changed.
 
-        (split: NVIDIA-NeMo/Switchyard#785; repeated: Fireworks, TGI; grown: unslothai/unsloth#9817)
+        (In pieces: NVIDIA-NeMo/Switchyard#785; repeated: Fireworks, TGI; longer: unslothai/unsloth#9817)
         """
         if self.is_begin_of(name):
             if self.name is not None and len(name) == self.name_size:
@@ -132,7 +142,7 @@ class Call:
         return True
 
     def scan(self) -> JSONScanner:
-        """Return a scanner that has read all arguments. It reads only what came since the last time."""
+        """Return a scanner that has read all arguments. Each call reads only the new part of them."""
         if self.scanner is None:
             self.scanner = JSONScanner()
         arguments = self.arguments
@@ -147,8 +157,11 @@ class Call:
 class Calls:
     """The calls of one choice, in order of appearance.
 
-    ``at`` finds a call by its wire index, ``by_id`` all calls that have an id, in order; ``last`` is the call
-    touched last. ``looks`` is how often the arguments were looked at to find a call.
+    ``at`` has the call at each index, as sent.
+    ``by_id`` has the calls that have an id, own or alias, in order.
+    ``last`` is the call that the last fragment belonged to.
+    ``looks`` counts how often ``find`` read the arguments of a call. If it did, the assembler changes
+    ``version``, so that the fast path does not learn from this fragment.
     """
 
     __slots__ = ("_seen", "at", "by_id", "in_order", "last", "looks")
@@ -173,12 +186,12 @@ class Calls:
     def find(
         self, id: str | None, index: Key | None, name: str | None, text: str
     ) -> tuple[Call | None, bool]:
-        """Return the call that a fragment belongs to (rule 4), None if it begins a new one; and whether the
-        fragment says again what that call has, and is to be ignored."""
+        """Return the call that a fragment belongs to (rule 4), or None if it begins a new call; and whether
+        the fragment is a repetition, which the caller must ignore."""
         here = None if index is None else self.at.get(index)
         known = None if id is None else self.by_id.get(id)
-        # An alias says less than an index where only other calls were seen. (id "null" everywhere:
-        # zed-industries/zed#54058)
+        # An alias does not count at an index where only other calls were seen. (A server that sends the id
+        # "null" in all fragments: zed-industries/zed#54058)
         is_alias = known is not None and known[-1].id != id
         if known and not (is_alias and here is not None and not any(index in one.seen for one in known)):
             return self._by_id(known, index, name, text)
@@ -190,7 +203,8 @@ class Calls:
     def _by_id(
         self, known: list[Call], index: Key | None, name: str | None, text: str
     ) -> tuple[Call | None, bool]:
-        """(a) The id is known. (repeated on each fragment: Fireworks, TGI, SillyTavern/SillyTavern#5948)"""
+        """(a) The id is known. (Servers that repeat it in each fragment: Fireworks, TGI,
+        SillyTavern/SillyTavern#5948)"""
         call = known[-1]
         is_elsewhere = index is not None
         if index is not None:
@@ -200,27 +214,27 @@ class Calls:
                 is_elsewhere = False
         if name is None:
             return call, False
-        # Said again. (a server that sends all calls once more at the end, at other indexes: no report seen)
+        # Repetition. (A server that sends all calls again at the end, with other indexes; no report found)
         if is_elsewhere and call.is_named(name) and text == call.arguments.raw() and self._is_whole(call):
             return call, True
-        # Another name. (parallel calls that share an id: HKUDS/nanobot#3943; id and index:
+        # Another name. (Parallel calls that share an id: HKUDS/nanobot#3943; that share id and index:
         # skye-harris/hass_local_openai_llm#92)
         if not call.is_begin_of(name) and (is_elsewhere or self._is_whole(call)):
             return None, False
         return (None if is_elsewhere and call.arguments else call), False
 
     def _by_index(self, here: Call | None, id: str | None, name: str | None, text: str) -> Call | None:
-        """(b) An index is given. (all calls at index 0: ollama/ollama#15457; an id that changes without a
+        """(b) There is an index. (All calls at index 0: ollama/ollama#15457; an id that changes without a
         name: poolsideai/pool#9; indexes from 1: router-for-me/CLIProxyAPI#5229)"""
         if here is not None and name is not None and id is not None and here.id is not None:
-            # A server that makes up an id for each fragment. (vllm-project/vllm#23522)
+            # Some servers generate a new id for each fragment. (vllm-project/vllm#23522)
             goes_on = here.is_named(name) and text and text[0] != "{" and self._is_unfinished(here)
             return here if goes_on else None
         return here
 
     def _by_recency(self, id: str | None, name: str | None) -> Call | None:
-        """(c) No index: the call touched last. (Mistral, Gemini: openai/openai-python#2806; continuations
-        with nothing at all: OCI, oracle/langchain-oracle#253)"""
+        """(c) There is no index. (Mistral, Gemini: openai/openai-python#2806; fragments with neither id nor
+        index nor name: OCI, oracle/langchain-oracle#253)"""
         last = self.last
         if last is None or (name is not None and last.name is not None):
             return None
@@ -229,7 +243,7 @@ class Calls:
         return last
 
     def _is_second(self, call: Call, id: str | None, name: str) -> bool:
-        """(d) A second whole call without any identity. (local servers: huggingface/smolagents#1958)"""
+        """(d) A new call after a whole one, and no ids. (Local servers: huggingface/smolagents#1958)"""
         if call.id is not None or call.kind == "custom":
             return False
         differ = call.name is not None and not call.is_named(name)
@@ -247,13 +261,13 @@ class Calls:
         return bool(call.arguments) and scanner.error is None and not scanner.is_whole()
 
     def add(self) -> Call:
-        """Return a new call."""
+        """Add a new call at the end, and return it."""
         call = Call(len(self.in_order), "function")
         self.in_order.append(call)
         return call
 
     def forget(self, index: Key | None) -> None:
-        """Note that a fragment at this index was refused: what follows it belongs to no call either."""
+        """A fragment at this index was refused: fragments that continue it must not go to another call."""
         self.last = None
         if index is not None:
             self.at.pop(index, None)
@@ -261,12 +275,12 @@ class Calls:
                 call.seen.pop(index, None)
 
     def note(self, call: Call, id: str | None, index: Key | None) -> bool:
-        """Note where a call was seen, and under which id; return whether any of that is new.
+        """Record the index and the id of a fragment of this call. Return whether either is new for the call.
 
-        The first id is the call's own, others are aliases. (an id after the arguments began: vercel/ai
-        back-fills it)
+        The first id is the call's own, others are aliases. (vercel/ai also takes an id that comes after the
+        arguments began)
         """
-        self.last = call  # the fast path does the same, or checks it
+        self.last = call  # the fast path sets this too, or checks it
         is_new = False
         if index is not None and self.at.get(index) is not call:
             self.at[index] = call
@@ -289,9 +303,9 @@ def _place(call: Call) -> int:
 
 
 def key_of(index: int) -> Key:
-    """Return what a wire index is looked up by.
+    """Return the dict key for an index.
 
-    Small numbers are their own keys. Large ones are their digits, because the wire could choose any number of
-    them that have the same hash: the multiples of 2**61 - 1 all have.
+    Small integers are their own keys. The key of a large one is its digits. Otherwise a server could send
+    many integers with the same hash (such as the multiples of 2**61 - 1).
     """
     return index if -SMALL_INT < index < SMALL_INT else str(index)

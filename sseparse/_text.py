@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Text that grows, and that is valid Unicode wherever the wire cut it.
+"""Text that grows, and that is valid Unicode wherever the server cut it.
 
 Rule 15. Text is valid Unicode. JSON can carry one half of a surrogate pair (``"\\ud83d"``), and servers that
     cut text by UTF-16 units send the other half in the next chunk (elizaOS/eliza#30904). Two halves that meet
-    become one character: ``"\\ud83d"`` and then ``"\\ude00"`` is one emoji. A half that stays alone becomes
-    U+FFFD. NaN and Infinity, also ``1e999``, become null. Integers stay exact.
+    become one character: ``"\\ud83d"`` and then ``"\\ude00"`` give one emoji. A half without its other half
+    becomes U+FFFD. NaN and Infinity, also ``1e999``, become null. Integers stay exact.
 
-Python keeps such a half in a str, but cannot encode it. So text is stored as received and repaired when it
-is read. This file knows nothing of choices or calls.
+In this package a *half* is one half of a surrogate pair. A Python str can contain a half, but cannot be
+encoded then. So text is stored as received and repaired when it is read. This file knows nothing of choices
+or calls.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ class Text:
     """Text that grows.
 
     ``pieces`` are joined into ``blocks`` from time to time. Otherwise one-character deltas would take nine
-    bytes per character. ``held`` is a high surrogate that waits for its low half before an event may carry
-    it. ``halves`` is True once any half came.
+    bytes per character. ``held`` is a first half (a high surrogate) at the end of the text: no event has it
+    until the next piece comes. ``halves`` is True if the text may contain halves.
     """
 
     __slots__ = ("blocks", "halves", "held", "pieces")
@@ -47,7 +48,7 @@ class Text:
         self.pieces.clear()
 
     def utter(self, text: str) -> str:
-        """Return the part of ``text`` that can be emitted now; a high surrogate at its end is held back."""
+        """Return the part of the new piece ``text`` that an event can have now. A first half is held back."""
         text = self.held + text
         self.held = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
         return well_formed(text[:-1] if self.held else text)
@@ -57,12 +58,12 @@ class Text:
         return "".join(self.blocks + self.pieces)
 
     def join(self) -> str:
-        """Return the whole text, well-formed."""
+        """Return the whole text, repaired."""
         text = "".join(self.blocks + self.pieces)
         return well_formed(text) if self.halves else text
 
     def settle(self) -> str:
-        """Return the whole text, which will not grow any more, and keep it as one string."""
+        """Return the whole text, repaired, and keep it as one string. The text must not grow after that."""
         text = self.join()
         self.blocks = [text]
         self.pieces.clear()
@@ -71,7 +72,7 @@ class Text:
         return text
 
     def uttered(self) -> str:
-        """Return the text that was or may be emitted: all of it except a half that is held back."""
+        """Return the text that events have had: all of it, repaired, except a half that is held back."""
         text = self.join()
         return text[:-1] if self.held else text
 
@@ -88,18 +89,18 @@ class Text:
 
 
 def well_formed(text: str) -> str:
-    """Return ``text`` with the halves of surrogate pairs joined, and U+FFFD for those left over."""
+    """Return ``text`` repaired: two halves that meet become one character, any other half U+FFFD."""
     try:
-        text.encode("utf-16-le")  # the fastest of the checks: 16 us for 64 Ki characters
+        text.encode("utf-16-le")  # the fastest check: 16 us for 64 Ki characters
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
 
 
 def has_halves(value: Any) -> bool:
-    """Whether any string in a plain value, keys too, has a lone surrogate."""
+    """Whether any string in a plain JSON value, also a key, has a lone half."""
     todo = [value]
-    for one in todo:  # which grows: no recursion, so that the caller's stack does not matter
+    for one in todo:  # the list grows: recursion could overflow the caller's stack
         if one.__class__ is dict:
             todo += one
             todo += one.values()
