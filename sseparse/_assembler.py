@@ -575,7 +575,7 @@ class ChunkReader:
         """Return the choice with this index, made if needed; None, and an Error, if it cannot be one."""
         number = as_index(index)
         if number is None or number < 0 or index == "-0":
-            self._malformed("index of a choice is no index; the entry was ignored")
+            self._malformed("index of a choice is not an integer from 0 on; the entry was ignored")
             return None
         if number >= self._max_choices:
             reason = f"is not below max_choices ({self._max_choices})"
@@ -994,7 +994,7 @@ class ChunkReader:
         if index is not None and (index.__class__ is not int or not -SMALL_INT < index < SMALL_INT):
             number = as_index(index)
             if number is None:
-                what = "index of a tool call is no index; the fragment was ignored"
+                what = "index of a tool call cannot be read as an integer; the fragment was ignored"
                 self._malformed(what, choice.index)
                 return
             index = key_of(number)

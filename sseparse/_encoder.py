@@ -705,7 +705,7 @@ class ChatEncoder:
         """
         self._check_open("comment")
         if "\n" in text or "\r" in text:
-            raise ValueError("a comment has no line end")
+            raise ValueError("a comment must not contain a line end: call comment() once for each line")
         return well_formed(f": {text}\n\n").encode()
 
     def keepalive(self) -> bytes:
@@ -782,7 +782,7 @@ def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | Non
     itself raises them, before the first frame.
     """
     if size is not None and size < 1:
-        raise ValueError("size is how many characters a piece has: at least 1")
+        raise ValueError(f"size must be at least 1 character, not {size}")
     if not hasattr(completion, "items"):
         name = type(completion).__name__
         raise TypeError(f"encode() takes a completion (a dict), not {name}: pass response.model_dump()")

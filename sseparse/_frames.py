@@ -376,7 +376,7 @@ class FrameParser(EventStreamParser):
 
     def _report_lost(self, text: str) -> None:
         self._count()
-        what = "a frame does not begin its line with data:, so the line was not read"
+        what = "the line of a frame does not begin with data:, so it was not read"
         self._report("malformed", what, text)
 
     # Documents

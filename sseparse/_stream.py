@@ -69,7 +69,7 @@ _HEADS = (
     (b"\xff\xfe", "the body is UTF-16: feed it as UTF-8"),
     (b"\xfe\xff", "the body is UTF-16: feed it as UTF-8"),
 )
-_OVER_TOTAL = "the stream exceeds max_total_bytes; it was read up to there, and nothing more is"
+_OVER_TOTAL = "the stream exceeds max_total_bytes; what comes after them is not read"
 
 
 class ChatStream(FrameParser, Reading):
@@ -373,7 +373,7 @@ class ChatStream(FrameParser, Reading):
     def _judge(self) -> None:
         """At the end of input: say what is wrong with the whole, if anything is."""
         if self._body == FOREIGN or self._displaced is not None:
-            what = "the body is no event stream (a web page or plain text?): look at status and headers"
+            what = "the body is no event stream (a web page or plain text?): look at HTTP status and headers"
             self._report("not_sse", what, self._skipped)
         self._judge_api()
         kinds = {error.kind for error in self.errors}

@@ -60,7 +60,7 @@ def too_many_errors(count):
     return limit(f"more than {count} errors; nothing more is read")
 
 
-TOO_MUCH = limit("the stream exceeds max_total_bytes; it was read up to there, and nothing more is")
+TOO_MUCH = limit("the stream exceeds max_total_bytes; what comes after them is not read")
 
 
 BEGUN = [START, content("a")]
@@ -539,7 +539,7 @@ class Integers(unittest.TestCase):
         ):
             frame = calls(fragment("9" * digits, "i", "f"))
             if digits > 4300:
-                says = "index of a tool call is no index; the fragment was ignored"
+                says = "index of a tool call cannot be read as an integer; the fragment was ignored"
                 events = [malformed(says, 0, frame, 0), *events]
             self.assertEqual(deliver([sse(frame, END)])[1], [START, *events])
 

@@ -206,7 +206,10 @@ def cut(frame=None, data=None, begun=True):
     return sseparse.Error("truncated", what, None, None, data, frame)
 
 
-def foreign(data, what="the body is no event stream (a web page or plain text?): look at status and headers"):
+NO_STREAM = "the body is no event stream (a web page or plain text?): look at HTTP status and headers"
+
+
+def foreign(data, what=NO_STREAM):
     return sseparse.Error("not_sse", what, None, None, data, None)
 
 

@@ -48,7 +48,7 @@ ROWS = [
       DONE],
      "done",
      {"choices": [{"index": 1}]}),
-    *(odd_choice_index(index, "is no index")
+    *(odd_choice_index(index, "is not an integer from 0 on")
       for index in (-1, True, 1.0, "", "-1", "1_0", " 1", "\u0663", [], {})),
     *(odd_choice_index(index, "is not below max_choices (128)") for index in (128, "128", 10**30)),
     ("an entry that is no object is malformed, and its neighbours count",

@@ -12,7 +12,8 @@ def odd_call_index(index):
     return (
         f"{index!r} is no index of a tool call; the other fragments count",
         [frame, END],
-        [START, malformed("index of a tool call is no index; the fragment was ignored", 0, frame, 0),
+        [START, malformed("index of a tool call cannot be read as an integer; the fragment was ignored", 0,
+                          frame, 0),
          call_start(0, "i", "g"), call_done(0, "i", "g", "", "empty"), choice_done(None), DONE],
         "done",
         final_calls(("i", "g", "")),

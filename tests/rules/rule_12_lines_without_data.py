@@ -7,7 +7,7 @@ from __future__ import annotations
 from tests.wire import *
 
 PRETTY = '{\n  "error": {\n    "message": "M",\n    "code": 5,\n    "type": "t"\n  }\n}\n'
-LOST = "a frame does not begin its line with data:, so the line was not read"
+LOST = "the line of a frame does not begin with data:, so it was not read"
 ENDED = [content_done("a"), choice_done(None), DONE]
 ROWS = [
     ("an error sent bare is all that the body says, on one line",

@@ -40,7 +40,7 @@ ROWS = [
      [START, call_start(0, "i", "f"), call_delta(0, '{"a"'), server("M", 5, UPSTREAM, 1),
       malformed("data is no JSON; the frame was ignored", 2, "x"), server("N", None, "N", 3),
       call_delta(0, ":1}"),
-      malformed("index of a tool call is no index; the fragment was ignored", 5,
+      malformed("index of a tool call cannot be read as an integer; the fragment was ignored", 5,
                 calls(fragment(True, arguments="?")), 0), call_done(0, "i", "f", '{"a":1}'), *CALLS_DONE],
      "done finished",
      final_calls(("i", "f", '{"a":1}'))),
