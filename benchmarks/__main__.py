@@ -30,10 +30,14 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         prog="python -m benchmarks",
         description="CPU time from bytes to events to final object, as a multiple of what decoding the JSON "
         "of each frame costs (the floor: bytes.decode and json.loads, nothing else).",
-        epilog="python -m benchmarks record URL FILE writes a stream down; see its --help.",
+        epilog="python -m benchmarks record URL FILE records a stream; see its --help.",
     )
     parser.add_argument(
-        "files", metavar="FILE", nargs="*", type=Path, help="recorded streams to read instead"
+        "files",
+        metavar="FILE",
+        nargs="*",
+        type=Path,
+        help="recorded streams to read instead of the built-in ones",
     )
     parser.add_argument(
         "--against",
@@ -42,11 +46,21 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         help="time another checkout's sseparse in turn with this one; FILE is then text in the name of a row",
     )
     parser.add_argument("--quick", action="store_true", help="small streams, few rounds: to see it work")
-    parser.add_argument("--rounds", type=int, help="how often everyone is measured (7; quick: 2)")
-    parser.add_argument("--only", action="append", choices=SECTIONS, help="not the others; may be repeated")
+    parser.add_argument(
+        "--rounds", type=int, help="how many times each is measured (7; with --quick 2; with --against 15)"
+    )
+    parser.add_argument(
+        "--only", action="append", choices=SECTIONS, help="run only this section; may be repeated"
+    )
     parser.add_argument("-k", metavar="TEXT", default="", help="only streams with TEXT in their name")
-    parser.add_argument("--feed", action="append", choices=FEEDS, help="only these feeds; may be repeated")
-    parser.add_argument("--no-peers", action="store_true", help="leave out the packages of others")
+    parser.add_argument(
+        "--feed",
+        action="append",
+        choices=FEEDS,
+        help="only this size of feeds: one frame, 1460 bytes, 64 KiB, 64 bytes, 1 byte, or as recorded; "
+        "may be repeated",
+    )
+    parser.add_argument("--no-peers", action="store_true", help="do not measure other packages")
     parser.add_argument("-v", "--verbose", action="store_true", help="show each recording of the cold run")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     parser.add_argument("--svg", metavar="FILE", type=Path, help="draw the headline ratios")

@@ -30,11 +30,17 @@ def main(arguments: list[str]) -> int:
         "typed into a command line. Headers are lines of 'Name: value'. Nothing of the request is recorded.",
     )
     parser.add_argument("url", metavar="URL", help="http or https")
-    parser.add_argument("file", metavar="FILE", type=Path, help="usually ends in .sse")
+    parser.add_argument("file", metavar="FILE", type=Path, help="where the body goes; usually ends in .sse")
     parser.add_argument("--method", help="POST if there is a body, else GET")
-    parser.add_argument("--headers", metavar="WHERE", action="append", default=[], help="may be repeated")
-    parser.add_argument("--body", metavar="WHERE", help="application/json, unless --headers say otherwise")
-    parser.add_argument("--timeout", type=float, default=60, help="seconds of silence to bear (60)")
+    parser.add_argument(
+        "--headers", metavar="WHERE", action="append", default=[], help="request headers; may be repeated"
+    )
+    parser.add_argument(
+        "--body",
+        metavar="WHERE",
+        help="request body; sent as application/json unless --headers say otherwise",
+    )
+    parser.add_argument("--timeout", type=float, default=60, help="seconds of silence before giving up (60)")
     options = parser.parse_args(arguments)
     try:
         body = _read(options.body).encode() if options.body else None

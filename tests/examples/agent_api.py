@@ -6,7 +6,7 @@
 listens on port 8001 for ``POST /v1/chat/completions`` and asks the server behind it, with the key in
 OPENAI_API_KEY. The answer is a stream of chat completion chunks, so that any client of that API reads it:
 
-* the ``message`` argument of a ``send_message`` call is the content, though the call is not finished yet;
+* the ``message`` argument of a ``send_message`` call is sent as content before the call has ended;
 * other calls pass as they are;
 * a comment is sent while the server behind says nothing;
 * an error of the server is passed on, and an answer that was cut ends in an error and without ``[DONE]``.
@@ -133,7 +133,7 @@ class Answer:
 
 
 async def speak(reader: asyncio.StreamReader, answer: Answer, heartbeat: float) -> None:
-    """Read the upstream's answer to its end, and send on what is to be seen of it."""
+    """Read the upstream's answer to its end, and send on what the client may see."""
     body, stream = sseparse.HTTPBody(), sseparse.ChatStream()
     spoken, encoder = Spoken(), sseparse.ChatEncoder()
     while not body.complete:
@@ -153,7 +153,7 @@ async def speak(reader: asyncio.StreamReader, answer: Answer, heartbeat: float) 
 
 
 async def read_question(reader: asyncio.StreamReader) -> tuple[str, Any]:
-    """Return the target and the JSON body of one request; raises ValueError for what is none."""
+    """Return the target and the JSON body of one request. Raises ValueError if it is not a valid one."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii", "replace")
     method, target, *_ = head.split(" ", 2)
     lengths = [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A cache before a server: what was answered once is answered again, streamed or not, as the client asks.
+"""A cache before a server: it gives the same answer again, streamed or not, as the client asks.
 
     python cache.py 8001 http://127.0.0.1:8000/v1
 
@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
         usage = (question.pop("stream_options", None) or {}).get("include_usage", False)
         try:
             completion = self.server.answer(question, self.headers.get("Authorization", ""))
-        except urllib.error.HTTPError as refusal:  # is not kept: the next time may be better
+        except urllib.error.HTTPError as refusal:  # not kept: the next time may be better
             self.reply(refusal.code, refusal.read())
         except OSError as error:
             self.reply(502, json.dumps({"error": {"message": str(error), "type": "cache_error"}}).encode())

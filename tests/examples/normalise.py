@@ -4,8 +4,9 @@
     python normalise.py 8001 127.0.0.1 8000 [--no-reasoning]
 
 listens on port 8001 and passes requests on as they are. Answers that are event streams are read and written
-anew: one thing a frame, usage once, ids where the server sent none. With ``--no-reasoning`` the reasoning is
-left out. Other answers (errors, lists of models) pass as they are. Each connection carries one answer.
+anew: one change per frame, usage once, and an id for each call that has none. With ``--no-reasoning`` the
+reasoning is left out. Other answers (errors, lists of models) pass as they are. Each connection carries one
+answer.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Rewriter:
         self.stream = sseparse.ChatStream()
         self.encoder = sseparse.ChatEncoder()
         self.comments = 0
-        self.head = bytearray()  # what came before it is known what this is
+        self.head = bytearray()  # the bytes so far, until it is known what they are
         self.state = "head"  # then "stream", which is written anew, or "other", which passes, and "ended"
 
     def rewrite(self, content: bytes) -> bytes:
@@ -83,7 +84,7 @@ class Rewriter:
         return out
 
     def give_up(self, data: bytes) -> bytes:
-        """Pass on what came, as it came, and all that follows."""
+        """Pass on the bytes so far, and all that follow, as they came."""
         self.state = "other"
         return bytes(self.head) + data
 
@@ -114,7 +115,7 @@ async def answer(
                 client.write(rewriter.silence())
                 continue
             except OSError:
-                data = b""  # the connection broke; what is missing is told to the client
+                data = b""  # the connection broke: the client is told that the answer was cut
             client.write(rewriter.feed(data))
             await client.drain()
             if not data:

@@ -3,8 +3,8 @@
 
     python proxy.py 8001 127.0.0.1 8000
 
-listens on port 8001 and prints one line of JSON per answer. The observer gets what the client gets, after
-the client; whatever it makes of it, the bytes are passed on.
+listens on port 8001 and prints one line of JSON per answer. The observer gets the same bytes as the client,
+after the client. If it cannot read them, they are passed on all the same.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Observer:
                 self.calls.append({"name": event.name, "status": event.status})
 
     def end(self) -> None:
-        """Report on the answer that is over, or broke off; not on one that never began."""
+        """Report on the answer that has ended or was cut, unless it never began."""
         if self.body.status is None and not self.fault:
             return
         stream = self.stream
@@ -66,7 +66,7 @@ class Observer:
 async def relay(
     source: asyncio.StreamReader, target: asyncio.StreamWriter, observer: Observer | None = None
 ) -> None:
-    """Pass on what one side says, until it ends or the other side is gone."""
+    """Pass on the bytes of one side until it ends or the other side is gone."""
     with suppress(OSError):
         while data := await source.read(65536):
             target.write(data)

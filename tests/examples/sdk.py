@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A client for OpenAI-compatible servers that lets the model use tools: all of it.
+"""A whole client for OpenAI-compatible servers. It lets the model call tools.
 
     client = Client("http://127.0.0.1:8000/v1", api_key="...")
     messages = client.run([{"role": "user", "content": "Weather?"}], {"get_weather": get_weather}, model="m")
@@ -29,7 +29,7 @@ class Client:
         self.show = show
 
     def events(self, stream: sseparse.ChatStream, **question: Any) -> Iterator[sseparse.Event]:
-        """Ask, and yield what comes. Raises StreamError, at its end, if the answer is not whole."""
+        """Ask, and yield the events. Raises StreamError after the last one if the answer is not whole."""
         secure = self.address.scheme == "https"
         connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         with closing(connect(self.address.netloc, timeout=60)) as connection:
@@ -61,7 +61,7 @@ class Client:
                 messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
 
     def call(self, call: sseparse.ToolCallDone, tools: dict[str, Callable[..., Any]]) -> str:
-        """Run one tool; what is wrong with the call, the model is told."""
+        """Run one tool and return its result. If the call is wrong, the result says so to the model."""
         if call.name not in tools:
             return f"Error: there is no tool {call.name!r}."
         if call.value is None:
