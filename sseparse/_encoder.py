@@ -60,6 +60,7 @@ from __future__ import annotations
 import json
 import time
 from json.encoder import encode_basestring as quote
+from os import urandom
 
 from ._answer import id_tail
 from ._assembler import DELTA_NOISE, REASONING_FIELDS
@@ -138,66 +139,19 @@ def _json(value: Any, depth: int) -> str:
         raise ValueError(str(reason)) from None
 
 
-class _Call:
-    """How fields of a call that was started are written: ``inside`` function or custom, or beside it."""
-
-    __slots__ = ("after", "before", "inside", "text")
-
-    def __init__(self, number: int, kind: str) -> None:
-        self.text = '"input":' if kind == "custom" else '"arguments":'
-        self.before, self.inside, self.after = f'"tool_calls":[{{"index":{number},', f'"{kind}":{{', "}}]"
-        if kind == "function_call":
-            self.before, self.inside, self.after = '"function_call":{', "", "}"
-
-    def delta(self, place: str, field: str) -> str:
-        """Return the fields of a delta that say ``field`` of this call."""
-        if place == "function":
-            return f"{self.before}{self.inside}{field}{self.after}"
-        return f"{self.before}{field}}}]"
-
-
 class _Choice:
     """A choice that was opened. ``entry``: how its entries begin, up to the fields of the delta."""
 
-    __slots__ = ("calls", "entry", "finished", "got_object", "ids", "index", "may_get_object")
+    __slots__ = ("calls", "entry", "finished", "has_objects", "ids", "index", "text_at")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.entry = f'"choices":[{{"index":{index},"delta":{{'
-        self.calls: dict[int | None, _Call] = {}  # by the index that the events have
+        self.calls: dict[int | None, tuple[int, str]] = {}  # by the index in events: index on the wire, kind
         self.ids: set[str] = set()
         self.finished = False
-        self.got_object = False  # reasoning of it came as an object
-        self.may_get_object = True  # its next reasoning may: it is the first, or one before it did
-
-
-class _Thought:
-    """The last frame with reasoning: its place in ``frames``, and where in it the fields of the delta are."""
-
-    __slots__ = ("at", "begin", "end", "index", "name", "objects", "waits")
-
-    def __init__(self, index: int, at: int, name: str, begin: int, end: int, waits: bool) -> None:
-        self.index = index
-        self.at = at
-        self.name = name
-        self.begin = begin
-        self.end = end
-        self.waits = waits
-        self.objects: set[str] = set()
-
-    def takes(self, frame: str, name: str, text: str) -> bool:
-        """Whether an object with this name and this text inside may go into the frame."""
-        if name != self.name:
-            return name not in self.objects
-        return frame[self.begin : self.end] == f'"{name}":{text}'
-
-    def add(self, frame: str, name: str, field: str) -> str:
-        """Return the frame with an object, too. A text of the same name goes: the object has it."""
-        self.objects.add(name)
-        kept = "" if name == self.name else f"{frame[self.begin : self.end]},"
-        frame = f"{frame[: self.begin]}{kept}{field}{frame[self.end :]}"
-        self.end = self.begin + len(kept) + len(field)
-        return frame
+        self.text_at = -1  # the number of the frame with its last text, until it has logprobs
+        self.has_objects: bool | None = None  # whether its reasoning has objects, too; None: nobody knows yet
 
 
 class _Writer:
@@ -207,9 +161,9 @@ class _Writer:
     """
 
     __slots__ = (
-        "base", "call_ids", "choices", "created", "cut", "early", "frames", "groq", "has_failed", "has_news",
-        "head", "id", "is_done", "is_over", "is_text", "late", "model", "reasoning", "says_usage", "texts",
-        "thought", "usage", "waiting",
+        "base", "call_ids", "choices", "created", "cut", "early", "failure", "frames", "groq", "head", "id",
+        "is_done", "is_text", "late", "model", "reasoning", "said", "says_usage", "taken", "thought", "usage",
+        "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -222,34 +176,34 @@ class _Writer:
         self.reasoning = reasoning
         self.is_text = False  # a text completion
         self.is_done = False
-        self.has_failed = False  # an error was written
-        self.is_over = False  # and said that the stream ended early
+        self.failure = ""  # what errors have said: "error", or "end" if nothing comes after it
         self.call_ids = "call"  # how ids begin that are made up for calls
         self.base = ""  # the header, "" while it is open
         self.late: dict[str, str] = {}  # what is known of LATE_HEADER
-        self.has_news = False  # no frame has the newest of them
         self.head = ""  # the header with all of them
-        self.early: list[str] = []  # waits for the header: fields of the chunk, and error frames behind them
+        self.said = ""  # the same as the last frame had it
+        self.early: list[str] = []  # chunks that wait for the header, and error frames behind them
         self.choices: dict[int, _Choice] = {}
         self.waiting: dict[tuple[int, int | None], list[tuple[str, str]]] = {}  # fields of new calls
         self.usage = ""
         self.groq: dict[str, Any] = {}
         self.cut = ""  # the frame of an error
         self.frames: list[str] = []
-        self.texts: dict[int, int] = {}  # the frame with the last text of each choice, until it has logprobs
-        self.thought: _Thought | None = None
+        self.taken = 0  # how many frames there were before them
+        # The last frame with reasoning: its number, its choice, whether it waits, and the fields by name.
+        self.thought: tuple[int, int, bool, dict[str, str]] | None = None
 
     def take(self, is_end: bool = True) -> bytes:
         """Return what was written, as UTF-8 (rule 10); without a last frame that waits, if more may come."""
         frames = self.frames
         self.frames = []
-        self.texts = {}
         thought = self.thought
-        self.thought = None
-        if thought is not None and thought.waits and thought.at == len(frames) - 1 and not is_end:
-            self.frames.append(frames.pop())
-            self.texts[thought.index] = thought.at = 0
-            self.thought = thought
+        if thought is not None:
+            if thought[2] and thought[0] == self.taken + len(frames) - 1 and not is_end:
+                self.frames.append(frames.pop())
+            else:
+                self.thought = None
+        self.taken += len(frames)
         text = "".join(frames)
         try:
             return text.encode()
@@ -268,26 +222,21 @@ class _Writer:
             self.open()
 
     def open(self) -> None:
-        """Close the header. Nobody said it: it is made up (rule 1)."""
+        """Close the header. What nobody said of it is made up (rule 1)."""
         if self.base:
             return
-        if not self.id:
-            from os import (
-                urandom,  # not above: few need it, and it takes as long as all that is imported there
-            )
-
-            self.id = f"chatcmpl-{urandom(12).hex()}"
         name = "text_completion" if self.is_text else "chat.completion.chunk"
+        self.id = self.id or f"chatcmpl-{urandom(12).hex()}"
         created = _dump(self.created or int(time.time()))
-        self.base = f'data: {{"id":{quote(self.id)},"object":"{name}","created":{created},'
-        self.base += f'"model":{quote(self.model or "")},'
+        self.base = self.said = (
+            f'data: {{"id":{quote(self.id)},"object":"{name}","created":{created},'
+            f'"model":{quote(self.model or "")},'
+        )
         self.set_head()
-        for text in self.early:
-            if text.startswith("data: "):
-                self.frames.append(text)
-            else:
-                self.chunk(text)
-        self.early = []
+        if self.early:
+            self.said = self.head
+            self.frames += [one if one.startswith("data: ") else self.head + one for one in self.early]
+            self.early = []
 
     def set_head(self) -> None:
         known = [f'"{name}":{self.late[name]},' for name in LATE_HEADER if name in self.late]
@@ -295,24 +244,21 @@ class _Writer:
 
     def chunk(self, *fields: str) -> None:
         """Write a chunk with an empty list of choices (rule 1; left out: openai-python, LangChain)."""
-        self.open()
-        self.has_news = False
-        self.frames.append(",".join((f'{self.head}"choices":[]', *fields)) + "}\n\n")
+        self.said = self.head
+        frames = self.frames if self.base else self.early
+        frames.append(",".join((f'{self.head}"choices":[]', *fields)) + "}\n\n")
 
     def chunk_extra(self, name: str, value: str) -> None:
         """Write an unknown field of the chunk."""
         if name in LATE_HEADER and value[0] == '"':
-            self.has_news = self.has_news or self.late.get(name) != value
             self.late[name] = value
             if self.base:
                 self.set_head()
         elif name == "x_groq" and value[0] == "{":
             # It has the usage again. A reader takes that where a chunk has no other, so both go in one frame.
             overlay(self.groq, json.loads(value))
-        elif self.base:
-            self.chunk(f"{quote(name)}:{value}")
         else:
-            self.early.append(f"{quote(name)}:{value}")
+            self.chunk(f"{quote(name)}:{value}")
 
     def set_usage(self, value: str) -> None:
         """Hold the usage: the last one counts, after all else (rule 6; LangChain adds them up)."""
@@ -326,28 +272,28 @@ class _Writer:
         that a choice's finish_reason is ``error`` (``is_finish``). These are not written twice. And it is
         told of the cut before it finishes the choices, so that error waits for ``close()``.
         """
-        if kind == "malformed" or (kind == "truncated" and self.is_over) or (is_finish and self.has_failed):
+        if kind == "malformed" or (kind == "truncated" and self.failure == "end"):
             return
-        self.has_failed = True
-        self.is_over = self.is_over or type in ENDS
+        if is_finish and self.failure:
+            return
+        self.failure = "end" if type in ENDS else self.failure or "error"
         frame = f'data: {{"error":{error}}}\n\n'
         if kind == "server" and type == "truncated":
             self.cut = frame
-        elif self.early:
-            self.early.append(frame)
         else:
-            self.frames.append(frame)
+            (self.early or self.frames).append(frame)
 
     def settle(self) -> None:
         """Write what has waited for a frame that will not come."""
-        if self.early:
+        if self.early or self.late:
             self.open()
         if not self.usage and self.groq.get("usage"):
             del self.groq["usage"]
         fields = [f'"usage":{self.usage}'] if self.usage else []
         if self.groq:
             fields.append(f'"x_groq":{_dump(self.groq)}')
-        if fields or self.has_news:
+        if fields or self.said != self.head:
+            self.open()
             self.chunk(*fields)
         self.usage = ""
         self.groq = {}
@@ -361,9 +307,7 @@ class _Writer:
 
     def close(self) -> None:
         if self.cut:
-            if self.early:
-                self.open()
-            self.frames.append(self.cut)
+            (self.early or self.frames).append(self.cut)
         self.settle()
 
     def nothing(self) -> None:
@@ -383,7 +327,7 @@ class _Writer:
 
     def entry(self, choice: _Choice, fields: str, more: str = "", tail: str = TAIL) -> None:
         """Write one entry: the fields of its delta, and ``more`` beside it (rule 3)."""
-        self.has_news = False
+        self.said = self.head
         start = f"{choice.entry}{fields}}},"
         if self.is_text and (not fields or fields.startswith(_CONTENT)):
             text = fields[len(_CONTENT) :] or '""'
@@ -399,40 +343,43 @@ class _Writer:
     def content(self, index: int, text: str) -> None:
         choice = self.choices.get(index) or self.choice(index, '"role":"assistant","content":""')
         self.entry(choice, _CONTENT + text)
-        self.texts[index] = len(self.frames) - 1
+        choice.text_at = self.taken + len(self.frames) - 1
 
     def text(self, index: int, name: str, text: str) -> None:
-        self.delta(index, f'"{name}":{text}')
-        self.texts[index] = len(self.frames) - 1
+        choice = self.choice(index)
+        self.entry(choice, f'"{name}":{text}')
+        choice.text_at = self.taken + len(self.frames) - 1
 
     def reason(self, index: int, name: str, text: str) -> None:
-        choice = self.choice(index)
         name = self.reasoning or name
         self.text(index, name, text)
-        begin = len(self.head) + len(choice.entry)
-        end = begin + len(name) + len(text) + 3
-        self.thought = _Thought(index, len(self.frames) - 1, name, begin, end, choice.may_get_object)
-        choice.may_get_object = choice.got_object
+        choice = self.choices[index]
+        self.thought = (choice.text_at, index, choice.has_objects is not False, {name: text})
+        choice.has_objects = choice.has_objects or False
 
-    def reason_object(self, index: int, name: str, field: str, text: str) -> None:
+    def reason_object(self, index: int, name: str, value: str, text: str) -> None:
         """Write reasoning that is an object with this text inside, into the frame that has its text."""
         choice = self.choice(index)
-        choice.got_object = choice.may_get_object = True
-        thought = self.thought
-        if thought is not None and thought.index == index:
-            frame = self.frames[thought.at]
-            if thought.takes(frame, name, text):
-                self.frames[thought.at] = thought.add(frame, name, field)
+        choice.has_objects = True
+        if self.thought is not None and self.thought[1] == index:
+            at, _, _, fields = self.thought
+            if name not in fields or fields == {name: text}:  # a text of the same name goes: it is inside
+                before = _joined(fields)
+                fields[name] = value
+                frame = self.frames[at - self.taken]
+                self.frames[at - self.taken] = frame.replace(before, _joined(fields), 1)
                 return
-        self.entry(choice, field)
+        self.entry(choice, f'"{name}":{value}')
 
     def logprobs(self, index: int, field: str) -> None:
         """Add logprobs to the last text that nobody has taken yet, or write them alone (rule 3)."""
-        at = self.texts.pop(index, None)
-        if at is None:
+        choice = self.choice(index)
+        at = choice.text_at - self.taken
+        if at < 0:
             self.beside(index, field)
         else:
             self.frames[at] = f"{self.frames[at][: -len(TAIL)]}{field},{TAIL}"
+            choice.text_at = -1
 
     def finish(self, index: int, reason: str | None) -> None:
         """Write the finish_reason, once and alone (rule 5). None is written only where nothing else was."""
@@ -459,16 +406,15 @@ class _Writer:
         choice = self.choice(index)
         if place in choice.calls:
             return
-        call = choice.calls[place] = _Call(len(choice.calls) - (None in choice.calls), kind)
-        inside = f'"name":{quote(name or "")},{call.text}""{inner}'
-        if place is None:
-            self.entry(choice, call.delta("function", inside))
-        else:
-            id = self.call_id(choice, place, id)
-            outside = f'"id":{quote(id)},"type":{quote(type)},'
-            self.entry(choice, f"{call.before}{outside}{call.inside}{inside}}}{outer}}}]")
+        call = choice.calls[place] = len(choice.calls) - (None in choice.calls), kind
+        text = "input" if kind == "custom" else "arguments"
+        fields = f'"name":{quote(name or "")},"{text}":""{inner}'
+        if place is not None:
+            id = quote(self.call_id(choice, place, id))
+            fields = f'"id":{id},"type":{quote(type)},"{kind}":{{{fields}}}{outer}'
+        self.entry(choice, _in_call(call, "tool_call", fields))
         for where, field in self.waiting.pop((index, place), ()):
-            self.entry(choice, call.delta(where, field))
+            self.entry(choice, _in_call(call, where, field))
 
     def call_id(self, choice: _Choice, place: int, id: str | None) -> str:
         """Return the id, or one made up. Two calls with one id would be read as one."""
@@ -484,15 +430,30 @@ class _Writer:
         choice = self.choices.get(index)
         if choice and place in choice.calls:
             call = choice.calls[place]
-            self.entry(choice, call.delta("function", call.text + text))
+            name = "input" if call[1] == "custom" else "arguments"
+            self.entry(choice, _in_call(call, "function", f'"{name}":{text}'))
 
     def call_extra(self, index: int, place: int | None, where: str, field: str) -> None:
         """Write an unknown field of a call; if it was not started, keep it."""
         choice = self.choices.get(index)
         if choice and place in choice.calls:
-            self.entry(choice, choice.calls[place].delta(where, field))
+            self.entry(choice, _in_call(choice.calls[place], where, field))
         else:
             self.waiting.setdefault((index, place), []).append((where, field))
+
+
+def _in_call(call: tuple[int, str], place: str, field: str) -> str:
+    """Return the field of a delta that says ``field`` of a call, or of the ``function`` inside it."""
+    number, kind = call
+    if kind == "function_call":
+        return f'"function_call":{{{field}}}'
+    if place == "function":
+        field = f'"{kind}":{{{field}}}'
+    return f'"tool_calls":[{{"index":{number},{field}}}]'
+
+
+def _joined(fields: dict[str, str]) -> str:
+    return ",".join([f'"{name}":{value}' for name, value in fields.items()])
 
 
 _CONTENT = '"content":'
@@ -594,7 +555,7 @@ def _extra(event: Any) -> Step:
     if place == "chunk":
         return _Writer.chunk_extra, (name, _json(value, depth))
     if place == "delta" and name in REASONING_NAMES and value.__class__ in (dict, list):
-        return _Writer.reason_object, (_index(event), name, field, quote(thought_in(value)))
+        return _Writer.reason_object, (_index(event), name, _json(value, depth), quote(thought_in(value)))
     if place == "delta":
         return _Writer.delta, (_index(event), field)
     if place == "choice":
@@ -715,6 +676,7 @@ class ChatEncoder:
         so for the whole answer. Raises RuntimeError after close().
         """
         self._check_open("keepalive")
+        self._writer.open()
         self._writer.chunk()
         return self._writer.take()
 
@@ -915,7 +877,7 @@ def _write(writer: _Writer, completion: dict[str, Any], size: int | None) -> Ite
     extras = [(name, _dump(value)) for name, value in _unknown(completion, _COMPLETION, ("object", "error"))]
     writer.late = {name: value for name, value in extras if name in LATE_HEADER and value[0] == '"'}
     writer.open()
-    writer.has_news = not completion["choices"]  # only then there may be no frame to say the header
+    writer.said = writer.head if completion["choices"] else ""  # without choices a chunk is the only frame
     for name, value in extras:
         writer.chunk_extra(name, value)
         yield

@@ -534,6 +534,21 @@ class Frames(unittest.TestCase):
             ],
         )
 
+    def test_reasoning_that_waits_takes_logprobs_once(self):
+        encoder = sseparse.ChatEncoder(id="x", created=1)
+        wire = b"".join(
+            encoder.feed([event])
+            for event in (thought("a"), logprobs({"content": [1]}), logprobs({"content": [2]}))
+        )
+        self.assertEqual(
+            parsed(wire + encoder.close()),
+            [
+                role(),
+                entry({"reasoning_content": "a"}, logprobs={"content": [1]}),
+                entry({}, logprobs={"content": [2]}),
+            ],
+        )
+
     def test_options(self):
         events = [
             content("a"),
