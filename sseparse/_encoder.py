@@ -64,7 +64,7 @@ from os import urandom
 
 from ._answer import id_tail
 from ._assembler import DELTA_NOISE, REASONING_FIELDS
-from ._json import is_too_deep
+from ._json import TOO_DEEP, is_too_deep
 from ._text import has_halves, well_formed
 from ._values import (
     NOISE_FIELDS,
@@ -124,19 +124,16 @@ _dump = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", "
 def _json(value: Any, depth: int) -> str:
     """Return the JSON text of a value that stands inside ``depth`` containers.
 
-    Keys become strings, and NaN and Infinity null, as in reading. Raises ValueError for what a reader would
-    refuse (too deep, an integer too long to print), TypeError for what is no JSON value.
+    Keys become strings, and NaN and Infinity null, as in reading. Raises Unreadable or ValueError for what a
+    reader would refuse (too deep, an integer too long to print), TypeError for what is no JSON value.
     """
     try:
         text = _dump(value)
-        if not is_too_deep("[" * depth + text):
-            return text
     except (TypeError, ValueError, RecursionError):
-        pass
-    try:
-        return _dump(plain_json(value, depth + 1))
-    except Unreadable as reason:
-        raise ValueError(str(reason)) from None
+        text = _dump(plain_json(value, depth + 1))
+    if is_too_deep("[" * depth + text):
+        raise Unreadable(TOO_DEEP)
+    return text
 
 
 class _Choice:
@@ -310,9 +307,6 @@ class _Writer:
             (self.early or self.frames).append(self.cut)
         self.settle()
 
-    def nothing(self) -> None:
-        """Write nothing."""
-
     # -- choices --------------------------------------------------------------------------------------
 
     def choice(self, index: int, role: str = '"role":"assistant","content":null', more: str = "") -> _Choice:
@@ -461,8 +455,9 @@ _CONTENT = '"content":'
 
 # -- events -------------------------------------------------------------------------------------------
 #
-# One function for each type of event says what must be written. It raises TypeError or ValueError for what
-# cannot be, AttributeError for what is no such event.
+# The step of each type of event: None writes nothing (rule 11). Reading an event raises TypeError, ValueError
+# or Unreadable for what no frame can carry (``quote`` TypeError for what is no string), AttributeError for
+# what is no such event.
 
 
 def _index(event: Any, name: str = "choice") -> int:
@@ -476,52 +471,12 @@ def _place(event: Any) -> int | None:
     return None if event.index is None else _index(event, "index")
 
 
-def _string(event: Any, name: str) -> str | None:
+def _one_of(event: Any, name: str, *kinds: type) -> Any:
+    """Return a field of an event that is null or of one of these types."""
     value: Any = getattr(event, name)
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"its {name} is of type {type(value).__name__}, not str")
+    if value is not None and not isinstance(value, kinds):
+        raise TypeError(f"its {name} is of type {type(value).__name__}, not {kinds[0].__name__}")
     return value
-
-
-def _start(event: Any) -> Step:
-    created: Any = event.created or 0
-    if not isinstance(created, (int, float)):
-        raise TypeError(f"its created is of type {type(created).__name__}, not int")
-    is_text = event.object == "text_completion"
-    return _Writer.start, (_string(event, "id"), _string(event, "model"), int(created), is_text)
-
-
-def _content(event: Any) -> Step:
-    return _Writer.content, (_index(event), quote(event.text))
-
-
-def _reasoning(event: Any) -> Step:
-    name = event.field if event.field in REASONING_FIELDS else REASONING_FIELDS[0]
-    return _Writer.reason, (_index(event), name, quote(event.text))
-
-
-def _refusal(event: Any) -> Step:
-    return _Writer.text, (_index(event), "refusal", quote(event.text))
-
-
-def _call_start(event: Any) -> Step:
-    kind = event.kind
-    place = _place(event)
-    if kind not in ("function", "custom", "function_call") or (kind == "function_call") != (place is None):
-        raise TypeError(f"its kind is {kind!r} and its index {place!r}")
-    return _Writer.start_call, (
-        _index(event), place, _string(event, "id"), _string(event, "name"), kind, kind
-    )  # fmt: skip
-
-
-def _call_delta(event: Any) -> Step:
-    return _Writer.call_text, (_index(event), _place(event), quote(event.arguments))
-
-
-def _audio(event: Any) -> Step:
-    said = [(name, _string(event, name)) for name in ("data", "transcript")]
-    fields = [f'"{name}":{quote(value)}' for name, value in said if value is not None]
-    return _Writer.delta, (_index(event), f'"audio":{{{",".join(fields)}}}')
 
 
 def _object(event: Any, name: str, depth: int) -> str:
@@ -531,12 +486,29 @@ def _object(event: Any, name: str, depth: int) -> str:
     return _json(value, depth)
 
 
-def _logprobs(event: Any) -> Step:
-    return _Writer.logprobs, (_index(event), f'"logprobs":{_object(event, "logprobs", 3)}')
+def _start(event: Any) -> Step:
+    created = int(_one_of(event, "created", int, float) or 0)
+    is_text = event.object == "text_completion"
+    return _Writer.start, (_one_of(event, "id", str), _one_of(event, "model", str), created, is_text)
 
 
-def _choice_done(event: Any) -> Step:
-    return _Writer.finish, (_index(event), _string(event, "finish_reason"))
+def _reasoning(event: Any) -> Step:
+    name = event.field if event.field in REASONING_FIELDS else REASONING_FIELDS[0]
+    return _Writer.reason, (_index(event), name, quote(event.text))
+
+
+def _call_start(event: Any) -> Step:
+    kind, place = event.kind, _place(event)
+    if kind not in ("function", "custom", "function_call") or (kind == "function_call") != (place is None):
+        raise TypeError(f"its kind is {kind!r} and its index {place!r}")
+    id, name = _one_of(event, "id", str), _one_of(event, "name", str)
+    return _Writer.start_call, (_index(event), place, id, name, kind, kind)
+
+
+def _audio(event: Any) -> Step:
+    said = [(name, _one_of(event, name, str)) for name in ("data", "transcript")]
+    fields = [f'"{name}":{quote(value)}' for name, value in said if value is not None]
+    return _Writer.delta, (_index(event), f'"audio":{{{",".join(fields)}}}')
 
 
 def _usage(event: Any) -> Step:
@@ -544,64 +516,60 @@ def _usage(event: Any) -> Step:
     return _Writer.set_usage, ("" if usage == "{}" else usage,)
 
 
-def _extra(event: Any) -> Step:
+def _extra(event: Any) -> Step | None:
     place, name, value = event.place, event.field, event.value
     depth, taken = PLACES.get(place, (0, (name,)))
     if name in taken:
         raise ValueError(f"it is {name!r} at the place {place!r}, which is no unknown field")
     if place == "delta" and name in ("content", "tool_calls") and value.__class__ is not list:
         value = [value]  # one part, one fragment
-    field = f"{quote(name)}:{_json(value, depth)}"
+    text = _json(value, depth)
+    field = f"{quote(name)}:{text}"
     if place == "chunk":
-        return _Writer.chunk_extra, (name, _json(value, depth))
+        return _Writer.chunk_extra, (name, text)
     if place == "delta" and name in REASONING_NAMES and value.__class__ in (dict, list):
-        return _Writer.reason_object, (_index(event), name, _json(value, depth), quote(thought_in(value)))
+        return _Writer.reason_object, (_index(event), name, text, quote(thought_in(value)))
     if place == "delta":
         return _Writer.delta, (_index(event), field)
     if place == "choice":
         return _Writer.beside, (_index(event), field)
-    if place == "frame":
-        return _nothing(event)
+    if place == "frame" or value == "" or (place == "function" and name == "id"):
+        return None  # alone, neither "" nor an id inside function would be read as it was (rule 4 of reading)
     where = _place(event) if place == "function" else _index(event, "index")
-    if value == "" or (place == "function" and name == "id"):
-        return _nothing(event)  # alone it would not be read, or as the id of the call (rule 4 of reading)
     return _Writer.call_extra, (_index(event), where, place, field)
 
 
 def _error(event: Any) -> Step:
-    kind = _string(event, "server_type") or event.kind
+    kind = _one_of(event, "server_type", str) or event.kind
     said = f'"message":{quote(event.message)},"type":{quote(kind)},"param":null,"code":{_json(event.code, 2)}'
     is_finish = event.kind == "server" and event.choice is not None and event.data == "error"
     return _Writer.error, (event.kind, kind, f"{{{said}}}", is_finish)
 
 
-def _done(event: Any) -> Step:
-    return _Writer.done, ()
-
-
-def _nothing(event: Any) -> Step:
-    """Read an event that the deltas have said already (rule 11)."""
-    return _Writer.nothing, ()
-
-
-_READ: dict[str, Callable[[Any], Step]] = {
+_READ: dict[str, Callable[[Any], Step | None]] = {
     "start": _start,
-    "content.delta": _content,
-    "content.done": _nothing,
+    "content.delta": lambda event: (_Writer.content, (_index(event), quote(event.text))),
+    "content.done": lambda event: None,
     "reasoning.delta": _reasoning,
-    "reasoning.done": _nothing,
-    "refusal.delta": _refusal,
-    "refusal.done": _nothing,
+    "reasoning.done": lambda event: None,
+    "refusal.delta": lambda event: (_Writer.text, (_index(event), "refusal", quote(event.text))),
+    "refusal.done": lambda event: None,
     "tool_call.start": _call_start,
-    "tool_call.delta": _call_delta,
-    "tool_call.done": _nothing,
+    "tool_call.delta": lambda event: (
+        _Writer.call_text,
+        (_index(event), _place(event), quote(event.arguments)),
+    ),
+    "tool_call.done": lambda event: None,
     "audio.delta": _audio,
-    "logprobs.delta": _logprobs,
-    "choice.done": _choice_done,
+    "logprobs.delta": lambda event: (
+        _Writer.logprobs,
+        (_index(event), f'"logprobs":{_object(event, "logprobs", 3)}'),
+    ),
+    "choice.done": lambda event: (_Writer.finish, (_index(event), _one_of(event, "finish_reason", str))),
     "usage": _usage,
     "extra": _extra,
     "error": _error,
-    "done": _done,
+    "done": lambda event: (_Writer.done, ()),
 }
 
 
@@ -651,9 +619,13 @@ class ChatEncoder:
         for event in events:
             kind: Any = getattr(event, "type", None)
             try:
-                steps.append(_READ[kind](event))
+                step = _READ[kind](event)
+            except Unreadable as reason:
+                raise ValueError(str(reason)) from None
             except (AttributeError, KeyError, TypeError) as reason:
                 raise TypeError(_no_event(event, reason)) from reason
+            if step is not None:
+                steps.append(step)
         writer = self._writer
         for write, arguments in steps:
             write(writer, *arguments)
