@@ -182,7 +182,7 @@ class _Writer:
         self.early: list[str] = []  # chunks that wait for the header, and error frames behind them
         self.choices: dict[int, _Choice] = {}
         self.waiting: dict[tuple[int, int | None], list[tuple[str, str]]] = {}  # fields of new calls
-        self.usage = ""
+        self.usage: dict[str, Any] = {}
         self.groq: dict[str, Any] = {}
         self.cut = ""  # the frame of an error
         self.frames: list[str] = []
@@ -257,10 +257,10 @@ class _Writer:
         else:
             self.chunk(f"{quote(name)}:{value}")
 
-    def set_usage(self, value: str) -> None:
+    def set_usage(self, usage: dict[str, Any]) -> None:
         """Hold the usage: the last one counts, after all else (rule 6; LangChain adds them up)."""
         if self.says_usage:
-            self.usage = value
+            self.usage = usage  # as JSON text only at the end, or a long string in it is gone through each time
 
     def error(self, kind: str, type: str, error: str, is_finish: bool) -> None:
         """Write an error where it stands (rule 8).
@@ -286,13 +286,13 @@ class _Writer:
             self.open()
         if not self.usage and self.groq.get("usage"):
             del self.groq["usage"]
-        fields = [f'"usage":{self.usage}'] if self.usage else []
+        fields = [f'"usage":{_dump(self.usage)}'] if self.usage else []
         if self.groq:
             fields.append(f'"x_groq":{_dump(self.groq)}')
         if fields or self.said != self.head:
             self.open()
             self.chunk(*fields)
-        self.usage = ""
+        self.usage = {}
         self.groq = {}
 
     def done(self) -> None:
@@ -479,11 +479,11 @@ def _one_of(event: Any, name: str, *kinds: type) -> Any:
     return value
 
 
-def _object(event: Any, name: str, depth: int) -> str:
+def _object(event: Any, name: str) -> Any:
     value: Any = getattr(event, name)
     if not hasattr(value, "items"):
         raise TypeError(f"its {name} is of type {type(value).__name__}, not dict")
-    return _json(value, depth)
+    return value
 
 
 def _start(event: Any) -> Step:
@@ -509,11 +509,6 @@ def _audio(event: Any) -> Step:
     said = [(name, _one_of(event, name, str)) for name in ("data", "transcript")]
     fields = [f'"{name}":{quote(value)}' for name, value in said if value is not None]
     return _Writer.delta, (_index(event), f'"audio":{{{",".join(fields)}}}')
-
-
-def _usage(event: Any) -> Step:
-    usage = _object(event, "usage", 1)
-    return _Writer.set_usage, ("" if usage == "{}" else usage,)
 
 
 def _extra(event: Any) -> Step | None:
@@ -563,10 +558,10 @@ _READ: dict[str, Callable[[Any], Step | None]] = {
     "audio.delta": _audio,
     "logprobs.delta": lambda event: (
         _Writer.logprobs,
-        (_index(event), f'"logprobs":{_object(event, "logprobs", 3)}'),
+        (_index(event), f'"logprobs":{_json(_object(event, "logprobs"), 3)}'),
     ),
     "choice.done": lambda event: (_Writer.finish, (_index(event), _one_of(event, "finish_reason", str))),
-    "usage": _usage,
+    "usage": lambda event: (_Writer.set_usage, (plain_json(_object(event, "usage"), 2),)),
     "extra": _extra,
     "error": _error,
     "done": lambda event: (_Writer.done, ()),
@@ -856,7 +851,7 @@ def _write(writer: _Writer, completion: dict[str, Any], size: int | None) -> Ite
     for choice in completion["choices"]:
         yield from _write_choice(writer, choice, choice.get("message") or {}, size)
     if completion.get("usage"):
-        writer.set_usage(_dump(completion["usage"]))
+        writer.set_usage(completion["usage"])
     writer.settle()
     yield
     writer.done()

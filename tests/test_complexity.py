@@ -393,12 +393,8 @@ ATTACKS = {
 }
 
 
-# Read, and not written: each frame says the id again, and each Usage is written to see whether it can be.
-ONLY_READ = (
-    "a long id, and calls that have none",
-    "usage with a long text",
-    "usage with a long text, and two choices that undo each other",
-)
+# Read, and not written: each frame says the id again.
+ONLY_READ = ("a long id, and calls that have none",)
 
 # How many frames, where six would not show it: the first few hide what the others add, or another reader
 # takes over at some size. Or where six are a lot.
