@@ -65,11 +65,12 @@ from os import urandom
 from ._answer import id_tail
 from ._assembler import DELTA_NOISE, REASONING_FIELDS
 from ._json import TOO_DEEP, is_too_deep
-from ._text import has_halves, well_formed
+from ._text import well_formed
 from ._values import (
     NOISE_FIELDS,
     Unreadable,
     add_part,
+    as_id,
     grow,
     is_absent,
     overlay,
@@ -86,7 +87,9 @@ if TYPE_CHECKING:
     from ._events import Event
 
     # What is to be written: a method of the writer and its arguments.
-    Step = tuple[Callable[..., None], tuple[Any, ...]]
+    Step = tuple[Callable[..., object], tuple[Any, ...]]
+
+    Table = dict[str, Any]
 
 # The headers that a response with an event stream needs. ``no-transform`` keeps proxies that compress from
 # collecting frames, ``X-Accel-Buffering`` keeps nginx from it.
@@ -260,7 +263,9 @@ class _Writer:
     def set_usage(self, usage: dict[str, Any]) -> None:
         """Hold the usage: the last one counts, after all else (rule 6; LangChain adds them up)."""
         if self.says_usage:
-            self.usage = usage  # as JSON text only at the end, or a long string in it is gone through each time
+            self.usage = (
+                usage  # as JSON text only at the end, or a long string in it is gone through each time
+            )
 
     def error(self, kind: str, type: str, error: str, is_finish: bool) -> None:
         """Write an error where it stands (rule 8).
@@ -334,9 +339,9 @@ class _Writer:
     def beside(self, index: int, field: str) -> None:
         self.entry(self.choice(index), "", f"{field},")
 
-    def content(self, index: int, text: str) -> None:
+    def content(self, index: int, text: str, more: str = "") -> None:
         choice = self.choices.get(index) or self.choice(index, '"role":"assistant","content":""')
-        self.entry(choice, _CONTENT + text)
+        self.entry(choice, _CONTENT + text, more)
         choice.text_at = self.taken + len(self.frames) - 1
 
     def text(self, index: int, name: str, text: str) -> None:
@@ -451,6 +456,7 @@ def _joined(fields: dict[str, str]) -> str:
 
 
 _CONTENT = '"content":'
+_NO_LOGPROBS = '"logprobs":null'
 
 
 # -- events -------------------------------------------------------------------------------------------
@@ -674,22 +680,35 @@ def _no_event(value: Any, reason: Exception) -> str:
 
 # -- a whole completion ---------------------------------------------------------------------------------
 
-# What a field may be besides null, for all fields that have a rule.
-_TEXT = (str,)
-_OBJECT = (dict,)
+# Which types each field with a rule may have, besides null. Without any, it would be read as something else.
+# A table in their place: it is an object of such fields, or with "[]" behind its name a list of them.
 _ARGUMENTS = (str, dict)  # an object is written as its text, as it is read
-_COMPLETION = {"id": _TEXT, "model": _TEXT, "created": (int, float), "choices": (list,), "usage": _OBJECT}
-_CHOICE = {"index": (int,), "finish_reason": _TEXT, "logprobs": (dict, int, float)}
-_CALL = {"id": _TEXT, "type": _TEXT, "function": _OBJECT, "custom": _OBJECT}
-_BODY = {"name": _TEXT, "arguments": _ARGUMENTS, "input": _ARGUMENTS}
-_MESSAGE = {
-    "role": _TEXT,
+_BODY: Table = {"name": (str,), "arguments": _ARGUMENTS, "input": _ARGUMENTS}
+_CALL: Table = {"id": (str,), "type": (str,), "function": _BODY, "custom": _BODY}
+_MESSAGE: Table = {
+    "role": (str,),
     "content": (str, list),
-    "refusal": _TEXT,
-    "tool_calls": (list,),
-    "function_call": _OBJECT,
-    "audio": _OBJECT,
+    "refusal": (str,),
+    "tool_calls": [_CALL],
+    "function_call": _BODY,
+    "audio": (dict,),
     **dict.fromkeys(REASONING_FIELDS, (str, dict, list)),
+}
+_CHOICE: Table = {
+    "index": (int,),
+    "finish_reason": (str,),
+    "logprobs": (dict, int, float),
+    **dict.fromkeys(("delta", "usage", "error"), ()),
+}
+_CHAT_CHOICE: Table = {**_CHOICE, "message": _MESSAGE}
+_TEXT_CHOICE: Table = {**_CHOICE, "message": (), "text": (str,)}
+_COMPLETION: Table = {
+    "id": (str,),
+    "model": (str,),
+    "created": (int, float),
+    "choices": (list,),
+    "usage": (dict,),
+    "error": (),
 }
 _NAMES = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
 
@@ -716,12 +735,18 @@ def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | Non
         name = type(completion).__name__
         raise TypeError(f"encode() takes a completion (a dict), not {name}: pass response.model_dump()")
     try:
-        plain = plain_json(completion, 1)
+        plain = render(plain_json(completion, 1), True)
     except (TypeError, Unreadable) as reason:
         raise ValueError(f"{_path_to_bad(completion)}: {reason}") from None
-    if has_halves(plain):
-        plain = render(plain, True)
-    return _frames(_checked(plain), usage, size)
+    return _frames(_completion_steps(plain, _normalise(plain), size), usage)
+
+
+def _frames(steps: Iterator[Step], usage: bool) -> Iterator[bytes]:
+    writer = _Writer(None, None, None, usage)
+    for write, arguments in steps:
+        write(writer, *arguments)
+        if writer.frames:
+            yield writer.take()
 
 
 def _path_to_bad(value: Any, path: str = "completion", depth: int = 1) -> str:
@@ -740,48 +765,50 @@ def _path_to_bad(value: Any, path: str = "completion", depth: int = 1) -> str:
     return path
 
 
-def _check(value: Any, path: str, fields: Mapping[str, tuple[type, ...]]) -> None:
-    if value.__class__ is not dict:
-        raise ValueError(f"{path} is not an object")
-    for name, kinds in fields.items():
-        if value.get(name) is not None and value[name].__class__ not in kinds:
-            allowed = " or ".join(dict.fromkeys([_NAMES[kind] for kind in kinds]))
-            raise ValueError(f"{path}.{name} is not {allowed}")
+def _check(value: Any, path: str, allowed: Any) -> None:
+    """Raise ValueError, which names the field, unless a value is what a table allows."""
+    kinds = (allowed.__class__,) if allowed.__class__ in (dict, list) else allowed
+    if value is None or (not kinds and not value):
+        return
+    if not kinds:
+        raise ValueError(f"{path} would be read as something else than a field of the answer")
+    if value.__class__ not in kinds:
+        raise ValueError(f"{path} is not {' or '.join(dict.fromkeys([_NAMES[kind] for kind in kinds]))}")
+    if allowed.__class__ is list:
+        for position, entry in enumerate(value):
+            _check([] if entry is None else entry, f"{path}[{position}]", allowed[0])  # null is no entry
+    elif allowed.__class__ is dict:
+        for name, inner in allowed.items():
+            _check(value.get(name), f"{path}.{name}", inner)
 
 
-def _refuse(value: dict[str, Any], path: str, *names: str) -> None:
-    for name in names:
-        if value.get(name):
-            raise ValueError(f"{path}.{name} would be read as something else than a field of the answer")
-
-
-def _checked(completion: dict[str, Any]) -> dict[str, Any]:
-    """Return the completion with its choices in order, and what lists of objects in it will be read as."""
+def _normalise(completion: dict[str, Any]) -> bool:
+    """Make of a completion what it will be read as; return whether it is a text completion."""
     _check(completion, "completion", _COMPLETION)
-    _refuse(completion, "completion", "error")
-    if completion.get("choices") is None:
+    choices: Any = completion.get("choices")
+    if choices is None:
         raise ValueError("completion.choices is missing")
-    choices: dict[int, dict[str, Any]] = {}
-    dicts = [choice for choice in completion["choices"] if choice.__class__ is dict]
+    dicts = [choice for choice in choices if choice.__class__ is dict]
     is_text = any("text" in choice and "message" not in choice for choice in dicts)
-    body = "text" if is_text else "message"
-    for position, choice in enumerate(completion["choices"]):
-        path = f"choices[{position}]"
-        _check(choice, path, {**_CHOICE, body: _TEXT if is_text else _OBJECT})
-        _refuse(choice, path, "error", "usage", "delta", *(["message"] if is_text else []))
-        index = position if choice.get("index") is None else choice["index"]
-        if index < 0 or index in choices:
-            raise ValueError(f"{path}.index is {index}, which is {'no index' if index < 0 else 'taken'}")
+    _check(choices, "completion.choices", [_TEXT_CHOICE if is_text else _CHAT_CHOICE])
+    taken: set[int] = set()
+    for position, choice in enumerate(choices):
+        path = f"completion.choices[{position}]"
+        body = "text" if is_text else "message"
         if choice.get(body) is None:
             raise ValueError(f"{path}.{body} is missing")
+        index = position if choice.get("index") is None else choice["index"]
+        if index < 0 or index in taken:
+            raise ValueError(f"{path}.index is {index}, which is {'no index' if index < 0 else 'taken'}")
+        choice["index"] = index
+        taken.add(index)
         if not is_text:
-            _check_message(choice["message"], f"{path}.message")
-        choices[index] = {**choice, "index": index}
-    return {**completion, "choices": [choices[index] for index in sorted(choices)], "object": body}
+            _normalise_message(choice["message"], f"{path}.message")
+    choices.sort(key=lambda choice: choice["index"])
+    return is_text
 
 
-def _check_message(message: dict[str, Any], path: str) -> None:
-    _check(message, path, _MESSAGE)
+def _normalise_message(message: dict[str, Any], path: str) -> None:
     if message.get("content").__class__ is list:
         parts: list[Any] = []
         for part in message["content"]:
@@ -791,23 +818,16 @@ def _check_message(message: dict[str, Any], path: str) -> None:
     ids: set[str] = set()
     for position, call in enumerate(message.get("tool_calls") or ()):
         where = f"{path}.tool_calls[{position}]"
-        _check(call, where, _CALL)
-        if (call.get("function") is None) is (call.get("custom") is None):
+        kinds = [kind for kind in ("function", "custom") if call.get(kind) is not None]
+        if len(kinds) != 1:
             raise ValueError(f"{where} has neither function nor custom, or both")
-        kind = "custom" if call.get("function") is None else "function"
-        _check(call[kind], f"{where}.{kind}", _BODY)
-        inner_id = call[kind].pop("id", None)  # the id of the call, where it has no other (rule 4 of reading)
-        if call.get("id"):
-            call[kind]["id"] = inner_id
-        elif inner_id is None or inner_id.__class__ is str:
-            call["id"] = inner_id
-        else:
-            raise ValueError(f"{where}.{kind}.id is not a string")
-        if call.get("id") and call["id"] in ids:
+        body = call[kinds[0]]
+        if not call.get("id") and as_id(body.get("id")):
+            call["id"] = as_id(body.pop("id"))  # rule 4 of reading
+        if call.get("id") in ids:
             raise ValueError(f"{where}.id is that of another call: they would be read as one")
-        ids.add(call.get("id") or "")
-    if message.get("function_call") is not None:
-        _check(message["function_call"], f"{path}.function_call", _BODY)
+        if call.get("id"):
+            ids.add(call["id"])
     read: dict[str, Any] = {}
     for name, value in message.items():
         has_rule = name in DELTA_NOISE or (name in _MESSAGE and name not in REASONING_FIELDS)
@@ -817,61 +837,56 @@ def _check_message(message: dict[str, Any], path: str) -> None:
                 raise ValueError(f"{path}.{name} has objects that would be read as one: equal type and index")
 
 
-def _unknown(fields: dict[str, Any], *known: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """Yield the fields that no rule is for. Null is absence."""
+def _unknown(fields: dict[str, Any], *known: Iterable[str]) -> Iterator[tuple[str, Any, str]]:
+    """Yield the fields that no rule is for: name, value, JSON text of both. Null is absence."""
     for name, value in fields.items():
         if value is not None and name not in NOISE_FIELDS and not any(name in names for names in known):
-            yield name, value
+            yield name, value, f"{quote(name)}:{_dump(value)}"
 
 
-def _pieces(text: str, size: int | None) -> Iterator[str]:
+def _pieces(text: str, size: int | None) -> list[str]:
     size = size or len(text) or 1
-    for at in range(0, len(text), size):
-        yield quote(text[at : at + size])
+    return [quote(text[at : at + size]) for at in range(0, len(text), size)]
 
 
-def _frames(completion: dict[str, Any], usage: bool, size: int | None) -> Iterator[bytes]:
-    writer = _Writer(completion.get("id"), completion.get("model"), completion.get("created"), usage)
-    for _ in _write(writer, completion, size):
-        if writer.frames:
-            yield writer.take()
+# The steps of a completion: each writes one frame, or none.
 
 
-def _write(writer: _Writer, completion: dict[str, Any], size: int | None) -> Iterator[None]:
-    """Write the completion. Yields after each frame."""
-    writer.is_text = completion["object"] == "text"
-    writer.call_ids += id_tail(writer.id)
-    extras = [(name, _dump(value)) for name, value in _unknown(completion, _COMPLETION, ("object", "error"))]
-    writer.late = {name: value for name, value in extras if name in LATE_HEADER and value[0] == '"'}
-    writer.open()
-    writer.said = writer.head if completion["choices"] else ""  # without choices a chunk is the only frame
-    for name, value in extras:
-        writer.chunk_extra(name, value)
-        yield
+def _completion_steps(completion: dict[str, Any], is_text: bool, size: int | None) -> Iterator[Step]:
+    extras = list(_unknown(completion, _COMPLETION, ("object",)))
+    late = [one for one in extras if one[0] in LATE_HEADER and one[1].__class__ is str]
+    for name, value, _ in late:
+        yield _Writer.chunk_extra, (name, quote(value))
+    yield _Writer.start, (completion.get("id"), completion.get("model"), completion.get("created"), is_text)
+    if not completion["choices"]:
+        yield _Writer.chunk, ()  # or no frame may say the header
+    for name, value, _ in extras:
+        yield _Writer.chunk_extra, (name, _dump(value))
     for choice in completion["choices"]:
-        yield from _write_choice(writer, choice, choice.get("message") or {}, size)
+        yield from _choice_steps(choice, choice.get("message") or {}, is_text, size)
     if completion.get("usage"):
-        writer.set_usage(completion["usage"])
-    writer.settle()
-    yield
-    writer.done()
-    yield
+        yield _Writer.set_usage, (completion["usage"],)
+    yield _Writer.settle, ()
+    yield _Writer.done, ()
 
 
-def _write_choice(
-    writer: _Writer, choice: dict[str, Any], message: dict[str, Any], size: int | None
-) -> Iterator[None]:
+def _choice_steps(
+    choice: dict[str, Any], message: dict[str, Any], is_text: bool, size: int | None
+) -> Iterator[Step]:
     index = choice["index"]
-    logprobs = choice.get("logprobs")
-    no_logprobs = '"logprobs":null,' if logprobs is None and "logprobs" in choice else ""
-    content = choice["text"] if writer.is_text else message.get("content")
-    refusal = ',"refusal":null' if message.get("refusal", "") is None else ""
-    begun = "null" if content is None or content.__class__ is list else '""'
-    role = quote(message.get("role") or "assistant")
-    kept = writer.choice(index, f'"role":{role},"content":{begun}{refusal}', no_logprobs)
-    if writer.is_text and (no_logprobs or not content):
-        writer.entry(kept, "", no_logprobs)
-    yield
+    content = choice["text"] if is_text else message.get("content")
+    logprobs = f'"logprobs":{_dump(choice.get("logprobs"))}' if "logprobs" in choice else ""
+    if is_text and logprobs == _NO_LOGPROBS:
+        yield _Writer.beside, (index, logprobs)
+    elif is_text and not content:
+        yield _Writer.delta, (index, "")
+    elif not is_text:
+        begun = "null" if content is None or content.__class__ is list else '""'
+        refusal = ',"refusal":null' if message.get("refusal", "") is None else ""
+        role = f'"role":{quote(message.get("role") or "assistant")},"content":{begun}{refusal}'
+        yield _Writer.choice, (index, role, f"{logprobs}," if logprobs == _NO_LOGPROBS else "")
+    if logprobs == _NO_LOGPROBS:
+        logprobs = ""
     # All names in the same deltas, or a reader takes what one of them says for more of what another has said.
     texts = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ is str}
     objects = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ in (dict, list)}
@@ -879,68 +894,51 @@ def _write_choice(
     step = size or longest
     for at in range(0, longest if texts or objects else 0, step):
         cut = {name: text[at : at + step] for name, text in texts.items() if at < len(text) or not at}
-        writer.delta(index, _dump({**cut, **objects})[1:-1])
+        yield _Writer.delta, (index, _dump({**cut, **objects})[1:-1])
         objects = {}
-        yield
-    if content.__class__ is list:
-        writer.delta(index, f"{_CONTENT}{_dump(content)}")
-        yield
-    else:
-        left = len(content or "")
-        for piece in _pieces(content or "", size):
-            left -= size or left
-            writer.content(index, piece)
-            if left > 0 or logprobs is None:
-                yield
-    if logprobs is not None:
-        writer.logprobs(index, f'"logprobs":{_dump(logprobs)}')
-        yield
+    pieces = [_dump(content)] if content.__class__ is list else _pieces(content or "", size)
+    for number, piece in enumerate(pieces, 1):
+        yield _Writer.content, (index, piece, f"{logprobs}," if logprobs and number == len(pieces) else "")
+    if logprobs and not pieces:
+        yield _Writer.beside, (index, logprobs)
     for piece in ['""'] if message.get("refusal") == "" else _pieces(message.get("refusal") or "", size):
-        writer.text(index, "refusal", piece)
-        yield
+        yield _Writer.text, (index, "refusal", piece)
     for place, call in enumerate(message.get("tool_calls") or ()):
-        yield from _write_call(writer, index, place, call, size)
+        yield from _call_steps(index, place, call, size)
     if message.get("function_call") is not None:
-        yield from _write_call(writer, index, None, {"function_call": message["function_call"]}, size)
-    for name, value in _unknown(message, _MESSAGE, REASONING_NAMES, DELTA_NOISE):
-        writer.delta(index, f"{quote(name)}:{_dump(value)}")
-        yield
+        yield from _call_steps(index, None, {"function_call": message["function_call"]}, size)
+    for _, _, field in _unknown(message, _MESSAGE, REASONING_NAMES, DELTA_NOISE):
+        yield _Writer.delta, (index, field)
     if message.get("audio") is not None:
-        writer.delta(index, f'"audio":{_dump(message["audio"])}')
-        yield
-    body = "text" if writer.is_text else "message"
-    for name, value in _unknown(choice, _CHOICE, PLACES["choice"][1], (body,)):
-        writer.beside(index, f"{quote(name)}:{_dump(value)}")
-        yield
+        yield _Writer.delta, (index, f'"audio":{_dump(message["audio"])}')
+    for _, _, field in _unknown(choice, _TEXT_CHOICE if is_text else _CHAT_CHOICE):
+        yield _Writer.beside, (index, field)
     if choice.get("finish_reason"):
-        writer.finish(index, choice["finish_reason"])
-        yield
+        yield _Writer.finish, (index, choice["finish_reason"])
 
 
-def _write_call(
-    writer: _Writer, index: int, place: int | None, call: dict[str, Any], size: int | None
-) -> Iterator[None]:
+def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int | None) -> Iterator[Step]:
     kind = next(name for name in ("function", "custom", "function_call") if call.get(name) is not None)
-    type = call.get("type") or kind
+    type = call.get("type")
     body = call[kind]
     text_name = "input" if kind == "custom" else "arguments"
     text = body.get(text_name) or ""
-    if type in ("function", "custom"):
+    if type in (None, "", "function", "custom"):
         type = kind
-    inner = dict(_unknown(body, ("name", text_name)))
-    outer = dict(_unknown(call, _CALL, ("index", kind)))
     # Alone, an empty string would not be read, and an id inside function as that of the call (rule 4 of
     # reading). So these go with the start.
-    first = ["", ""]
-    for number, more in enumerate((inner, outer)):
-        for name in [name for name in more if more[name] == "" or name == "id"]:
-            first[number] += f",{quote(name)}:{_dump(more.pop(name))}"
-    writer.start_call(index, place, call.get("id"), body.get("name"), kind, type, *first)
-    yield
+    first = {"function": "", "tool_call": ""}
+    then: list[Step] = []
+    for where, fields in (
+        ("function", _unknown(body, ("name", text_name))),
+        ("tool_call", _unknown(call, _CALL, ("index", kind))),
+    ):
+        for name, value, field in fields:
+            if value == "" or name == "id":
+                first[where] += f",{field}"
+            else:
+                then.append((_Writer.call_extra, (index, place, where, field)))
+    yield _Writer.start_call, (index, place, call.get("id"), body.get("name"), kind, type, *first.values())
     for piece in _pieces(text if text.__class__ is str else _dump(text), size):
-        writer.call_text(index, place, piece)
-        yield
-    for where, more in (("function", inner), ("tool_call", outer)):
-        for name, value in more.items():
-            writer.call_extra(index, place, where, f"{quote(name)}:{_dump(value)}")
-            yield
+        yield _Writer.call_text, (index, place, piece)
+    yield from then
