@@ -60,14 +60,13 @@ result has as many of it as there are joints, none was inside a text.
 
 from __future__ import annotations
 
-import re
 import sys
 from itertools import repeat
 
 from ._assembler import DELTA_NOISE, REASONING_FIELDS
 from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
 from ._json import scan_json
-from ._partial import scanstring
+from ._partial import blank, scanstring
 from ._text import Text, has_escaped_half, has_halves
 from ._values import NOISE_FIELDS, containers_in, copy_of, is_number, is_same, is_shallow, render
 
@@ -119,7 +118,6 @@ KNOWN_FIELDS = frozenset(
 )
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
 
-_blanks: Any = re.compile(r"[ \t\r\n]*").match
 
 
 class FastPath:
@@ -1165,4 +1163,4 @@ def _walk(text: str, pos: int, tree: dict[Any, Any], spans: dict[Path, tuple[int
 
 def _skip(text: str, pos: int) -> int:
     """Return where the white space at ``pos`` ends."""
-    return pos if text[pos] not in " \t\r\n" else _blanks(text, pos).end()
+    return pos if text[pos] not in " \t\r\n" else blank(text, pos).end()

@@ -105,17 +105,17 @@ _LITERALS: Final[dict[str, tuple[str, Any]]] = {
 }
 
 # These two always match, if only the empty string.
-_blank: _Matcher = re.compile(r"[ \t\n\r]*").match  # type: ignore[assignment]
+blank: _Matcher = re.compile(r"[ \t\n\r]*").match  # type: ignore[assignment]
 # As much as can still become a number. It is one already if it ends in a digit.
 _number: _Matcher = re.compile(  # type: ignore[assignment]
     r"(-?)(?:(0|[1-9][0-9]*)(\.[0-9]*)?((?<=[0-9])[eE][-+]?[0-9]*)?)?"
 ).match
 # What the end of a piece leaves undecided in a string: an escape that is cut, and a high surrogate (bare or
 # escaped) whose low surrogate may follow or has begun. At most 11 characters.
-_undecided = re.compile(
+_UNDECIDED: Final = (
     r"(?:(?:\\u[dD][89abAB][0-9a-fA-F]{2}|[\ud800-\udbff])(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?"
     r"|\\(?:u[0-9a-fA-F]{0,3})?)\Z"
-).search
+)
 
 
 class JSONProblem(_Plain):
@@ -282,7 +282,7 @@ class _Reader:
                 if step == _BLANK:
                     pos += 1
                     if text[pos : pos + 1] in " \t\n\r":  # a longer run: less common than a single blank
-                        pos = _blank(text, pos).end()
+                        pos = blank(text, pos).end()
                     continue
                 if step == _ENDS:
                     value, at = container, path
@@ -530,8 +530,11 @@ def _first_bad(text: str, pos: int) -> int:
 def _decidable(text: str) -> int:
     """Return how much of a text that ends inside a string can be decoded, whatever follows it."""
     pos = max(0, len(text) - 11)
+    if text.find("\\", pos) < 0 and not "\ud800" <= text[-1:] <= "\udbff":
+        return len(text)
+    undecided = re.compile(_UNDECIDED).search  # not at import, where it takes as long as two files
     while True:
-        match = _undecided(text, pos)
+        match = undecided(text, pos)
         if match is None:
             return len(text)
         pos = match.start()
