@@ -1038,7 +1038,7 @@ class Cost(unittest.TestCase):
                 self.assertIs(event.text, piece)
 
     def test_white_space_is_taken_in_one_go(self):
-        with mock.patch.object(_partial, "_blank", wraps=_partial._blank) as blank:
+        with mock.patch.object(_partial, "blank", wraps=_partial.blank) as blank:
             self.assertEqual(run(["[" + " " * 1000 + "1" + "\n" * 1000 + "]"])[1].value, [1])
             self.assertEqual(blank.call_count, 2)
             self.assertEqual(run(['{"a": [1, 2]}'])[1].value, {"a": [1, 2]})
