@@ -31,7 +31,7 @@ BODY = b"".join(FRAMES)
 
 # A program that knows the package under the name it has here. argv: ROOT, then whatever the test adds.
 PROLOGUE = f"""\
-import json, sys
+import json, os, sys  # os is there as soon as Python has started in the usual way, without -S
 sys.path.insert(0, sys.argv[1])
 before = set(sys.modules)
 import {NAME} as sseparse
