@@ -1,33 +1,45 @@
 # SPDX-License-Identifier: MIT
-"""The body of one HTTP/1.1 response, for those who read a raw connection.
+"""The body of one HTTP/1.1 response, for programs that read a raw connection.
 
     body, stream = HTTPBody(), ChatStream()
     while not body.complete and (data := connection.recv(65536)):
         events = stream.feed(body.feed(data))
     body.close()                                    # raises StreamError if the response was cut
 
-It follows RFC 9112 (a bare number is a section of it) and knows no requests and no events. It refuses what
-two readers could read as two bodies: a lone CR or a NUL in a head (2.2; RFC 9110, 5.5), a field name that is
-no token (5.1), Transfer-Encoding in HTTP/1.0 (6.1), codings. A lone LF may end a line of a head or a trailer
-section (2.2), not a chunk size or a chunk (7.1). ``_state`` says what comes next; only protocol text is kept.
+This file follows RFC 9112 (a bare number below is a section of it). It knows no requests and no events. It
+refuses a response that two readers could understand in two ways: a lone CR or a NUL in a head (2.2;
+RFC 9110, 5.5), a field name that is no token (5.1), Transfer-Encoding in HTTP/1.0 (6.1). It also refuses
+codings other than chunked. A lone LF may end a line of a head or of a trailer section (2.2), but not a chunk
+size or a chunk (7.1).
+
+``_state`` is the part of the response that comes next. Only unfinished protocol text is kept, never a body:
+
+    state        next state
+    _HEAD        _SIZE, _LENGTH, _REST or _COMPLETE, as the head says; _HEAD after an informational response
+    _SIZE        _CHUNK; _TRAILER after the last chunk
+    _CHUNK       _SIZE
+    _TRAILER     _COMPLETE
+    _LENGTH      _COMPLETE after as many bytes as content-length says
+    _REST        _COMPLETE at close()
 """
 
 from __future__ import annotations
 
-import re  # json has imported it; patterns are compiled on first use, not at import
+import re  # the json module has imported it already; patterns are compiled at first use
 
 from ._errors import StreamError
 
-_MAX_PROTOCOL = 65536  # bytes of any one head, chunk size with its extensions, or trailer section
+_MAX_PROTOCOL = 65536  # bytes of one head, of one chunk size with its extensions, or of one trailer section
 _HEAD, _SIZE, _TRAILER = "head", "chunk size", "trailer section"
 _CHUNK, _LENGTH, _REST, _COMPLETE = "chunk", "body by content-length", "body until close", "complete"
 
 
 class HTTPBody:
-    """The bytes of one HTTP/1.1 response in, its body out. Not for answers to HEAD and CONNECT.
+    """The bytes of one HTTP/1.1 response in, its body out. Not for responses to HEAD and CONNECT.
 
-    Attributes: ``status`` (int, None before the end of the head; 1xx are skipped), ``headers`` (list of
-    (name, value) as str, Latin-1, names in lower case, in wire order, no trailers), ``complete`` (bool).
+    Attributes: ``status`` (int, None before the end of the head; 1xx responses are skipped), ``headers``
+    (list of (name, value) in the order received: str, decoded as Latin-1, names in lower case, no trailers),
+    ``complete`` (bool: the whole body was returned).
     """
 
     __slots__ = ("_closed", "_error", "_left", "_pending", "_received", "_state", "headers", "status")
@@ -36,14 +48,14 @@ class HTTPBody:
         self.status: int | None = None
         self.headers: list[tuple[str, str]] = []
         self._state = _HEAD
-        self._pending = bytearray()  # protocol text that is not whole yet
-        self._left = 0  # how many bytes of the chunk or of the body are still to come
-        self._received = 0  # how many bytes of body were returned
+        self._pending = bytearray()  # unfinished protocol text
+        self._left = 0  # number of bytes of the chunk or of the body still to come
+        self._received = 0  # number of bytes of body returned
         self._error, self._closed = "", False
 
     @property
     def complete(self) -> bool:
-        """Whether the whole body was returned; one that lasts until close is complete after close()."""
+        """Whether the whole body was returned. A body that lasts until close is complete after close()."""
         return self._state == _COMPLETE
 
     def __repr__(self) -> str:
@@ -51,10 +63,11 @@ class HTTPBody:
         return f"<HTTPBody {state}: status {self.status}, {self._received} bytes of body>"
 
     def feed(self, data: bytes | bytearray | memoryview) -> bytes:
-        """Take bytes of the connection; return the bytes of body among them, ``b""`` if there are none.
+        """Take bytes of the connection. Return the bytes of the body among them, ``b""`` if there are none.
 
-        ``b""`` is an empty piece, not the end. Raises StreamError for a response that cannot be read here; if
-        there is body before the fault, the next call raises. TypeError if not bytes, RuntimeError if closed.
+        ``b""`` is an empty piece, not the end. Raises StreamError if the response is invalid or unsupported.
+        If ``data`` has bytes of the body before the fault, they are returned and the next call raises. Raises
+        TypeError if ``data`` is not bytes-like, RuntimeError after close().
         """
         try:
             data = memoryview(data).tobytes()  # bytes(data) would also take an int
@@ -79,7 +92,7 @@ class HTTPBody:
         return bytes(body)
 
     def close(self) -> None:
-        """Say that the connection has ended. Raises StreamError if the response was cut or not readable."""
+        """End the connection. Raises StreamError if the response was cut, is invalid or is not supported."""
         self._closed = True
         if self._state == _REST:
             self._state = _COMPLETE
@@ -93,7 +106,10 @@ class HTTPBody:
         return self._state
 
     def _read_line(self, data: bytes, at: int) -> int:
-        """Keep the text up to the end of a line, act on it once it is whole; return where the line ends."""
+        """Keep the bytes up to the end of a line, and act if a size, head or trailer section is whole.
+
+        Return the end of the bytes used.
+        """
         text = self._pending
         room = _MAX_PROTOCOL - len(text)
         end = data.find(b"\n", at, at + room) + 1 or min(at + room, len(data))
@@ -102,7 +118,8 @@ class HTTPBody:
             self._fail("does not begin with HTTP/1: feed the connection from its status line on, after TLS")
         elif self._state == _SIZE and text.endswith(b"\n") and len(text) > 2:  # 2: a CRLF that ends a chunk
             self._state = self._read_size(text.decode("latin-1"))
-            text[:] = b"\n" * (self._state == _TRAILER)  # so that it ends like a head, even if it is empty
+            # With a line end first, a trailer section ends in a blank line like a head, even if it is empty.
+            text[:] = b"\n" * (self._state == _TRAILER)
         elif self._state != _SIZE and text.endswith((b"\n\n", b"\n\r\n")):
             self._state = self._read_head(text.decode("latin-1")) if self._state == _HEAD else _COMPLETE
             text.clear()
@@ -111,7 +128,10 @@ class HTTPBody:
         return end
 
     def _read_size(self, line: str) -> str:
-        """Read the line before a chunk (7.1), ignore extensions (7.1.1) and padding (h11 issue 133)."""
+        """Read the line before a chunk (7.1) and return the next state.
+
+        Extensions (7.1.1) and blanks after the size (h11 issue 133) are ignored.
+        """
         size = re.fullmatch(r"(\r\n)?0*([0-9a-fA-F]{1,16})[ \t]*(;[^\r]*)?\r\n", line)
         if not size or bool(size[1]) != bool(self._received):
             return self._fail("has a wrong chunk size: discard it and reconnect")
@@ -119,9 +139,10 @@ class HTTPBody:
         return _CHUNK if self._left else _TRAILER
 
     def _read_head(self, text: str) -> str:
-        """Read status line and fields (4, 5), decide what ends the body (6.3); return the next state."""
+        """Read the status line and fields (4, 5) and decide what ends the body (6.3). Return the next state."""
         first, end, rest = text.replace("\r\n", "\n").partition("\n")
-        # A folded line is joined with one space (5.2), and ignored just after the status line (2.2).
+        # A folded line is joined to the line before it with one space (5.2). Just after the status line it is
+        # ignored (2.2).
         rest = re.sub(r"(?<![ \t])[ \t]*(?:\n[ \t]+)+", " ", end + rest)
         head = re.fullmatch(r"HTTP/1\.([01]) ([0-9]{3})(?: [^\r\0]*)?", first)
         fields = re.fullmatch(r"(?: [^\r\n\0]*)?\n((?:[-!#$%&'*+.^_`|~0-9A-Za-z]+:[^\r\n\0]*\n)*)\n", rest)
@@ -146,5 +167,5 @@ class HTTPBody:
         size = ",".join({part.lstrip("0") or "0" for part in length if part})
         if length and not re.fullmatch("[0-9]{1,16}", size):
             return self._fail(f"has content-length {','.join(length)[:40]!a}: discard it and reconnect")
-        self._left = int(size) if length else 1 << 64  # until close: more than 16 hex digits can say
+        self._left = int(size) if length else 1 << 64  # without a length: until close
         return _COMPLETE if not self._left else _LENGTH if length else _REST

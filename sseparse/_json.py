@@ -5,8 +5,8 @@
     parse_json("[" * 200)               # ValueError: JSON nested deeper than 128 levels
     status_of('{"a": "b')               # "incomplete"
 
-The standard library parses them. This file adds what it does not say: whether a text is nested too deep, and
-how the arguments of a call ended. It knows nothing of streams, choices or tool calls.
+The standard library parses the texts. This file adds two checks that the library lacks: whether a text is
+nested too deep, and how the arguments of a call ended. It knows nothing of streams, choices or tool calls.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ def _null(constant: str) -> None:
 
 
 def _strictly(read: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a decoder that refuses bad escapes, made of one that takes them.
+    """Return a decoder like ``read`` that refuses bad escapes (see ``is_lax``).
 
-    ``read(text)`` returns the value, ``read(text, pos)`` the value and where it ends.
+    ``read(text)`` returns the value, ``read(text, pos)`` returns the value and its end.
     """
 
     def read_strictly(text: str, *pos: int) -> Any:
         try:
             result = read(text, *pos)
-        except RecursionError:  # is_too_deep() does not look behind a bad escape
+        except RecursionError:  # is_too_deep() stops counting at a bad escape
             raise ValueError from None
         start, end = (pos[0], result[1]) if pos else (0, len(text))
         if "u" in re.compile(r"\\(u[0-9a-fA-F]{4}|.)").findall(text, start, end):
@@ -54,11 +54,11 @@ def _strictly(read: Callable[..., Any]) -> Callable[..., Any]:
     return read_strictly
 
 
-# Called directly, because the decoder's public methods take half as long again.
+# scan_once is called directly, because the decoder's public methods take 1.5 times as long.
 _decoder: Any = json.JSONDecoder(parse_float=_finite, parse_constant=_null)
 scan_json: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once
-_LONG = 16384  # characters; in a longer text one string is likely nearly all of it
-_BATCH = 256  # strings; the memory that is_too_deep() needs does not grow with their number
+_LONG = 16384  # characters; a longer text is likely to be mostly one string
+_BATCH = 256  # strings that is_too_deep() skips at once: it limits the memory for the text between them
 
 
 def is_too_deep(text: str) -> bool:
@@ -67,19 +67,20 @@ def is_too_deep(text: str) -> bool:
         if not any(_has_many(text, bracket) for bracket in "[{"):
             return False
     else:
-        arrays = text.count("[")  # a level takes two characters if it is an array ([]), else five ({"":})
+        # A level takes at least two characters if it is an array ([]), five if it is an object ({"":}).
+        arrays = text.count("[")
         if len(text) < 5 * MAX_DEPTH - 3 * arrays or arrays + text.count("{") <= MAX_DEPTH:
             return False
     depth = end = 0
     while end < len(text):
-        between: list[str] = []  # what stands between this many strings
+        between: list[str] = []  # the text between the strings of this batch
         while end < len(text) and len(between) < _BATCH:
             start = text.find('"', end) + 1 or len(text)
             between.append(text[end:start])
             try:
                 end = scanstring(text, start, True)[1]
             except ValueError:
-                end = len(text)  # it has ended, or the parser will refuse this string
+                end = len(text)  # the text ends here, or this string is bad and the parser will refuse it
         bare = "".join(between)
         opened = bare.count("[") + bare.count("{")
         if depth + opened <= MAX_DEPTH:
@@ -94,9 +95,9 @@ def is_too_deep(text: str) -> bool:
 
 
 def _has_many(text: str, bracket: str) -> bool:
-    """Whether the text has more than half as many of this bracket as levels are allowed.
+    """Whether the text has more than MAX_DEPTH / 2 of this bracket.
 
-    When brackets are rare, find() from one to the next is ten times faster than count().
+    If brackets are rare, find() from one to the next is ten times faster than count().
     """
     pos = -1
     for _ in range(MAX_DEPTH // 2 + 1):
@@ -109,7 +110,8 @@ def _has_many(text: str, bracket: str) -> bool:
 def parse_json(text: str) -> Any:
     """Return the JSON value of ``text``.
 
-    Raises ValueError if it is no JSON, is nested too deep, or has an integer that the interpreter refuses.
+    Raises ValueError if it is not JSON, is nested too deep, or has an integer with more digits than the
+    interpreter converts.
     """
     if is_too_deep(text):
         raise ValueError(TOO_DEEP)
@@ -117,7 +119,7 @@ def parse_json(text: str) -> Any:
         value, end = scan_json(text, len(text) - len(text.lstrip(BLANK)))
     except StopIteration:
         raise ValueError from None
-    except RecursionError:  # the caller's stack is nearly full (up to Python 3.11)
+    except RecursionError:  # up to Python 3.11, if the caller's stack is nearly full
         raise ValueError("JSON nested too deep for what is left of the stack") from None
     if end != len(text) and text[end:].strip(BLANK):
         raise ValueError(TEXT_AFTER)
@@ -125,7 +127,7 @@ def parse_json(text: str) -> Any:
 
 
 def parse_or_none(text: str) -> Any:
-    """Return the JSON value of ``text``, or None."""
+    """Return the JSON value of ``text``, or None if ``parse_json`` would raise."""
     try:
         return parse_json(text)
     except ValueError:
@@ -143,17 +145,17 @@ if is_lax:
 
 
 def status_of(arguments: str) -> Status:
-    """Say what the text of a function's arguments is.
+    """Return the status of a function's arguments.
 
-    ``"empty"``: nothing but white space. ``"complete"``: one JSON object. ``"incomplete"``: the beginning
-    of one. ``"invalid"``: anything else, also text after the object.
+    ``"empty"``: nothing but white space. ``"complete"``: one JSON object. ``"incomplete"``: the beginning of
+    one. ``"invalid"``: anything else, for example text after the object.
     """
     text = arguments.strip(BLANK)
     if not text:
         return "empty"
     if text[0] != "{":
         return "invalid"
-    # Only what ends like an object is parsed: the tree of a text that was cut would be built in vain.
+    # Parse only a text that ends like an object. For any other the scanner is enough, and it builds no tree.
     if text[-1] == "}" and not is_too_deep(text):
         try:
             _loads(text)

@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: MIT
 """JSON that is still being written: ``PartialJSON`` and ``JSONScanner``, which share one grammar.
 
-A tool call's arguments arrive in pieces. To wait for the whole text shows nothing until the call is over,
-and to parse all of it again with each piece takes quadratic time. The classes here read every character
-once. ``PartialJSON`` says what each piece brought:
+The arguments of a tool call arrive in pieces. A program that waits for the whole text can show nothing until
+the call is over. A program that parses all of it again at each piece takes quadratic time. The classes here
+read each character once. ``PartialJSON`` returns events for each piece:
 
     reader = PartialJSON()
     reader.feed('{"city": "Par')    # [JSONTextDelta(path=("city",), text="Par")]
     reader.feed('is"')              # [JSONTextDelta(("city",), "is"), JSONValue(("city",), "Paris")]
     reader.feed("}")                # [JSONValue((), {"city": "Paris"})]
 
-``JSONScanner`` keeps nothing and only says whether the text is whole, unfinished or wrong.
+``JSONScanner`` keeps no values. It only tells whether the text is whole, unfinished or wrong.
 
-How it works. The reader is always in one of the states below, and ``_NEXT`` says which characters may come
-in it and what each of them leads to. The open containers are in a list of our own, never on Python's
-stack. C code takes the long runs: the standard library's string scanner, and a few regexes (``json`` imports
-``re`` anyway). If the end of a piece cuts a token, the part that is not decided yet waits in ``_held`` and
-is put before the next piece. That part is always short: the beginning of a literal, of an escape or of a
-surrogate pair, or, for a number, the shortest number that can continue in the same ways. So no character is
-looked at more than a few times. This file knows nothing of streams, choices or tool calls.
+How it works. The reader is always in one of the states below. For each state, ``_NEXT`` has the characters
+that may come next and the state that each of them leads to. The open containers are in a list, not on
+Python's stack. Long runs are read by C code: the standard library's string scanner, and a few regexes (the
+``json`` module imports ``re`` anyway).
+
+If a piece ends inside a token, the undecided part of the token is kept in ``_held`` and put before the next
+piece. That part is always short: the beginning of a literal, of an escape or of a surrogate pair. For a
+number it is the shortest number that can continue in the same ways. So each character is read only a few
+times. This file knows nothing of streams, choices or tool calls.
 """
 
 from __future__ import annotations
@@ -39,15 +41,15 @@ if TYPE_CHECKING:
 else:
     from json.decoder import scanstring
 
-MAX_DEPTH: Final = 128  # fixed, so that the outcome does not depend on how deep the caller's stack is
+MAX_DEPTH: Final = 128  # fixed, so that the result does not depend on the depth of the caller's stack
 BLANK: Final = " \t\n\r"  # JSON's white space
-_SLICE: Final = 16384  # characters that JSONScanner reads at once: what it needs beside the text
+_SLICE: Final = 16384  # characters that JSONScanner reads at once: this limits the memory that it needs
 
-# The states. In the first two we are inside a string.
+# The states. In the first two the reader is inside a string. The comments of the others say what must come.
 _IN_TEXT: Final = 0  # a string value
 _IN_NAME: Final = 1  # a key
-_NAME: Final = 2  # a key must come
-_VALUE: Final = 3  # a value must come
+_NAME: Final = 2  # a key
+_VALUE: Final = 3  # a value
 _FIRST_NAME: Final = 4  # a key, or the end of the object that has just begun
 _FIRST_VALUE: Final = 5  # a value, or the end of the array that has just begun
 _COLON: Final = 6  # the colon after a key
@@ -57,7 +59,7 @@ _END: Final = 9  # nothing: the first value has ended
 _FAILED: Final = 10  # nothing: there was an error
 _CLOSED: Final = 11  # nothing: close() was called
 
-# What a character leads to: the next state, or one of these.
+# A character leads to the next state, or to one of these.
 _BLANK: Final = 12
 _ENDS: Final = 13  # the container ends
 _LITERAL: Final = 14
@@ -72,9 +74,9 @@ _VALUES: Final = {
     "{": _FIRST_NAME,
     "[": _FIRST_VALUE,
 }
-# The grammar: for each state the characters that may come, and what each of them leads to.
+# The grammar: for each state, the characters that may come next and the state that each leads to.
 _NEXT: Final[tuple[dict[str, int], ...]] = (
-    {},  # inside a string the string scanner decides
+    {},  # inside a string: the string scanner reads on
     {},
     {**_BLANKS, '"': _IN_NAME},
     _VALUES,
@@ -104,14 +106,14 @@ _LITERALS: Final[dict[str, tuple[str, Any]]] = {
     "n": ("null", None),
 }
 
-# These two always match, if only the empty string.
+# These two always match, at least the empty string.
 blank: _Matcher = re.compile(r"[ \t\n\r]*").match  # type: ignore[assignment]
-# As much as can still become a number. It is one already if it ends in a digit.
+# The longest text that is a number or begins one. It is a number if it ends in a digit.
 _number: _Matcher = re.compile(  # type: ignore[assignment]
     r"(-?)(?:(0|[1-9][0-9]*)(\.[0-9]*)?((?<=[0-9])[eE][-+]?[0-9]*)?)?"
 ).match
-# What the end of a piece leaves undecided in a string: an escape that is cut, and a high surrogate (bare or
-# escaped) whose low surrogate may follow or has begun. At most 11 characters.
+# The undecided end of a piece inside a string: a cut escape, or a high surrogate (bare or escaped) whose low
+# surrogate may follow or has begun. At most 11 characters.
 _UNDECIDED: Final = (
     r"(?:(?:\\u[dD][89abAB][0-9a-fA-F]{2}|[\ud800-\udbff])(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?"
     r"|\\(?:u[0-9a-fA-F]{0,3})?)\Z"
@@ -119,10 +121,11 @@ _UNDECIDED: Final = (
 
 
 class JSONProblem(_Plain):
-    """Why a text is no JSON. Compared by value.
+    """The reason why a text is not JSON. Compared by value.
 
-    Fields: ``message`` (str, a sentence without any of the text), ``offset`` (int, how many characters
-    come before the first one that no valid text can continue with; all of them if the text merely ends).
+    Fields: ``message`` (str, a sentence that quotes nothing of the text), ``offset`` (int, the position of
+    the first character that cannot be there in any valid text; the length of the text if it only ends too
+    early).
     """
 
     __slots__ = __match_args__ = ("message", "offset")
@@ -133,7 +136,7 @@ class JSONProblem(_Plain):
 
 
 class _Reader:
-    """The state of the reading, and the grammar (``_read``)."""
+    """The state of a reader, and the method ``_read`` that both classes share."""
 
     __slots__ = (
         "_at",
@@ -151,26 +154,26 @@ class _Reader:
         "end",
         "error",
     )
-    _keeps: ClassVar[bool]  # whether it builds the tree and makes events
+    _keeps: ClassVar[bool]  # True if the class builds the tree and returns events
 
     def __init__(self, *, max_depth: int = MAX_DEPTH) -> None:
         self.error: JSONProblem | None = None
         self.end: int | None = None
         self._max_depth = max_depth
         self._state = _VALUE
-        self._seen = 0  # how many characters were fed
+        self._seen = 0  # number of characters fed
         self._held: str = ""
-        # The string or number that is being read: pieces, and before them blocks of joined pieces, because
-        # a str of 4 characters takes 60 bytes. There are no blocks without pieces.
+        # The string or number that is being read is in pieces. Full lists of pieces are joined into blocks,
+        # because a str of 4 characters takes 60 bytes. There are no blocks without pieces.
         self._pieces: list[str] = []
         self._blocks: list[str] = []
-        # The top of the tree is a list with at most one entry: so every value has a container.
+        # The top of the tree is a list with at most one entry, so that each value has a container.
         self._top: list[Any] = []
         self._container: Any = self._top
-        self._key: Any = 0  # where in the container: the key last read, or the position
-        self._path: tuple[str | int, ...] = ()  # of the container
+        self._key: Any = 0  # the place in the container: the last key, or the position
+        self._path: tuple[str | int, ...] = ()  # path of the container
         self._at: tuple[str | int, ...] = ()  # path of the string that is being read
-        self._stack: list[Any] = []  # the containers around it
+        self._stack: list[Any] = []  # the containers around the container
 
     @property
     def complete(self) -> bool:
@@ -178,7 +181,7 @@ class _Reader:
         return self.end is not None
 
     def _ends_in_number(self) -> bool:
-        """Whether all that was read is a number, which only the end of the text can tell."""
+        """Whether the text so far is one number. (Only the end of the text shows that a number has ended.)"""
         return self._state == _VALUE and not self._stack and self._held[-1:].isdigit()
 
     def __repr__(self) -> str:
@@ -188,7 +191,7 @@ class _Reader:
         )
 
     def _keep(self, piece: str) -> None:
-        """Add to the string or number that is being read."""
+        """Add a piece to the string or number that is being read."""
         pieces = self._pieces
         if len(pieces) >= 1024:
             self._blocks.append("".join(pieces))
@@ -196,24 +199,24 @@ class _Reader:
         pieces.append(piece)
 
     def _taken(self) -> str:
-        """Take out the string or number that is being read."""
+        """Return the string or number that was being read, and forget its pieces."""
         whole = "".join(self._blocks) + "".join(self._pieces)
         self._blocks.clear()
         self._pieces.clear()
         return whole
 
     def _settle(self) -> None:
-        """Bring a string that grew into the tree."""
+        """Put the unfinished string into the tree, as far as it has come."""
         if self._state == _IN_TEXT and self._keeps:
             text = self._taken()
             self._keep(text)
             self._container[self._key] = text
 
     def _read(self, text: str) -> list[JSONTextDelta | JSONValue]:
-        """Read on from any state. One turn of the loop reads one token, or the rest of a string."""
+        """Read ``text``, from any state. One turn of the loop reads one token, or the rest of a string."""
         events: list[JSONTextDelta | JSONValue] = []
         held = self._held
-        base = self._seen - len(held)  # offset of text[0]; what is held was counted already
+        base = self._seen - len(held)  # offset of text[0]: the held characters were counted already
         self._seen += len(text)
         text = held + text
         self._held = ""
@@ -228,18 +231,18 @@ class _Reader:
         at = self._at
         value: Any
         problem = ""
-        quoted = ""  # the text as far as strings in it can be decoded, and a quote: made when needed
+        quoted = ""  # the decidable text, and a quote that ends any string; set at the first string
         pos = 0
         length = len(text)
         while pos < length:
             if state <= _IN_NAME:
                 if not quoted:
-                    plain = "\\" not in text and text.isascii()  # as most are: _decidable() is dear
+                    plain = "\\" not in text and text.isascii()  # common, and _decidable() is slow
                     quoted = (text if plain else text[: _decidable(text)]) + '"'
                 try:
                     value, pos = scanstring(quoted, pos, True)
                 except ValueError:
-                    # At most once: read the good part again, as if the text ended there.
+                    # This happens at most once: read the good part again, as if the text ended there.
                     length = _first_bad(text, pos)
                     text = text[:length]
                     quoted = ""
@@ -247,14 +250,14 @@ class _Reader:
                     continue
                 if keeps:
                     if len(value) == length:
-                        # Nothing was decoded. Keeping the caller's str instead of an equal second one makes
-                        # a long string in large pieces three times as fast: less memory is touched.
+                        # Nothing was decoded, so keep the caller's str and not an equal copy. A long string
+                        # in large pieces is read three times as fast that way: it touches less memory.
                         value = text
                     if not value.isascii():
                         value = well_formed(value)
                     if value and state == _IN_TEXT:
                         events.append(JSONTextDelta(at, value))
-                if pos == len(quoted):  # this was our own quote: the string continues in the next piece
+                if pos == len(quoted):  # the quote added above: the string continues in the next piece
                     if value and keeps:
                         self._keep(value)
                     self._held = text[pos - 1 :]
@@ -281,7 +284,7 @@ class _Reader:
                     continue
                 if step == _BLANK:
                     pos += 1
-                    if text[pos : pos + 1] in " \t\n\r":  # a longer run: less common than a single blank
+                    if text[pos : pos + 1] in " \t\n\r":  # more white space: less common than one blank
                         pos = blank(text, pos).end()
                     continue
                 if step == _ENDS:
@@ -315,7 +318,7 @@ class _Reader:
                         else:
                             container[key] = value
                         at = path + (key,) if stack else ()
-                    if step < _BLANK:  # a string or a container, which has only begun
+                    if step < _BLANK:  # the value is a string or a container, and has only begun
                         pos += 1
                         state = step
                         if step != _IN_TEXT:
@@ -344,14 +347,14 @@ class _Reader:
         return events
 
     def _read_number(self, text: str, pos: int, held: str) -> tuple[Any, int, str]:
-        """Return the number at ``pos``, where it ends, and what is wrong with it, if anything is.
+        """Return the number at ``pos``, its end, and an error message or ``""``.
 
-        A number that reaches the end of the text may go on: then it is held, and there is no value yet.
+        A number at the end of the text may continue in the next piece. It is held, and the value is None.
         """
         match = _number(text, pos)
         word = match[0]
         pos = match.end()
-        if self._pieces:  # it began in an earlier piece, and what is held only stands for it
+        if self._pieces:  # the number began in an earlier piece, and the held one only represents it
             self._keep(word[len(held) :])
         if pos == len(text):
             if not self._pieces:
@@ -366,11 +369,12 @@ class _Reader:
             word = self._taken()
         try:
             return int(word) if match.lastindex == 2 else float(word), pos, ""
-        except ValueError:  # more than sys.get_int_max_str_digits(). Until here a fraction could follow.
-            return None, pos, "an integer of too many digits"
+        # More digits than sys.get_int_max_str_digits(). A float may have as many, so check only at the end.
+        except ValueError:
+            return None, pos, "an integer with too many digits"
 
     def _cut_literal(self, text: str, start: int, word: str) -> tuple[int, str]:
-        """Hold the beginning of a literal; return where it ends and, if it is another word, what is wrong."""
+        """Hold the beginning of a literal. Return its end, and an error message if it is another word."""
         pos = start
         while pos < len(text) and text[pos] == word[pos - start]:
             pos += 1
@@ -379,19 +383,19 @@ class _Reader:
 
 
 class PartialJSON(_Reader):
-    """Reads one JSON text as it arrives, cut anywhere, and says what each piece brought.
+    """Reads one JSON text as it arrives, cut anywhere, and returns events for each piece.
 
-    ``max_depth`` is how many containers may be open at once; the bracket that opens one more is an
-    error. Nothing in the text makes it raise. It accepts what ``json.loads`` accepts, except NaN and
-    Infinity, and it builds the same value, except that two surrogates that meet are joined and a lone one
-    becomes U+FFFD. (``1e999`` is a valid number and too large for a float: it gives ``inf``, as in
+    ``max_depth`` is the number of containers that may be open at once. The bracket that opens one more is an
+    error. No content of the text makes it raise. It accepts the same texts as ``json.loads``, except those
+    with NaN or Infinity. It builds the same value, except that two surrogates that meet are joined and a lone
+    one becomes U+FFFD. (``1e999`` is valid, but too large for a float. It gives ``inf``, as in
     ``json.loads``. An integer with more digits than the interpreter converts,
-    ``sys.set_int_max_str_digits``, is an error.) It can be pickled and copied while it reads.
+    ``sys.set_int_max_str_digits``, is an error.) It can be pickled and copied at any point.
 
     Attributes:
-        error: None, or the ``JSONProblem`` that ended the reading; what was read before it stays.
-        end: int, offset just after the first value, or None as long as that has not ended. (A number at
-            the top level ends with the white space after it, or at ``close()``.)
+        error: None, or the ``JSONProblem`` that ended the reading. The values before it remain.
+        end: int, the offset just after the first value, or None until that has ended. (A number at the top
+            level ends at the white space after it, or at ``close()``.)
     """
 
     __slots__ = ()
@@ -399,30 +403,30 @@ class PartialJSON(_Reader):
 
     @property
     def value(self) -> Any:
-        """The tree so far, None before there is one. It goes on growing: copy it to keep it as it is.
+        """The tree so far, or None before there is one. It continues to grow: copy it to keep it as it is.
 
-        A string that is still growing is in it. A number, literal or key is not until it has ended. To read
-        it parses nothing. If a string grew since the last time, that string is joined again, which copies
-        its text so far. Otherwise it costs nothing.
+        It contains the unfinished string as far as it has come, but no unfinished number, literal or key.
+        Access parses nothing. If a string has grown since the last access, its pieces are joined again, which
+        copies its text so far. Otherwise access costs nothing.
         """
         self._settle()
         return self._top[0] if self._top else None
 
     def feed(self, text: str) -> list[JSONTextDelta | JSONValue]:
-        """Read on. Return the events that ``text`` causes, in order; after an error always ``[]``.
+        """Read the next piece. Return the events that it causes, in order; after an error always ``[]``.
 
         Raises TypeError for anything but str, RuntimeError after ``close()``.
         """
         if text.__class__ is not str:
             text = _plain(text)
-        # The common delta: a few characters more of a string, with nothing special among them.
+        # The common case: a few more characters of a string, with no special ones among them.
         if (
             self._state == _IN_TEXT
             and not self._held
             and 0 < len(text) < 256
             and '"' not in text
             and "\\" not in text
-            and text.isprintable()  # no control characters, no surrogates
+            and text.isprintable()  # no control characters and no surrogates
         ):
             self._seen += len(text)
             self._keep(text)
@@ -450,31 +454,31 @@ class PartialJSON(_Reader):
 
 
 class JSONScanner(_Reader):
-    """Reads one JSON text as it arrives and keeps nothing of it, to say whether it is whole.
+    """Reads one JSON text as it arrives and keeps no values, only to tell whether the text is whole.
 
         scanner = JSONScanner()
         scanner.feed('{"a": [1, ')
         scanner.is_whole()              # False, and scanner.error is None: it is unfinished
 
-    Beside the text it needs a bounded amount of memory (a number is kept until it ends).
+    Besides the text it needs a bounded amount of memory, and an unfinished number.
 
     Attributes:
         error: None, or the ``JSONProblem`` that ended the reading.
-        end: int, offset just after the first value, or None as long as that has not ended.
+        end: int, the offset just after the first value, or None until that has ended.
     """
 
     __slots__ = ()
     _keeps = False
 
     def feed(self, text: str) -> None:
-        """Read on. After an error nothing more is read."""
+        """Read ``text``. After an error it does nothing."""
         for start in range(0, len(text), _SLICE):
             if self._state == _FAILED:
                 return
             self._read(text[start : start + _SLICE])
 
     def copy(self) -> JSONScanner:
-        """Return a scanner in the same state, for a text that may not be what comes next."""
+        """Return a scanner in the same state, to try a text that may not be the next one."""
         other = JSONScanner(max_depth=self._max_depth)
         for name in _Reader.__slots__:
             value = getattr(self, name)
@@ -497,7 +501,7 @@ def _plain(text: str) -> str:
 
 
 def _scan_strictly(text: str, start: int, strict: bool = True, /) -> tuple[str, int]:
-    """Stand in for the string scanner where the standard library's takes ``\\u+12a`` and the like."""
+    """Read a string like ``scanstring``, but refuse escapes like ``\\u+12a`` (see ``is_lax``)."""
     piece, end = _scan_laxly(text, start, strict)
     if _first_bad(text, start) < end - 1:
         raise ValueError
@@ -506,7 +510,9 @@ def _scan_strictly(text: str, start: int, strict: bool = True, /) -> tuple[str, 
 
 _scan_laxly = scanstring
 is_lax = True
-try:  # the one written in Python, up to 3.12 and in PyPy, reads the digits with int()
+# The scanner that is written in Python (up to 3.12, and in PyPy) reads the digits of an escape with int(),
+# which also accepts a sign.
+try:
     scanstring('\\u+000"', 0, True)
 except ValueError:
     is_lax = False
@@ -515,8 +521,9 @@ if is_lax:
 
 
 def _first_bad(text: str, pos: int) -> int:
-    """Return where a string whose inside starts at pos ends or has its first bad character."""
-    # Used at most once per text, so compiled here and not at import.
+    """Return the position of the first bad character of the string whose text starts at ``pos``, or of its
+    closing quote if it has none."""
+    # Needed at most once per text, so it is compiled here and not at import.
     good = re.compile(r'[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})').match
     while True:
         match = good(text, pos)
@@ -528,7 +535,7 @@ def _first_bad(text: str, pos: int) -> int:
 
 
 def _decidable(text: str) -> int:
-    """Return how much of a text that ends inside a string can be decoded, whatever follows it."""
+    """Return how many characters of a text that ends inside a string can be decoded already."""
     pos = max(0, len(text) - 11)
     if text.find("\\", pos) < 0 and not "\ud800" <= text[-1:] <= "\udbff":
         return len(text)
@@ -538,7 +545,7 @@ def _decidable(text: str) -> int:
         if match is None:
             return len(text)
         pos = match.start()
-        # After an odd number of backslashes, the match begins with an escaped character and cuts nothing.
+        # After an odd number of backslashes the match begins with an escaped character: it is no cut escape.
         if (pos - len(text[:pos].rstrip("\\"))) % 2 == 0:
             return pos
         pos += 1

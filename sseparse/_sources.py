@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""iter_events and aiter_events: the loop around ChatStream, for whatever can be read.
+"""iter_events and aiter_events: loops that read a source of bytes and feed a ChatStream.
 
     for event in iter_events(response):                 # of http.client or urllib; a file; a socket; bytes
         ...
     async for event in aiter_events(reader, body=HTTPBody()):       # a raw connection of asyncio
         ...
 
-They know how to get bytes out of a source and when to stop reading it; everything else is ``ChatStream``'s.
-A source is recognised by the methods it has, so ``socket``, ``http`` and ``asyncio`` are not imported.
-Nothing here opens, closes, buffers, or runs in the background.
+The loops know how to get bytes from a source and when to stop reading it. ``ChatStream`` does the rest. A
+source is recognised by its methods, so ``socket``, ``http`` and ``asyncio`` are not imported. Nothing here
+opens, closes or buffers a source, or runs in the background.
 
-How the reading ends: at the end of the source (or of ``body``), at a limit error, or with a cut, which is
-an exception named in ``broken`` or a response that ``body`` cannot read. In each case the stream is closed
-and its last events come; then ``_Feeding.judge`` raises StreamError if the answer is not whole.
+How the reading ends: at the end of the source or of ``body``, at a limit error, or at a cut. A cut is an
+exception listed in ``broken``, or a response that ``body`` cannot read. In each case the stream is closed
+and its last events come. Then ``_Feeding.judge`` raises StreamError if the answer is not whole.
 
-A wrong argument raises at the call. A generator function would raise at the first ``next()``, which may be
-far from the mistake.
+The two public functions are not generator functions: a generator function would report a wrong argument at
+the first ``next()``, which may be far from the mistake. These functions report it at the call.
 """
 
 from __future__ import annotations
@@ -49,11 +49,12 @@ if TYPE_CHECKING:
     Source = Union[BytesLike, _HasRead1, _HasRecv, _HasRead, Iterable[BytesLike]]
     AsyncSource = Union[BytesLike, _HasAsyncRead, AsyncIterable[BytesLike]]
 
-_READ_BYTES = 65536  # at most, per read: what a pipe holds
+_READ_BYTES = 65536  # per read, at most: the size of a pipe's buffer
 
-# A response object of an HTTP library is refused: its read() takes no size (httpx, aiohttp), or its iterator
-# waits until 128 bytes have come (requests). It has one of these, looked for in this order, because ``text``
-# of an httpx or requests response is a property that reads. No file, socket or StreamReader has any of them.
+# The response object of an HTTP library is refused: its read() takes no size (httpx, aiohttp), or its
+# iterator waits until 128 bytes have come (requests). It is recognised by these names, which no file, socket
+# or StreamReader has. The order matters: ``text`` of an httpx or requests response is a property that reads
+# the body, so it comes last.
 _RESPONSE_METHODS = ("iter_bytes", "iter_content", "text")
 
 _EXPECTED = (
@@ -69,19 +70,20 @@ _EXPECTED_ASYNC = (
 def iter_events(
     source: Source, stream: ChatStream | None = None, *, body: HTTPBody | None = None, broken: Broken = ()
 ) -> Generator[Event, None, None]:
-    """Return an iterator over the events of ``source``, each as soon as its bytes are there.
+    """Return an iterator over the events of ``source``. Each comes when its bytes have come.
 
     Args:
-        source: the first of these that it is: a bytes-like; an object with ``read1``, ``recv`` or
-            ``read`` (a response of ``http.client`` or ``urllib``, a binary file, a pipe, a socket); an
-            iterable of bytes-likes (``response.iter_bytes()``). Its reads must block until there are bytes.
-        stream: the ChatStream to feed, to be read during and after; a new one if None.
-        body: an HTTPBody for a source that is a raw connection, with the head of the response still to come.
+        source: a bytes-like object; or an object with ``read1``, ``recv`` or ``read`` (a response of
+            ``http.client`` or ``urllib``, a binary file, a pipe, a socket); or an iterable of bytes-like
+            objects (``response.iter_bytes()``). If it is several of these, the first one counts. Its reads
+            must block until there are bytes.
+        stream: the ChatStream to feed, if the caller needs it during or after the loop; None for a new one.
+        body: an HTTPBody, if the source is a raw connection and the head of the response is still to come.
         broken: exception classes of the transport that mean a cut, e.g. ``(OSError, httpx.TransportError)``.
 
     A source is read to its end, also after ``Done``, so that its connection can be reused. A source with
-    ``recv`` may never end: it is read no further after ``Done``, unless ``body`` tells where the response
-    ends. A limit error stops the feeding. Nothing is closed except the stream, after the last byte.
+    ``recv`` may never end, so reading stops after ``Done``, unless ``body`` knows the end of the response. A
+    limit error stops the reading. Only the stream is closed, after the last byte.
 
     Raises TypeError for any other source: at the call if possible, else when the source yields anything but
     bytes. Raises RuntimeError if ``stream`` or ``body`` is closed already. Raises StreamError after the last
@@ -121,16 +123,17 @@ def aiter_events(
     body: HTTPBody | None = None,
     broken: Broken = (),
 ) -> AsyncGenerator[Event, None]:
-    """Return an asynchronous iterator over the events of ``source``, each as soon as its bytes are there.
+    """Return an asynchronous iterator over the events of ``source``. Each comes when its bytes have come.
 
     Args:
-        source: the first of these that it is: a bytes-like; an object whose ``read(size)`` is awaitable
-            (``asyncio.StreamReader``, ``response.content`` of aiohttp); an asynchronous iterable of
-            bytes-likes (``response.aiter_bytes()`` of httpx).
+        source: a bytes-like object; or an object whose ``read(size)`` is awaitable
+            (``asyncio.StreamReader``, ``response.content`` of aiohttp); or an asynchronous iterable of
+            bytes-like objects (``response.aiter_bytes()`` of httpx). If it is several of these, the first
+            one counts.
         stream, body, broken: as in ``iter_events``.
 
-    All else is as in ``iter_events``. No task is started. If you may leave the loop early and it matters
-    when the iterator ends, wrap it in ``contextlib.aclosing``, as any asynchronous generator.
+    Everything else is as in ``iter_events``. No task is started. If you may leave the loop early and the
+    iterator must end then, wrap it in ``contextlib.aclosing``, like any asynchronous generator.
     """
     chunks: AsyncIterable[Any]
     if _is_bytes_like(source):
@@ -147,7 +150,7 @@ def aiter_events(
 
 
 class _Reads:
-    """The chunks that repeated calls of a read method give, up to the empty one."""
+    """An iterator that calls a read method until it returns no bytes."""
 
     __slots__ = ("_read",)
 
@@ -163,12 +166,12 @@ class _Reads:
             raise TypeError("the source is non-blocking, its read returned None: feed a ChatStream instead")
         if hasattr(data, "__await__"):
             if hasattr(data, "close"):
-                data.close()  # or Python warns that it was never awaited
+                data.close()  # otherwise Python warns that it was never awaited
             raise TypeError("the source's read is asynchronous: use aiter_events()")
         if not data:
             response: Any = getattr(self._read, "__self__", None)
             if hasattr(response, "isclosed") and getattr(response, "length", None) == 0:
-                response.read()  # or it does not let go of its connection: python/cpython#113199
+                response.read()  # otherwise it does not release its connection: python/cpython#113199
             raise StopIteration
         return data
 
@@ -188,7 +191,7 @@ class _Reads:
 
 
 class _Feeding:
-    """What the two loops share: where the bytes of a chunk go, whether to read on, and how it ended."""
+    """The part that the two loops share: it feeds the stream, and knows when and how the reading ended."""
 
     __slots__ = ("body", "broken", "cut", "endless", "stream")
 
@@ -198,8 +201,8 @@ class _Feeding:
         self.stream = ChatStream() if stream is None else stream
         self.body = body
         self.broken = broken if isinstance(broken, tuple) else (broken,)
-        self.endless = endless  # the source does not tell where it ends
-        self.cut: BaseException | None = None  # what ended the reading before the end of the answer
+        self.endless = endless  # the source may not end after the answer (a socket)
+        self.cut: BaseException | None = None  # the exception that ended the reading too early
         if not (hasattr(self.stream, "feed") and hasattr(self.stream, "completion")):
             raise TypeError(f"stream takes a ChatStream, not {type(stream).__name__}")
         if body is not None and not hasattr(body, "complete"):
@@ -221,7 +224,7 @@ class _Feeding:
         return self.stream.feed(chunk)
 
     def is_over(self) -> bool:
-        """Whether nothing more is to be read."""
+        """Whether to stop reading."""
         errors = self.stream.errors
         if self.cut is not None or (errors and errors[-1].kind == "limit"):
             return True
@@ -231,7 +234,7 @@ class _Feeding:
         return self.body.complete or (self.endless and self.stream.done and not has_length)
 
     def end(self) -> None:
-        """The source has ended: see whether the response has."""
+        """The source has ended: check that the response of ``body`` has ended too."""
         if self.body is not None:
             try:
                 self.body.close()
@@ -307,7 +310,7 @@ def _is_bytes_like(source: Any) -> bool:
 
 
 def _is_no_source(source: Any) -> bool:
-    """Whether it has what a source has, and is none: text, a decoded body, a response object."""
+    """Whether an object looks like a source but must be refused: text, a decoded body, a response object."""
     return isinstance(source, (str, dict)) or any(hasattr(source, name) for name in _RESPONSE_METHODS)
 
 

@@ -659,7 +659,7 @@ class Limits(unittest.TestCase):
             for pieces in ([source], source, pieces_of(source, range(0, limit, 64))):
                 events, reader = run(pieces)
                 self.assertEqual(events, [])
-                self.assertEqual(reader.error, _partial.JSONProblem("an integer of too many digits", offset))
+                self.assertEqual(reader.error, _partial.JSONProblem("an integer with too many digits", offset))
 
     def test_long_numbers(self):
         zeros = "0" * 5000
