@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The command line: ``curl -sSN ... | python -m sseparse`` shows an answer while it is being written.
 
-    python -m sseparse answer.sse               the answer, its reasoning and tool calls apart
+    python -m sseparse answer.sse               the answer, with reasoning and tool calls in sections
     python -m sseparse --text answer.sse        the text and nothing else
-    curl -sSN ... | python -m sseparse --sse    the same answer as a stream that every client reads
+    curl -sSN ... | python -m sseparse --sse    the same answer as a stream that every client can read
 
-It knows files and terminals, and nothing of the wire. The answer goes to standard output; what is to be said
-about it goes to standard error. Text of the server or the model reaches a terminal only through ``_ONE_LINE``
-and ``_ESCAPES`` or as ASCII JSON, so it can neither move the cursor nor reorder text.
+This file knows files and terminals, and nothing of the stream's format. The answer goes to standard output.
+Messages about it go to standard error. Text of the server or the model reaches a terminal only after
+``_ONE_LINE`` or ``_ESCAPES`` has escaped it, or as ASCII JSON. So it can neither move the cursor nor reorder
+text.
+
+How it works. ``_show`` reads the file piece by piece. A ``_View``, one class for each option, turns the events
+of a piece into text and gives it to ``_Output``, which writes to standard output. ``_Pace`` measures how fast
+the answer came. At the end ``_show`` writes the summary, and the reason if the answer is not whole.
 """
 
 from __future__ import annotations
@@ -46,11 +51,12 @@ if TYPE_CHECKING:
 
 _SHOWN = (ContentDelta, ReasoningDelta, RefusalDelta, AudioDelta, ToolCallStart, ToolCallDelta, ToolCallDone)
 
-# Exit statuses. Those of a signal are what a shell would report: 128 + SIGINT, 128 + SIGPIPE.
+# Exit statuses. The last two are what a shell reports for a signal: 128 + SIGINT, 128 + SIGPIPE.
 WHOLE, NOT_WHOLE, UNREADABLE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
-# Characters that could control a terminal: C0, DEL and C1; all that have the property Bidi_Control (Unicode's
-# PropList.txt), which makes text look like another; the two separators that some take for line ends.
+# Characters that could control a terminal: C0, DEL and C1; the characters with the property Bidi_Control
+# (Unicode's PropList.txt), which can make a text look like another; the two separators that some programs
+# take for line ends.
 _CONTROLS = [
     *range(0x20),
     *range(0x7F, 0xA0),
@@ -60,7 +66,7 @@ _CONTROLS = [
 _ONE_LINE = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _CONTROLS}
 _ESCAPES = {code: escape for code, escape in _ONE_LINE.items() if chr(code) not in "\t\n"}
 
-_SHORTEST = 0.1  # seconds from the first token to the last, or it tells more of the pipe than of a server
+_SHORTEST = 0.1  # seconds from the first token to the last; a shorter time measures the pipe, not the server
 
 _DIM, _BOLD = "2", "1"
 _VERDICTS = {
@@ -73,9 +79,10 @@ _VERDICTS = {
 def main(argv: list[str] | None = None) -> int:
     """Run the command line with ``argv`` (``sys.argv[1:]`` if None) and return its exit status.
 
-    0: the answer is whole. 1: it was cut, had errors, has no choice, was no event stream, or standard
+    0: the answer is whole. 1: it was cut, had errors, has no choice or was no event stream, or standard
     output could not be written; the reason is on standard error. 2: the input cannot be read. 130 after
-    Ctrl-C and 141 after a broken pipe, both without a word. Misuse raises SystemExit(2), as argparse does.
+    Ctrl-C and 141 after a broken pipe, both without a message. Wrong arguments raise SystemExit(2), as
+    argparse does.
     """
     options = _parse(argv)
     try:
@@ -85,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         return BROKEN_PIPE
     except OSError as reason:
-        with suppress(OSError):  # it may be standard error itself that cannot be written
+        with suppress(OSError):  # perhaps standard error itself cannot be written
             _say(f"cannot write: {reason.strerror}")
         return NOT_WHOLE
 
@@ -112,7 +119,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _show(path: str, show: str | None) -> int:
-    """Read the file and show it as it comes; then say how it went."""
+    """Read the file and show the answer as it comes, then the summary. Return the exit status."""
     source = Input(path)
     if source.is_terminal():
         _say(
@@ -146,7 +153,7 @@ def _show(path: str, show: str | None) -> int:
 
 
 def _batches(source: Input, stream: ChatStream) -> Iterator[tuple[float, list[Event]]]:
-    """Yield the events of each read with its time, and those of the end."""
+    """Yield the events of each read with its time, and at last the events of close()."""
     at = 0.0
     for at, data in source.pieces():
         yield at, stream.feed(data)
@@ -156,7 +163,10 @@ def _batches(source: Input, stream: ChatStream) -> Iterator[tuple[float, list[Ev
 
 
 def _flaw(stream: ChatStream, source: Input) -> str:
-    """Say why the answer is not whole, and how what was sent instead begins; ``""`` if it is whole."""
+    """Return the reason why the answer is not whole, ``""`` if it is whole.
+
+    If the body is no chat stream, its beginning is quoted.
+    """
     flaws: list[str] = []
     try:
         completion = stream.completion()
@@ -194,15 +204,15 @@ def _is_count(value: Any) -> bool:
 
 
 class _Pace:
-    """How fast the answer came: known where its pieces have recorded times, or had to be waited for."""
+    """Measures how fast the answer came. This works for recordings, and if most of the time was waiting."""
 
     def __init__(self, source: Input) -> None:
         self._source = source
-        self._first: float | None = None  # when the first piece with something of the answer came
-        self._last = 0.0
-        self._waited = 0.0  # of the time between them
-        self._waited_before = 0.0
-        self._characters = 0  # after the first piece
+        self._first: float | None = None  # the time of the first piece with a delta
+        self._last = 0.0  # the time of the last one
+        self._waited = 0.0  # seconds spent waiting between the two
+        self._waited_before = 0.0  # seconds spent waiting before the first
+        self._characters = 0  # of all deltas after the first piece
 
     def see(self, at: float, events: list[Event]) -> None:
         deltas = [event for event in events if isinstance(event, _SHOWN) and event.type != "tool_call.done"]
@@ -216,12 +226,12 @@ class _Pace:
         self._last, self._waited = at, self._source.waited - self._waited_before
 
     def facts(self, usage: dict[str, Any]) -> list[str]:
-        """Return what is known: the time to the first token, and tokens or characters a second."""
+        """Return the time to the first token, and tokens or characters a second. ``[]`` if not known."""
         if self._first is None:
             return []
         span = self._last - self._first
         if not self._source.is_recording and (span < _SHORTEST or self._waited < span / 2):
-            return []  # a file, or a pipe that had it all: the time is our own
+            return []  # a file, or a pipe with the whole answer: only this program's own time was measured
         facts = [f"first token after {self._first:.2f} s"]
         tokens = usage.get("completion_tokens")
         number, noun = (tokens, "tokens") if _is_count(tokens) else (self._characters, "characters")
@@ -238,7 +248,7 @@ def _say(text: str) -> None:
 
 
 class _Output:
-    """Standard output: what a read brought is written and flushed at once. It knows where lines begin."""
+    """Standard output. It collects text until flush(), and ``at_margin`` is True at the beginning of a line."""
 
     def __init__(self) -> None:
         self._file = sys.stdout
@@ -258,22 +268,22 @@ class _Output:
                 self._file.reconfigure(errors="backslashreplace")  # pyright: ignore
 
     def write(self, text: str, margin: str = "", style: str = "") -> None:
-        """Write text; ``margin`` goes before each line. Styled piece by piece, for it may end anywhere."""
-        for line in text.translate(_ESCAPES).splitlines(keepends=True):  # nothing but LF is left to split at
+        """Write text, with ``margin`` before each line. The style is reset after each line and at the end."""
+        for line in text.translate(_ESCAPES).splitlines(keepends=True):  # LF is the only line end left
             if self.at_margin:
                 self._pieces.append(margin)
             self._pieces.append(f"\x1b[{style}m{line}\x1b[0m" if style and self.styled else line)
             self.at_margin = line.endswith("\n")
 
     def write_as_it_is(self, text: str) -> None:
-        """Write text for a file or another program; a terminal gets it escaped."""
+        """Write text unchanged to a file or another program, and escaped to a terminal."""
         if self.is_terminal:
             self.write(text)
         else:
             self._pieces.append(text)
 
     def write_bytes(self, data: bytes) -> None:
-        """Write UTF-8, whatever the encoding of standard output is; a terminal gets it escaped."""
+        """Write UTF-8, whatever the encoding of standard output is. A terminal gets it escaped."""
         if self.is_terminal or not hasattr(self._file, "buffer"):
             self.write(data.decode())
         elif data:
@@ -285,7 +295,7 @@ class _Output:
             self.write("\n")
 
     def head(self, text: str, end: str = "\n") -> None:
-        """Write a line of our own, or the beginning of one. What it quotes cannot end it."""
+        """Write a heading on a line of its own, or before other text. Line ends in ``text`` are escaped."""
         self.end_line()
         self.write(text.translate(_ONE_LINE), style=_BOLD)
         self.write(end)
@@ -298,17 +308,17 @@ class _Output:
 
 
 class _View:
-    """What an option shows of the events, as they come (``take``) and at the end."""
+    """The view of one option: it shows events as they come (``take``) and at the end (``end``)."""
 
     def __init__(self, output: _Output, stream: ChatStream) -> None:
         self._output = output
         self._stream = stream
 
     def take(self, events: list[Event]) -> None:
-        """Show what can be shown of these events, the stream's latest."""
+        """Show the latest events of the stream."""
 
     def end(self) -> None:
-        """Show what only the end tells."""
+        """Show what is known only at the end."""
 
 
 class _Events(_View):
@@ -345,20 +355,20 @@ class _Canonical(_View):
 
 
 class _Answer(_View):
-    """The answer as text, in sections: reasoning, content, tool calls of a choice.
+    """The answer as text, in sections: reasoning, content and tool calls of each choice.
 
-    One choice is shown as it grows, choice 0 first. The others wait until it has its finish_reason, because
-    a terminal has no place to show two texts that grow.
+    One choice is shown as it grows, choice 0 first. The others wait until that choice has its finish_reason,
+    because a terminal cannot show two texts that grow.
     """
 
     def __init__(self, output: _Output, stream: ChatStream, fields: bool = False) -> None:
         super().__init__(output, stream)
         self._fields = fields
-        self._choice = 0  # the one that is shown
+        self._choice = 0  # the choice that is shown
         self._waiting: dict[int, list[_Shown]] = {}
         self._section: tuple[int, str] | None = None
         self._calls: dict[str, tuple[str | None, PartialJSON | None]] = {}
-        self._field: tuple[str | int, ...] | None = None  # the string whose text was shown last
+        self._field: tuple[str | int, ...] | None = None  # path of the string whose text was shown last
 
     def take(self, events: list[Event]) -> None:
         for event in events:
@@ -373,7 +383,7 @@ class _Answer(_View):
                 self._show(waiting)
 
     def _is_over(self) -> bool:
-        """Whether the choice that is shown has ended, or has not come while another one has ended."""
+        """Whether the shown choice has ended, or nothing of it has come while another choice has ended."""
         stream = self._stream
         if stream.done or stream.closed or stream.finish_reason(self._choice) is not None:
             return True
@@ -426,7 +436,7 @@ class _Answer(_View):
                 self._output.head(f"[{verdict}]")
 
     def _show_fields(self, parts: list[JSONTextDelta | JSONValue]) -> None:
-        """Show ``path: text`` of strings, continued with a margin, and ``path = JSON`` of other values."""
+        """Show strings as ``path: text`` (margin on further lines), other values as ``path = JSON``."""
         for part in parts:
             if part.type == "json.text":
                 if self._field != part.path:
@@ -440,7 +450,7 @@ class _Answer(_View):
                 self._output.head(_dotted(part.path) + " =", end=f" {json.dumps(part.value)}\n")
 
     def _turn_to(self, choice: int, section: str) -> None:
-        """Begin a section, unless it is the one at hand."""
+        """Begin a section, unless it is the current one."""
         before, self._section = self._section, (choice, section)
         if before == self._section:
             return
@@ -451,7 +461,7 @@ class _Answer(_View):
         if choice != (before[0] if before else 0):
             self._output.head(f"[choice {choice}]")
             before = None
-        # The answer needs no title where it comes first or after reasoning, which is marked itself.
+        # The content needs no title if it comes first, or after the reasoning, which has its own style.
         if section != "reasoning" and not (section == "content" and (not before or before[1] == "reasoning")):
             self._output.head(f"[{section}]")
 
@@ -462,7 +472,7 @@ class _Fields(_Answer):
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:
-    """Return a path as one writes it: ``to[0].name``."""
+    """Return a path in the usual notation: ``to[0].name``."""
     text = ""
     for key in path:
         if isinstance(key, int):

@@ -139,7 +139,7 @@ class HTTPBody:
         return _CHUNK if self._left else _TRAILER
 
     def _read_head(self, text: str) -> str:
-        """Read the status line and fields (4, 5) and decide what ends the body (6.3). Return the next state."""
+        """Read status line and fields (4, 5) and decide what ends the body (6.3). Return the next state."""
         first, end, rest = text.replace("\r\n", "\n").partition("\n")
         # A folded line is joined to the line before it with one space (5.2). Just after the status line it is
         # ignored (2.2).

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""What the command line is given, and the bytes of the body in it.
+"""The input of the command line: the bytes of the body, whatever a tool put around them.
 
-People save and pipe streams as their tools print them. Read here, besides a plain body:
+People save and pipe streams as their tools print them. Besides a plain body, these inputs are read:
 
     curl -i ... > answer.txt                    the head of an HTTP response before the body, of any version
     nc ... > answer.txt                         a chunked body after that
     curl -H 'Accept-Encoding: gzip' ...         a body in gzip or deflate
     python -m benchmarks record ...             the project's own recordings, name.timed.jsonl
 
-How it works. A ``_Source`` gives pieces of bytes with the time at which each came, and can look at the first
-bytes without taking them. What those bytes are decides which wrapping is taken off; then the rest is looked
-at again. Looking waits only for as long as the bytes that came leave it open. The bytes decide and not the
-head, because curl prints ``Transfer-Encoding: chunked`` and ``Content-Encoding`` above a body that it has
-decoded. It knows nothing of events.
+How it works. A ``_Source`` yields pieces of bytes, each with the time at which it came, and can look at the
+first bytes without taking them. These bytes decide which wrapping is removed: a head, then chunks, then gzip
+or deflate, then a recording. A look waits for more bytes only while the bytes so far do not decide. The bytes
+decide, and not the head, because curl prints ``Transfer-Encoding: chunked`` and ``Content-Encoding`` above a
+body that it has decoded. This file knows nothing of events.
 """
 
 from __future__ import annotations
@@ -34,25 +34,26 @@ if TYPE_CHECKING:
     Pieces = Iterator[tuple[float, bytes]]
 
 _READ_BYTES = 65536
-_INFLATE_BYTES = 4096  # at once: they can become a thousand times as many
+_INFLATE_BYTES = 4096  # at once: the output can be a thousand times larger
 _MAX_HEAD = 65536  # bytes
-_MAX_SIZE_LINE = 100  # bytes of a chunk size that are looked at
-_MAX_RECORD = 1 << 20  # bytes of a line of a recording: a piece is 64 KiB at most
+_MAX_SIZE_LINE = 100  # bytes
+_MAX_RECORD = 1 << 20  # bytes of one line of a recording; a piece in it is 64 KiB at most
 
-# How the lines of an event stream and other plain bodies begin; raw deflate has nothing to be known by.
+# The beginnings of an event stream and of other plain bodies. (Deflate without a header has no mark of its
+# own, so a body is taken for it only if it has none of these beginnings.)
 _PLAIN = (b"data", b"event", b"id", b"retry", b":", b"{", b"[", b"<", b"\r", b"\n", b"\xef\xbb\xbf")
 
 
 class Unreadable(Exception):
-    """The input failed, not the output."""
+    """The input cannot be read. (A failure of the output is an OSError.)"""
 
 
 class Input:
     """A file or standard input (``"-"``).
 
-    Attributes: ``status`` (int, of the last HTTP head so far, or None), ``flaw`` (str, why the body could not
-    be read to its end, or ``""``), ``is_recording`` (whether the times are those of a recording), ``waited``
-    (float, how many seconds were spent waiting for bytes so far).
+    Attributes: ``status`` (int, of the last HTTP head so far, or None), ``flaw`` (str, the reason why the
+    body could not be read to its end, or ``""``), ``is_recording`` (bool: the times are those of a
+    recording), ``waited`` (float, seconds spent waiting for bytes so far).
     """
 
     def __init__(self, path: str) -> None:
@@ -66,11 +67,11 @@ class Input:
         self._is_chunked = False  # Transfer-Encoding of the last head
 
     def is_terminal(self) -> bool:
-        """Whether somebody has to type or paste it."""
+        """Whether the input is a terminal, where somebody has to type or paste it."""
         return self._path == "-" and sys.stdin is not None and sys.stdin.isatty() is True  # pyright: ignore
 
     def pieces(self) -> Pieces:
-        """Yield the body's bytes as they come, each piece with its time in seconds from the start."""
+        """Yield the body in pieces as they come, each with its time in seconds from the start."""
         source = _Source(self._reads())
         while source.begins(b"HTTP/"):
             head = source.take_head()
@@ -88,7 +89,7 @@ class Input:
         yield from source
 
     def _reads(self) -> Pieces:
-        """Yield what is there at each read."""
+        """Yield the bytes of the file, read by read."""
         start = perf_counter()
         try:
             if self._path != "-":
@@ -130,7 +131,7 @@ class Input:
             self.flaw = str(reason)
 
     def _inflated(self, source: _Source) -> _Source:
-        """Return the source, or what is in it if it is gzip or deflate."""
+        """Return the source, decompressed if it is gzip or deflate."""
         if source.begins(b"\x1f\x8b"):
             return _Source(self._inflate(source, "gzip", 31))
         if any(source.begins(bytes((0x78, flags))) for flags in (0x01, 0x5E, 0x9C, 0xDA)):
@@ -149,7 +150,7 @@ class Input:
             self.flaw = f"the body is {name}, and this Python has no zlib"
             return
         machine, members = zlib.decompressobj(wbits), 0
-        is_fresh = True  # nothing of this member was read
+        is_fresh = True  # no byte of this member was read yet
         for at, data in source:
             for start in range(0, len(data), _INFLATE_BYTES):
                 rest = data[start : start + _INFLATE_BYTES]
@@ -158,7 +159,7 @@ class Input:
                     try:
                         out = machine.decompress(rest)
                     except zlib.error:
-                        if not members or not is_fresh:  # else it is something after the end
+                        if not members or not is_fresh:  # otherwise these bytes are not part of the body
                             self.flaw = f"the {name} body is damaged"
                             yield at, _until(zlib.error, before, rest)
                         return
@@ -185,7 +186,7 @@ class Input:
 
 
 def _until(error: type[Exception], machine: Any, data: bytes) -> bytes:
-    """Return what can be inflated before the damage. The call that met it gave nothing."""
+    """Return the bytes before the damage: the call of decompress() that found it returned none of them."""
     out = bytearray()
     with suppress(error):
         for at in range(len(data)):
@@ -194,7 +195,7 @@ def _until(error: type[Exception], machine: Any, data: bytes) -> bytes:
 
 
 class _Source:
-    """Pieces with their times, whose first bytes can be looked at."""
+    """Pieces with their times. The first bytes can be looked at before they are taken."""
 
     def __init__(self, pieces: Pieces) -> None:
         self._pieces = pieces
@@ -208,7 +209,7 @@ class _Source:
         yield from self._pieces
 
     def _pull(self) -> bool:
-        """Hold one piece more; return False at the end."""
+        """Read one more piece and hold it. Return False at the end."""
         piece = next(self._pieces, None)
         if piece is None:
             return False
@@ -217,20 +218,21 @@ class _Source:
         return True
 
     def begins(self, prefix: bytes) -> bool:
-        """Whether the first bytes are these. Waits only until one differs."""
+        """Whether the first bytes are ``prefix``. Waits for more bytes only while the ones so far agree."""
         while len(self._held) < len(prefix) and prefix.startswith(self._held) and self._pull():
             pass
         return self._held.startswith(prefix)
 
     def begins_with_a_chunk_size(self) -> bool:
-        """Whether a body whose head says chunked is: curl prints such a head above a body without chunks."""
+        """Whether the body begins with a chunk size. (curl prints the head of a chunked body above a body
+        without chunks.)"""
         while re.fullmatch(rb"[0-9a-fA-F]*[ \t]*(;[^\n]*|\r)?", self._held[:_MAX_SIZE_LINE]):
             if len(self._held) > _MAX_SIZE_LINE or not self._pull():
                 return False
         return re.match(rb"[0-9a-fA-F]+[ \t]*(;[^\n]*)?\r\n", self._held) is not None
 
     def take_head(self) -> bytes | None:
-        """Take a head and its empty line; None, and nothing is taken, if it is none."""
+        """Take an HTTP head with its blank line. If there is none, take nothing and return None."""
         while True:
             end = re.search(rb"\r?\n\r?\n", self._held)
             if end is not None or len(self._held) > _MAX_HEAD or not self._pull():
@@ -241,14 +243,14 @@ class _Source:
         return head
 
     def peek_line(self) -> bytes:
-        """Return the first line, as far as it may be the line of a recording."""
+        """Return the first line without taking it. A line too long for a recording is cut."""
         while b"\n" not in self._held and len(self._held) < _MAX_RECORD and self._pull():
             pass
         return self._held.partition(b"\n")[0]
 
 
 def _lines(source: Iterable[tuple[float, bytes]]) -> Iterator[bytes]:
-    """Yield the lines of the pieces, also one without its end. Linear, however they are cut."""
+    """Yield the lines of the pieces, also a last line without its end, in linear time for any pieces."""
     begun: list[bytes] = []
     for _, data in source:
         *whole, rest = data.split(b"\n")
@@ -260,7 +262,7 @@ def _lines(source: Iterable[tuple[float, bytes]]) -> Iterator[bytes]:
 
 
 def _record(line: bytes) -> tuple[float, bytes] | None:
-    """Return time and bytes of a line of a recording, None if it is none."""
+    """Return the time and the bytes in one line of a recording, or None if it is not such a line."""
     from binascii import a2b_base64
 
     record = parse_or_none(line.decode("utf-8", "replace"))

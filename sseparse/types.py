@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The final object, for type checkers: what ``completion()``, ``snapshot()`` and ``message()`` return.
+"""The types of the final object, which ``completion()``, ``snapshot()`` and ``message()`` return.
 
     if TYPE_CHECKING:
         from sseparse.types import Completion
@@ -7,9 +7,9 @@
     def bill(completion: Completion) -> int:
         return completion.get("usage", {}).get("total_tokens", 0)
 
-Imported only when asked for, because it imports typing. At runtime all of these are plain dicts in the shape
-of the OpenAI API's non-streaming response, so that a message can be appended to ``messages`` as it is. Fields
-that no rule knows are kept beside these, where the server put them.
+Nothing in the package imports this module at run time, because it imports ``typing``. At run time all these
+objects are plain dicts in the shape of the OpenAI API's non-streaming response, so a message can be appended
+to ``messages`` as it is. A dict may have other fields too: unknown fields are kept where the server put them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Function(TypedDict):
 
 
 class Custom(TypedDict):
-    """``custom`` of a custom tool call: name (``""`` if never sent) and input, a text without a grammar."""
+    """``custom`` of a custom tool call. ``name`` is ``""`` if never sent; ``input`` may be any text."""
 
     name: str
     input: str
@@ -33,9 +33,9 @@ class Custom(TypedDict):
 
 @final
 class FunctionToolCall(TypedDict):
-    """A call of a function. ``id`` is made up where none was sent.
+    """A call of a function. ``id`` is generated if none was sent.
 
-    ``type`` is ``"function"`` unless the server sent a type of its own, which is kept.
+    ``type`` is ``"function"``. If the server sent a type that is not in the API, that type is kept.
     """
 
     id: str
@@ -45,14 +45,14 @@ class FunctionToolCall(TypedDict):
 
 @final
 class CustomToolCall(TypedDict):
-    """A call of a custom tool. ``id`` is made up where none was sent."""
+    """A call of a custom tool. ``id`` is generated if none was sent."""
 
     id: str
     type: Literal["custom"]
     custom: Custom
 
 
-# An entry of ``tool_calls``: test ``"function" in call``, or ``call["type"]``.
+# An entry of ``tool_calls``. To tell the two apart, test ``"function" in call`` or ``call["type"]``.
 ToolCall = Union[FunctionToolCall, CustomToolCall]
 
 
@@ -69,10 +69,10 @@ class _MessageBase(TypedDict):
 
 
 class Message(_MessageBase, total=False):
-    """A message: ``role`` and ``content`` always, the rest where it was sent.
+    """A message. It always has ``role`` and ``content``; it has the other fields if they were sent.
 
-    ``content`` is None when never sent, a list of parts where the server sent parts. Reasoning is
-    under the name the wire had.
+    ``content`` is None if never sent, and a list of parts if the server sent parts. Reasoning has the name
+    that the server gave it.
     """
 
     refusal: Union[str, None]
@@ -100,13 +100,13 @@ class _TextChoiceBase(_ChoiceBase):
 
 
 class Choice(_ChatChoiceBase, total=False):
-    """A choice of a chat completion. ``logprobs`` is there if any chunk had the key."""
+    """A choice of a chat completion. It has ``logprobs`` if any chunk had that key."""
 
     logprobs: Union[dict[str, Any], None]
 
 
 class TextChoice(_TextChoiceBase, total=False):
-    """A choice of a text completion: ``text`` instead of a message."""
+    """A choice of a text completion. It has ``text`` instead of ``message``."""
 
     logprobs: Union[dict[str, Any], None]
 
@@ -125,8 +125,8 @@ class _OptionalCompletionBase(_CompletionBase, total=False):
 
 
 class Completion(_OptionalCompletionBase):
-    """The final object. ``id``, ``created`` (seconds since the Unix epoch) and ``model`` are None where the
-    server said nothing.
+    """The final object. ``id``, ``created`` (seconds since the Unix epoch) and ``model`` are None if the
+    server did not send them.
 
     If ``object`` is ``"text_completion"``, it is a ``TextCompletion``: ``cast(TextCompletion, completion)``.
     """
