@@ -67,11 +67,11 @@ class ThinkTags:
             raise ValueError("open and close must not be empty")
 
     def feed(self, events: Iterable[Event]) -> list[Event]:
-        """Return the events, with content that is reasoning as ReasoningDelta.
+        """Return the events. Content that is reasoning becomes ReasoningDelta.
 
         ContentDone and ReasoningDone carry what their deltas did. All other events pass as they are. Text
         that may be the beginning of a tag is held back until the next delta, ContentDone or ChoiceDone.
-        Raises TypeError for what is no event.
+        Raises TypeError for an item that is not an event.
         """
         passed: list[Event] = []
         event: Any
@@ -106,7 +106,7 @@ class ThinkTags:
             passed.append(ReasoningDone(event.choice, choice.reasoning.join()))
 
     def split(self, text: str) -> tuple[str, str]:
-        """Return reasoning and content of a text that is whole, e.g. the content of a message."""
+        """Return (reasoning, content) of a whole text, for example of the content of a message."""
         choice = _Choice()
         reasoning, content = self._read(choice, text)
         rest_of_reasoning, rest_of_content = self._end(choice)
