@@ -168,12 +168,12 @@ class Answer:
         A call gets a generated id if it has none, or if an earlier call has the same one: the API would
         refuse a request with that message. (Parallel calls that share an id: HKUDS/nanobot#3943)
         """
-        if self._id_tail is None and (self.id is not None or self.done or self.closed):
-            self._id_tail = id_tail(self.id)  # only once: an id can be long, and there can be many choices
         ids: dict[str, None] = {}
         for call in choice.calls:
             id = call.id
             if id is None or id in ids:
+                if self._id_tail is None and (self.id is not None or self.done or self.closed):
+                    self._id_tail = id_tail(self.id)  # once: it can be long, the choices many
                 id = f"call{self._id_tail or ''}_{choice.index}_{call.index}"
                 while id in ids:  # the server sent an id that looks like a generated one
                     id += "_"

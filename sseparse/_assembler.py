@@ -252,6 +252,13 @@ class ChunkReader:
         usage: Any = chunk.pop("usage", ...)
         try:
             if error is None and (chunk == self._header or self._repeats(chunk)):
+                if (usage is ... or usage is None) and choices.__class__ is list and len(choices) == 1:
+                    entry: Any = choices[0]  # pyright: ignore[reportUnknownVariableType]
+                    if entry.__class__ is dict:  # nearly all
+                        of_choice = self._entry(entry, 0)
+                        if of_choice:
+                            self.usage(of_choice)
+                        return
                 self._read(chunk, choices, None if usage is ... else usage)
             else:
                 self._chunk(chunk, choices, usage, error)
@@ -527,11 +534,25 @@ class ChunkReader:
         if index is None:
             index = position
         choice = self.choices.get(index) if index.__class__ is int else None
+        delta: Any = entry.get("delta")
         if choice is None:
             choice = self._choice(index)
             if choice is None:
                 return None
-        delta: Any = None
+        elif (
+            # Nothing but a delta, beside what has no effect: nearly all entries.
+            delta.__class__ is dict
+            and entry.get("finish_reason", "") is None
+            and len(entry) == (4 if entry.get("logprobs", "") is None and "logprobs" in choice.extras else 3)
+            and "index" in entry
+            and choice.shape == CHAT_SHAPE
+        ):
+            piece: Any = delta.get("content")
+            if len(delta) == 1 and piece.__class__ is str:
+                self.content(choice, piece)
+            else:
+                self._delta(choice, delta)
+            return None
         logprobs: Any = None
         finish_reason: Any = None
         rest: dict[str, Any] | None = None
@@ -540,13 +561,13 @@ class ChunkReader:
                 if key == "logprobs" and key not in choice.extras:
                     choice.extras[key] = None
                     self.version += 1
-            elif key == "delta":
-                delta = value
+            elif key == "delta" or key == "index":
+                pass
             elif key == "finish_reason":
                 finish_reason = value
             elif key == "logprobs" and value.__class__ is dict:
                 logprobs = value
-            elif key != "index":
+            else:
                 if rest is None:
                     rest = {}
                 rest[key] = value
@@ -554,11 +575,7 @@ class ChunkReader:
             if choice.shape != CHAT_SHAPE:
                 choice.shape = CHAT_SHAPE
                 self.version += 1
-            piece: Any = delta.get("content")
-            if len(delta) == 1 and piece.__class__ is str:
-                self.content(choice, piece)
-            else:
-                self._delta(choice, delta)
+            self._delta(choice, delta)
         elif delta:  # null and [] (PHP's empty object) count as absent
             self._malformed("delta is not an object; it was ignored", choice.index)
         if finish_reason is not None:
@@ -756,6 +773,7 @@ class ChunkReader:
     def _delta(self, choice: Choice, delta: dict[str, Any], thought: bool = False) -> None:
         """Read a delta; ``thought``: its reasoning was emitted before."""
         content: Any = None
+        fragments: Any = None
         rest: dict[str, Any] | None = None
         for key, value in delta.items():
             if value is None:
@@ -764,6 +782,8 @@ class ChunkReader:
                     self.version += 1
             elif key == "content":
                 content = value
+            elif key == "tool_calls":
+                fragments = value
             elif key == "role":
                 if choice.role is None and value.__class__ is str and value:
                     choice.role = self._text(value)
@@ -772,12 +792,17 @@ class ChunkReader:
                 if rest is None:
                     rest = {}
                 rest[key] = value
-        if rest is None and content.__class__ is str:
-            self.content(choice, content)
-        elif rest is not None or content is not None:
-            self._delta_in_order(choice, content, rest or {}, thought)
+        if rest is None and (content is None or content.__class__ is str):
+            if content is not None:
+                self.content(choice, content)
+            if fragments is not None:
+                self._tool_calls(choice, fragments)
+        else:
+            self._delta_in_order(choice, content, fragments, rest or {}, thought)
 
-    def _delta_in_order(self, choice: Choice, content: Any, rest: dict[str, Any], thought: bool) -> None:
+    def _delta_in_order(
+        self, choice: Choice, content: Any, fragments: Any, rest: dict[str, Any], thought: bool
+    ) -> None:
         """Read the fields of a delta in the documented order of events."""
         if not THOUGHTS.isdisjoint(rest):
             self._thoughts(choice, rest, thought)
@@ -796,8 +821,8 @@ class ChunkReader:
                 self.version += 1
                 if refusal:
                     self._malformed("refusal is not a string; it was ignored", choice.index)
-        if "tool_calls" in rest:
-            self._tool_calls(choice, rest.pop("tool_calls"))
+        if fragments is not None:
+            self._tool_calls(choice, fragments)
         if "function_call" in rest:
             self._function_call(choice, rest.pop("function_call"))
         if "audio" in rest:
@@ -808,9 +833,9 @@ class ChunkReader:
     def _thoughts(self, choice: Choice, rest: dict[str, Any], fed: bool) -> None:
         """Read what is reasoning in a delta, and take out what is a string of its own (rule 9)."""
         for name in REASONING_FIELDS:
-            if is_text(rest.get(name)):
+            if name in rest and is_text(rest[name]):
                 fed = self.reasoning(choice, name, text_of(rest.pop(name)), fed)
-        if not fed:
+        if rest and not fed:
             for name in (*REASONING_FIELDS, *DETAIL_FIELDS):
                 piece = thought_in(rest[name]) if name in rest else ""
                 if piece:
@@ -1000,6 +1025,12 @@ class ChunkReader:
             index = key_of(number)
         kind = "function"
         body: Any = fragment.get(kind)
+        if len(fragment) == 2 and index in choice.calls.at and body.__class__ is dict and len(body) == 1:
+            piece: Any = body.get("arguments")
+            if piece.__class__ is str and piece:  # rule (b), which is nearly all fragments
+                call = choice.calls.last = choice.calls.at[index]
+                self.arguments(choice, call, piece)
+                return
         if body.__class__ is not dict or "custom" in fragment:
             kind, body = self._body_of(choice, fragment)
         field = "input" if kind == "custom" else "arguments"
@@ -1035,9 +1066,10 @@ class ChunkReader:
         if not text and id is None and name is None and not (_brings(inner) or _brings(extras)):
             return  # (a shell of an entry: lmstudio-ai/lmstudio-bug-tracker#830)
         calls = choice.calls
-        call: Call | None = calls.at.get(index) if id is None and name is None and index is not None else None
+        call: Call | None
+        call = calls.at.get(index) if id is None and name is None and index is not None else None
         if call is not None:
-            calls.last = call  # rule (b), which is nearly all fragments
+            calls.last = call  # rule (b)
         elif id is None and index is None and body is None:
             call = calls.last
             if call is None:

@@ -144,15 +144,21 @@ class ChatStream(FrameParser, Reading):
         RuntimeError after close().
         """
         events: list[Event] = []
+        line: Any = None
+        fast = self._fast
         is_bytes = data.__class__ is bytes
         where = self._where
         if where == BETWEEN and is_bytes:
             # Most feeds are one frame, and most of those are read here.
-            pos = self._fast.read(data, 0, events)  # type: ignore[arg-type]
+            pos = fast.read(data, 0, events)  # type: ignore[arg-type]
             if pos:
                 if pos == len(data):
                     return events
                 data = data[pos:]
+            if data.startswith(b"data: ") and data.endswith(fast.blank) and len(data) < _SMALL:  # type: ignore[union-attr]
+                line = data[: -len(fast.blank)]
+                if LF in line or CR in line:
+                    line = None
             elif data[:1] == b":" and self._is_comment(data):  # type: ignore[arg-type]
                 self.comments += 1
                 return events
@@ -167,9 +173,12 @@ class ChatStream(FrameParser, Reading):
                 return events
         self._reader.events = events
         try:
-            if not (where == BETWEEN and is_bytes and len(data) < _SMALL and self._read_frame(data)):  # type: ignore[arg-type]
+            if line is not None:
+                self._read_in_full(line)
+            else:
                 self._read_any(data)  # type: ignore[arg-type]
-            self._fast.aim()
+            if fast.templates:
+                fast.aim()
         except LimitReached as limit:
             self._end_reading(limit)
         self._reader.events = []
@@ -497,17 +506,6 @@ class ChatStream(FrameParser, Reading):
             or self._aside is not None
         )
 
-    def _read_frame(self, data: bytes) -> bool:
-        """Read a feed that is just one data line and its blank line; return whether it is."""
-        end = self._end_of_line(data, 0)
-        if end < 0 or end + len(self._fast.blank) != len(data):
-            return False
-        line = data[:end]
-        if CR in line:
-            return False
-        self._read_in_full(line)
-        return True
-
     def _is_comment(self, data: bytes) -> bool:
         """Whether a feed is a comment and its blank line: a heartbeat, which most come alone."""
         lines = data.splitlines() if len(data) < _SMALL and data[-1] == LF and self._head is None else ()
@@ -635,14 +633,19 @@ class ChatStream(FrameParser, Reading):
             return
         self._api = CHAT
         reader = self._reader
-        reader.frame = self._full + self._fast.hits  # _count() written out: 1 % of "hostile"
+        fast = self._fast
+        reader.frame = self._full + fast.hits  # _count() written out: 1 % of "hostile"
         self._full += 1
+        halves = "\\" in text and has_escaped_half(text)
+        if fast.stage != LEARNING:
+            reader.read(value, text, halves)
+            return
         events = reader.events
         version, kept = reader.version, reader.kept
         count = len(events)
-        reader.read(value, text, "\\" in text and has_escaped_half(text))
-        if self._fast.stage == LEARNING and reader.version == version:
-            self._fast.learn(line, events[count:], kept)
+        reader.read(value, text, halves)
+        if reader.version == version:
+            fast.learn(line, events[count:], kept)
 
     def __repr__(self) -> str:
         if self._reader.stopped:
