@@ -102,6 +102,9 @@ SSE_HEADERS = (
 # Rule 1: on every frame once they are known.
 LATE_HEADER = ("service_tier", "system_fingerprint")
 
+# Rule 2: the first delta of a choice that does not begin with text.
+NO_TEXT = '"role":"assistant","content":null'
+
 # Rule 3: the end of every entry that does not finish its choice. (left out: Vercel AI's schema)
 TAIL = '"finish_reason":null}]}\n\n'
 
@@ -120,6 +123,8 @@ REASONING_NAMES = (*REASONING_FIELDS, "reasoning_details", "thinking_blocks")
 
 # Kinds of errors after which the reader of a stream reads no more.
 ENDS = frozenset(("truncated", "limit", "not_sse", "not_chat"))
+
+NONE = type(None)
 
 _dump = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -314,149 +319,117 @@ class _Writer:
 
     # -- choices --------------------------------------------------------------------------------------
 
-    def choice(self, index: int, role: str = '"role":"assistant","content":null', more: str = "") -> _Choice:
-        """Return a choice. The role of a new one is written first, alone (rule 2)."""
-        choice = self.choices.get(index)
-        if choice is None:
-            self.open()
-            choice = self.choices[index] = _Choice(index)
-            if not self.is_text:
-                self.entry(choice, role, more)
+    def choice(self, index: int, role: str, more: str = "") -> _Choice:
+        """Open a choice: write its role, alone (rule 2)."""
+        self.open()
+        choice = self.choices[index] = _Choice(index)
+        if not self.is_text:
+            self.entry(index, role, more)
         return choice
 
-    def entry(self, choice: _Choice, fields: str, more: str = "", tail: str = TAIL) -> None:
-        """Write one entry: the fields of its delta, and ``more`` beside it (rule 3)."""
+    def entry(self, index: int, fields: str, more: str = "", tail: str = TAIL) -> _Choice:
+        """Write one entry: the fields of its delta, and ``more`` beside it (rule 3). Return its choice."""
+        choice = self.choices.get(index)
+        if choice is None:
+            content = '""' if fields.startswith('"content":"') else "null"
+            choice = self.choice(index, f'"role":"assistant","content":{content}')
         self.said = self.head
         start = f"{choice.entry}{fields}}},"
-        if self.is_text and (not fields or fields.startswith(_CONTENT)):
-            text = fields[len(_CONTENT) :] or '""'
-            start = f'"choices":[{{"text":{text},"index":{choice.index},'
+        if self.is_text and (not fields or fields.startswith('"content":')):
+            text = fields[len('"content":') :] or '""'
+            start = f'"choices":[{{"text":{text},"index":{index},'
         self.frames.append(f"{self.head}{start}{more}{tail}")
+        return choice
 
-    def delta(self, index: int, fields: str) -> None:
-        self.entry(self.choice(index), fields)
-
-    def beside(self, index: int, field: str) -> None:
-        self.entry(self.choice(index), "", f"{field},")
-
-    def content(self, index: int, text: str, more: str = "") -> None:
-        choice = self.choices.get(index) or self.choice(index, '"role":"assistant","content":""')
-        self.entry(choice, _CONTENT + text, more)
-        choice.text_at = self.taken + len(self.frames) - 1
-
-    def text(self, index: int, name: str, text: str) -> None:
-        choice = self.choice(index)
-        self.entry(choice, f'"{name}":{text}')
+    def text(self, index: int, field: str) -> None:
+        """Write text, beside which logprobs may come to stand."""
+        choice = self.entry(index, field)
         choice.text_at = self.taken + len(self.frames) - 1
 
     def reason(self, index: int, name: str, text: str) -> None:
         name = self.reasoning or name
-        self.text(index, name, text)
-        choice = self.choices[index]
-        self.thought = (choice.text_at, index, choice.has_objects is not False, {name: text})
+        choice = self.entry(index, f'"{name}":{text}')
+        choice.text_at = at = self.taken + len(self.frames) - 1
+        self.thought = (at, index, choice.has_objects is not False, {name: text})
         choice.has_objects = choice.has_objects or False
 
     def reason_object(self, index: int, name: str, value: str, text: str) -> None:
         """Write reasoning that is an object with this text inside, into the frame that has its text."""
-        choice = self.choice(index)
-        choice.has_objects = True
         if self.thought is not None and self.thought[1] == index:
             at, _, _, fields = self.thought
+            self.choices[index].has_objects = True
             if name not in fields or fields == {name: text}:  # a text of the same name goes: it is inside
                 before = _joined(fields)
                 fields[name] = value
                 frame = self.frames[at - self.taken]
                 self.frames[at - self.taken] = frame.replace(before, _joined(fields), 1)
                 return
-        self.entry(choice, f'"{name}":{value}')
+        self.entry(index, f'"{name}":{value}').has_objects = True
 
     def logprobs(self, index: int, field: str) -> None:
         """Add logprobs to the last text that nobody has taken yet, or write them alone (rule 3)."""
-        choice = self.choice(index)
-        at = choice.text_at - self.taken
-        if at < 0:
-            self.beside(index, field)
+        choice = self.choices.get(index)
+        if choice is None or choice.text_at < self.taken:
+            self.entry(index, "", f"{field},")
         else:
+            at = choice.text_at - self.taken
             self.frames[at] = f"{self.frames[at][: -len(TAIL)]}{field},{TAIL}"
             choice.text_at = -1
 
     def finish(self, index: int, reason: str | None) -> None:
         """Write the finish_reason, once and alone (rule 5). None is written only where nothing else was."""
-        is_unsaid = self.is_text and index not in self.choices
-        choice = self.choice(index)
-        if not choice.finished and (reason is not None or is_unsaid):
+        is_unsaid = index not in self.choices
+        choice = self.choices.get(index) or self.choice(index, NO_TEXT)
+        if not choice.finished and (reason is not None or (is_unsaid and self.is_text)):
             choice.finished = True
-            self.entry(choice, "", "", f'"finish_reason":{_dump(reason)}}}]}}\n\n')
+            self.entry(index, "", "", f'"finish_reason":{_dump(reason)}}}]}}\n\n')
 
     # -- calls ----------------------------------------------------------------------------------------
 
     def start_call(
-        self,
-        index: int,
-        place: int | None,
-        id: str | None,
-        name: str | None,
-        kind: str,
-        type: str,
-        inner: str = "",
-        outer: str = "",
-    ) -> None:
+        self, index: int, place: int | None, id: str | None, name: str | None, kind: str, type: str,
+        inner: str = "", outer: str = "",
+    ) -> None:  # fmt: skip
         """Write the id, the type and the name of a call, which are said only once (rule 4)."""
-        choice = self.choice(index)
+        choice = self.choices.get(index) or self.choice(index, NO_TEXT)
         if place in choice.calls:
             return
         call = choice.calls[place] = len(choice.calls) - (None in choice.calls), kind
-        text = "input" if kind == "custom" else "arguments"
-        fields = f'"name":{quote(name or "")},"{text}":""{inner}'
+        fields = f'"name":{quote(name or "")},"{"input" if kind == "custom" else "arguments"}":""{inner}'
         if place is not None:
-            id = quote(self.call_id(choice, place, id))
-            fields = f'"id":{id},"type":{quote(type)},"{kind}":{{{fields}}}{outer}'
-        self.entry(choice, _in_call(call, "tool_call", fields))
+            made_up = f"{self.call_ids}_{index}_{place}"
+            id = id if id and id not in choice.ids else made_up
+            while id in choice.ids:  # two calls with one id would be read as one
+                id = f"{id}_{len(choice.ids)}"
+            choice.ids.add(id)
+            fields = f'"id":{quote(id)},"type":{quote(type)},"{kind}":{{{fields}}}{outer}'
+        self.entry(index, _in_call(call, "tool_call", fields))
         for where, field in self.waiting.pop((index, place), ()):
-            self.entry(choice, _in_call(call, where, field))
+            self.entry(index, _in_call(call, where, field))
 
-    def call_id(self, choice: _Choice, place: int, id: str | None) -> str:
-        """Return the id, or one made up. Two calls with one id would be read as one."""
-        made_up = f"{self.call_ids}_{choice.index}_{place}"
-        id = id if id and id not in choice.ids else made_up
-        while id in choice.ids:
-            id = f"{id}_{len(choice.ids)}"
-        choice.ids.add(id)
-        return id
-
-    def call_text(self, index: int, place: int | None, text: str) -> None:
-        """Write arguments of a call, if it was started (rule 11)."""
+    def call(self, index: int, place: int | None, where: str, field: str) -> None:
+        """Write a field of a call. Before its start unknown fields wait, arguments are dropped (rule 11)."""
         choice = self.choices.get(index)
         if choice and place in choice.calls:
-            call = choice.calls[place]
-            name = "input" if call[1] == "custom" else "arguments"
-            self.entry(choice, _in_call(call, "function", f'"{name}":{text}'))
-
-    def call_extra(self, index: int, place: int | None, where: str, field: str) -> None:
-        """Write an unknown field of a call; if it was not started, keep it."""
-        choice = self.choices.get(index)
-        if choice and place in choice.calls:
-            self.entry(choice, _in_call(choice.calls[place], where, field))
-        else:
+            self.entry(index, _in_call(choice.calls[place], where, field))
+        elif where != "arguments":
             self.waiting.setdefault((index, place), []).append((where, field))
 
 
 def _in_call(call: tuple[int, str], place: str, field: str) -> str:
-    """Return the field of a delta that says ``field`` of a call, or of the ``function`` inside it."""
+    """Return the field of a delta that says ``field`` of a call; of ``arguments``, the text alone."""
     number, kind = call
+    if place == "arguments":
+        field = f'"input":{field}' if kind == "custom" else f'"arguments":{field}'
     if kind == "function_call":
         return f'"function_call":{{{field}}}'
-    if place == "function":
+    if place != "tool_call":
         field = f'"{kind}":{{{field}}}'
     return f'"tool_calls":[{{"index":{number},{field}}}]'
 
 
 def _joined(fields: dict[str, str]) -> str:
     return ",".join([f'"{name}":{value}' for name, value in fields.items()])
-
-
-_CONTENT = '"content":'
-_NO_LOGPROBS = '"logprobs":null'
 
 
 # -- events -------------------------------------------------------------------------------------------
@@ -477,25 +450,22 @@ def _place(event: Any) -> int | None:
     return None if event.index is None else _index(event, "index")
 
 
-def _one_of(event: Any, name: str, *kinds: type) -> Any:
-    """Return a field of an event that is null or of one of these types."""
+def _field(event: Any, name: str, *kinds: type) -> Any:
     value: Any = getattr(event, name)
-    if value is not None and not isinstance(value, kinds):
-        raise TypeError(f"its {name} is of type {type(value).__name__}, not {kinds[0].__name__}")
-    return value
-
-
-def _object(event: Any, name: str) -> Any:
-    value: Any = getattr(event, name)
-    if not hasattr(value, "items"):
-        raise TypeError(f"its {name} is of type {type(value).__name__}, not dict")
+    if not isinstance(value, kinds):
+        raise TypeError(f"its {name} is of type {type(value).__name__}")
     return value
 
 
 def _start(event: Any) -> Step:
-    created = int(_one_of(event, "created", int, float) or 0)
+    created = int(_field(event, "created", int, float, NONE) or 0)
     is_text = event.object == "text_completion"
-    return _Writer.start, (_one_of(event, "id", str), _one_of(event, "model", str), created, is_text)
+    return _Writer.start, (
+        _field(event, "id", str, NONE),
+        _field(event, "model", str, NONE),
+        created,
+        is_text,
+    )
 
 
 def _reasoning(event: Any) -> Step:
@@ -507,14 +477,14 @@ def _call_start(event: Any) -> Step:
     kind, place = event.kind, _place(event)
     if kind not in ("function", "custom", "function_call") or (kind == "function_call") != (place is None):
         raise TypeError(f"its kind is {kind!r} and its index {place!r}")
-    id, name = _one_of(event, "id", str), _one_of(event, "name", str)
+    id, name = _field(event, "id", str, NONE), _field(event, "name", str, NONE)
     return _Writer.start_call, (_index(event), place, id, name, kind, kind)
 
 
 def _audio(event: Any) -> Step:
-    said = [(name, _one_of(event, name, str)) for name in ("data", "transcript")]
+    said = [(name, _field(event, name, str, NONE)) for name in ("data", "transcript")]
     fields = [f'"{name}":{quote(value)}' for name, value in said if value is not None]
-    return _Writer.delta, (_index(event), f'"audio":{{{",".join(fields)}}}')
+    return _Writer.entry, (_index(event), f'"audio":{{{",".join(fields)}}}')
 
 
 def _extra(event: Any) -> Step | None:
@@ -531,17 +501,17 @@ def _extra(event: Any) -> Step | None:
     if place == "delta" and name in REASONING_NAMES and value.__class__ in (dict, list):
         return _Writer.reason_object, (_index(event), name, text, quote(thought_in(value)))
     if place == "delta":
-        return _Writer.delta, (_index(event), field)
+        return _Writer.entry, (_index(event), field)
     if place == "choice":
-        return _Writer.beside, (_index(event), field)
+        return _Writer.entry, (_index(event), "", f"{field},")
     if place == "frame" or value == "" or (place == "function" and name == "id"):
         return None  # alone, neither "" nor an id inside function would be read as it was (rule 4 of reading)
     where = _place(event) if place == "function" else _index(event, "index")
-    return _Writer.call_extra, (_index(event), where, place, field)
+    return _Writer.call, (_index(event), where, place, field)
 
 
 def _error(event: Any) -> Step:
-    kind = _one_of(event, "server_type", str) or event.kind
+    kind = _field(event, "server_type", str, NONE) or event.kind
     said = f'"message":{quote(event.message)},"type":{quote(kind)},"param":null,"code":{_json(event.code, 2)}'
     is_finish = event.kind == "server" and event.choice is not None and event.data == "error"
     return _Writer.error, (event.kind, kind, f"{{{said}}}", is_finish)
@@ -549,25 +519,25 @@ def _error(event: Any) -> Step:
 
 _READ: dict[str, Callable[[Any], Step | None]] = {
     "start": _start,
-    "content.delta": lambda event: (_Writer.content, (_index(event), quote(event.text))),
+    "content.delta": lambda event: (_Writer.text, (_index(event), f'"content":{quote(event.text)}')),
     "content.done": lambda event: None,
     "reasoning.delta": _reasoning,
     "reasoning.done": lambda event: None,
-    "refusal.delta": lambda event: (_Writer.text, (_index(event), "refusal", quote(event.text))),
+    "refusal.delta": lambda event: (_Writer.text, (_index(event), f'"refusal":{quote(event.text)}')),
     "refusal.done": lambda event: None,
     "tool_call.start": _call_start,
     "tool_call.delta": lambda event: (
-        _Writer.call_text,
-        (_index(event), _place(event), quote(event.arguments)),
+        _Writer.call,
+        (_index(event), _place(event), "arguments", quote(event.arguments)),
     ),
     "tool_call.done": lambda event: None,
     "audio.delta": _audio,
     "logprobs.delta": lambda event: (
         _Writer.logprobs,
-        (_index(event), f'"logprobs":{_json(_object(event, "logprobs"), 3)}'),
+        (_index(event), f'"logprobs":{_json(_field(event, "logprobs", dict), 3)}'),
     ),
-    "choice.done": lambda event: (_Writer.finish, (_index(event), _one_of(event, "finish_reason", str))),
-    "usage": lambda event: (_Writer.set_usage, (plain_json(_object(event, "usage"), 2),)),
+    "choice.done": lambda event: (_Writer.finish, (_index(event), _field(event, "finish_reason", str, NONE))),
+    "usage": lambda event: (_Writer.set_usage, (plain_json(_field(event, "usage", dict), 2),)),
     "extra": _extra,
     "error": _error,
     "done": lambda event: (_Writer.done, ()),
@@ -745,8 +715,9 @@ def _frames(steps: Iterator[Step], usage: bool) -> Iterator[bytes]:
     writer = _Writer(None, None, None, usage)
     for write, arguments in steps:
         write(writer, *arguments)
-        if writer.frames:
-            yield writer.take()
+        frames, writer.frames = writer.frames, []
+        for frame in frames:
+            yield frame.encode()
 
 
 def _path_to_bad(value: Any, path: str = "completion", depth: int = 1) -> str:
@@ -853,15 +824,11 @@ def _pieces(text: str, size: int | None) -> list[str]:
 
 
 def _completion_steps(completion: dict[str, Any], is_text: bool, size: int | None) -> Iterator[Step]:
-    extras = list(_unknown(completion, _COMPLETION, ("object",)))
-    late = [one for one in extras if one[0] in LATE_HEADER and one[1].__class__ is str]
-    for name, value, _ in late:
-        yield _Writer.chunk_extra, (name, quote(value))
+    for name, value, _ in _unknown(completion, _COMPLETION, ("object",)):
+        yield _Writer.chunk_extra, (name, _dump(value))
     yield _Writer.start, (completion.get("id"), completion.get("model"), completion.get("created"), is_text)
     if not completion["choices"]:
         yield _Writer.chunk, ()  # or no frame may say the header
-    for name, value, _ in extras:
-        yield _Writer.chunk_extra, (name, _dump(value))
     for choice in completion["choices"]:
         yield from _choice_steps(choice, choice.get("message") or {}, is_text, size)
     if completion.get("usage"):
@@ -875,18 +842,16 @@ def _choice_steps(
 ) -> Iterator[Step]:
     index = choice["index"]
     content = choice["text"] if is_text else message.get("content")
-    logprobs = f'"logprobs":{_dump(choice.get("logprobs"))}' if "logprobs" in choice else ""
-    if is_text and logprobs == _NO_LOGPROBS:
-        yield _Writer.beside, (index, logprobs)
-    elif is_text and not content:
-        yield _Writer.delta, (index, "")
-    elif not is_text:
+    logprobs = choice.get("logprobs")
+    null = '"logprobs":null,' if logprobs is None and "logprobs" in choice else ""
+    if not is_text:
         begun = "null" if content is None or content.__class__ is list else '""'
         refusal = ',"refusal":null' if message.get("refusal", "") is None else ""
         role = f'"role":{quote(message.get("role") or "assistant")},"content":{begun}{refusal}'
-        yield _Writer.choice, (index, role, f"{logprobs}," if logprobs == _NO_LOGPROBS else "")
-    if logprobs == _NO_LOGPROBS:
-        logprobs = ""
+        yield _Writer.choice, (index, role, null)
+    elif null or not content:
+        yield _Writer.entry, (index, "", null)
+    more = "" if logprobs is None else f'"logprobs":{_dump(logprobs)},'
     # All names in the same deltas, or a reader takes what one of them says for more of what another has said.
     texts = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ is str}
     objects = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ in (dict, list)}
@@ -894,25 +859,25 @@ def _choice_steps(
     step = size or longest
     for at in range(0, longest if texts or objects else 0, step):
         cut = {name: text[at : at + step] for name, text in texts.items() if at < len(text) or not at}
-        yield _Writer.delta, (index, _dump({**cut, **objects})[1:-1])
+        yield _Writer.entry, (index, _dump({**cut, **objects})[1:-1])
         objects = {}
     pieces = [_dump(content)] if content.__class__ is list else _pieces(content or "", size)
     for number, piece in enumerate(pieces, 1):
-        yield _Writer.content, (index, piece, f"{logprobs}," if logprobs and number == len(pieces) else "")
-    if logprobs and not pieces:
-        yield _Writer.beside, (index, logprobs)
+        yield _Writer.entry, (index, f'"content":{piece}', more if number == len(pieces) else "")
+    if more and not pieces:
+        yield _Writer.entry, (index, "", more)
     for piece in ['""'] if message.get("refusal") == "" else _pieces(message.get("refusal") or "", size):
-        yield _Writer.text, (index, "refusal", piece)
+        yield _Writer.entry, (index, f'"refusal":{piece}')
     for place, call in enumerate(message.get("tool_calls") or ()):
         yield from _call_steps(index, place, call, size)
     if message.get("function_call") is not None:
         yield from _call_steps(index, None, {"function_call": message["function_call"]}, size)
     for _, _, field in _unknown(message, _MESSAGE, REASONING_NAMES, DELTA_NOISE):
-        yield _Writer.delta, (index, field)
+        yield _Writer.entry, (index, field)
     if message.get("audio") is not None:
-        yield _Writer.delta, (index, f'"audio":{_dump(message["audio"])}')
+        yield _Writer.entry, (index, f'"audio":{_dump(message["audio"])}')
     for _, _, field in _unknown(choice, _TEXT_CHOICE if is_text else _CHAT_CHOICE):
-        yield _Writer.beside, (index, field)
+        yield _Writer.entry, (index, "", f"{field},")
     if choice.get("finish_reason"):
         yield _Writer.finish, (index, choice["finish_reason"])
 
@@ -937,8 +902,8 @@ def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int |
             if value == "" or name == "id":
                 first[where] += f",{field}"
             else:
-                then.append((_Writer.call_extra, (index, place, where, field)))
+                then.append((_Writer.call, (index, place, where, field)))
     yield _Writer.start_call, (index, place, call.get("id"), body.get("name"), kind, type, *first.values())
     for piece in _pieces(text if text.__class__ is str else _dump(text), size):
-        yield _Writer.call_text, (index, place, piece)
+        yield _Writer.call, (index, place, "arguments", piece)
     yield from then
