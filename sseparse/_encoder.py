@@ -145,13 +145,11 @@ def _json(value: Any, depth: int) -> str:
 
 
 class _Choice:
-    """A choice that was opened. ``entry``: how its entries begin, up to the fields of the delta."""
+    """A choice that was opened."""
 
-    __slots__ = ("calls", "entry", "finished", "has_objects", "ids", "index", "text_at")
+    __slots__ = ("calls", "finished", "has_objects", "ids", "text_at")
 
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.entry = f'"choices":[{{"index":{index},"delta":{{'
+    def __init__(self) -> None:
         self.calls: dict[int | None, tuple[int, str]] = {}  # by the index in events: index on the wire, kind
         self.ids: set[str] = set()
         self.finished = False
@@ -227,25 +225,19 @@ class _Writer:
             self.open()
 
     def open(self) -> None:
-        """Close the header. What nobody said of it is made up (rule 1)."""
-        if self.base:
-            return
-        name = "text_completion" if self.is_text else "chat.completion.chunk"
-        self.id = self.id or f"chatcmpl-{urandom(12).hex()}"
-        created = _dump(self.created or int(time.time()))
-        self.base = self.said = (
-            f'data: {{"id":{quote(self.id)},"object":"{name}","created":{created},'
-            f'"model":{quote(self.model or "")},'
-        )
-        self.set_head()
+        """Close the header: what nobody said of it is made up (rule 1). Later, add what else is known."""
+        if not self.base:
+            name = "text_completion" if self.is_text else "chat.completion.chunk"
+            id = quote(self.id or f"chatcmpl-{urandom(12).hex()}")
+            created = _dump(self.created or int(time.time()))
+            self.base = f'data: {{"id":{id},"object":"{name}","created":{created},'
+            self.base += f'"model":{quote(self.model or "")},'
+            self.said = self.base
+        self.head = self.base + "".join([f'"{k}":{self.late[k]},' for k in LATE_HEADER if k in self.late])
         if self.early:
             self.said = self.head
             self.frames += [one if one.startswith("data: ") else self.head + one for one in self.early]
             self.early = []
-
-    def set_head(self) -> None:
-        known = [f'"{name}":{self.late[name]},' for name in LATE_HEADER if name in self.late]
-        self.head = self.base + "".join(known)
 
     def chunk(self, *fields: str) -> None:
         """Write a chunk with an empty list of choices (rule 1; left out: openai-python, LangChain)."""
@@ -258,7 +250,7 @@ class _Writer:
         if name in LATE_HEADER and value[0] == '"':
             self.late[name] = value
             if self.base:
-                self.set_head()
+                self.open()
         elif name == "x_groq" and value[0] == "{":
             # It has the usage again. A reader takes that where a chunk has no other, so both go in one frame.
             overlay(self.groq, json.loads(value))
@@ -268,9 +260,7 @@ class _Writer:
     def set_usage(self, usage: dict[str, Any]) -> None:
         """Hold the usage: the last one counts, after all else (rule 6; LangChain adds them up)."""
         if self.says_usage:
-            self.usage = (
-                usage  # as JSON text only at the end, or a long string in it is gone through each time
-            )
+            self.usage = usage  # JSON text only at the end: a long string in it is gone through once
 
     def error(self, kind: str, type: str, error: str, is_finish: bool) -> None:
         """Write an error where it stands (rule 8).
@@ -279,9 +269,8 @@ class _Writer:
         that a choice's finish_reason is ``error`` (``is_finish``). These are not written twice. And it is
         told of the cut before it finishes the choices, so that error waits for ``close()``.
         """
-        if kind == "malformed" or (kind == "truncated" and self.failure == "end"):
-            return
-        if is_finish and self.failure:
+        is_known = (kind == "truncated" and self.failure == "end") or (is_finish and self.failure)
+        if kind == "malformed" or is_known:
             return
         self.failure = "end" if type in ENDS else self.failure or "error"
         frame = f'data: {{"error":{error}}}\n\n'
@@ -322,7 +311,7 @@ class _Writer:
     def choice(self, index: int, role: str, more: str = "") -> _Choice:
         """Open a choice: write its role, alone (rule 2)."""
         self.open()
-        choice = self.choices[index] = _Choice(index)
+        choice = self.choices[index] = _Choice()
         if not self.is_text:
             self.entry(index, role, more)
         return choice
@@ -334,23 +323,24 @@ class _Writer:
             content = '""' if fields.startswith('"content":"') else "null"
             choice = self.choice(index, f'"role":"assistant","content":{content}')
         self.said = self.head
-        start = f"{choice.entry}{fields}}},"
         if self.is_text and (not fields or fields.startswith('"content":')):
             text = fields[len('"content":') :] or '""'
-            start = f'"choices":[{{"text":{text},"index":{index},'
-        self.frames.append(f"{self.head}{start}{more}{tail}")
+            start = f'"text":{text},"index":{index}'
+        else:
+            start = f'"index":{index},"delta":{{{fields}}}'
+        self.frames.append(f'{self.head}"choices":[{{{start},{more}{tail}')
         return choice
 
-    def text(self, index: int, field: str) -> None:
+    def text(self, index: int, field: str) -> _Choice:
         """Write text, beside which logprobs may come to stand."""
         choice = self.entry(index, field)
         choice.text_at = self.taken + len(self.frames) - 1
+        return choice
 
     def reason(self, index: int, name: str, text: str) -> None:
-        name = self.reasoning or name
-        choice = self.entry(index, f'"{name}":{text}')
-        choice.text_at = at = self.taken + len(self.frames) - 1
-        self.thought = (at, index, choice.has_objects is not False, {name: text})
+        name = self.reasoning or (name if name in REASONING_FIELDS else REASONING_FIELDS[0])
+        choice = self.text(index, f'"{name}":{text}')
+        self.thought = (choice.text_at, index, choice.has_objects is not False, {name: text})
         choice.has_objects = choice.has_objects or False
 
     def reason_object(self, index: int, name: str, value: str, text: str) -> None:
@@ -417,15 +407,15 @@ class _Writer:
 
 
 def _in_call(call: tuple[int, str], place: str, field: str) -> str:
-    """Return the field of a delta that says ``field`` of a call; of ``arguments``, the text alone."""
+    """Return the field of a delta that says ``field`` of a call."""
     number, kind = call
-    if place == "arguments":
-        field = f'"input":{field}' if kind == "custom" else f'"arguments":{field}'
     if kind == "function_call":
         return f'"function_call":{{{field}}}'
-    if place != "tool_call":
-        field = f'"{kind}":{{{field}}}'
-    return f'"tool_calls":[{{"index":{number},{field}}}]'
+    if place == "tool_call":
+        return f'"tool_calls":[{{"index":{number},{field}}}]'
+    if place == "arguments" and kind == "custom":
+        field = field.replace("arguments", "input", 1)
+    return f'"tool_calls":[{{"index":{number},"{kind}":{{{field}}}}}]'
 
 
 def _joined(fields: dict[str, str]) -> str:
@@ -458,19 +448,9 @@ def _field(event: Any, name: str, *kinds: type) -> Any:
 
 
 def _start(event: Any) -> Step:
+    id, model = _field(event, "id", str, NONE), _field(event, "model", str, NONE)
     created = int(_field(event, "created", int, float, NONE) or 0)
-    is_text = event.object == "text_completion"
-    return _Writer.start, (
-        _field(event, "id", str, NONE),
-        _field(event, "model", str, NONE),
-        created,
-        is_text,
-    )
-
-
-def _reasoning(event: Any) -> Step:
-    name = event.field if event.field in REASONING_FIELDS else REASONING_FIELDS[0]
-    return _Writer.reason, (_index(event), name, quote(event.text))
+    return _Writer.start, (id, model, created, event.object == "text_completion")
 
 
 def _call_start(event: Any) -> Step:
@@ -520,17 +500,13 @@ def _error(event: Any) -> Step:
 _READ: dict[str, Callable[[Any], Step | None]] = {
     "start": _start,
     "content.delta": lambda event: (_Writer.text, (_index(event), f'"content":{quote(event.text)}')),
-    "content.done": lambda event: None,
-    "reasoning.delta": _reasoning,
-    "reasoning.done": lambda event: None,
+    "reasoning.delta": lambda event: (_Writer.reason, (_index(event), event.field, quote(event.text))),
     "refusal.delta": lambda event: (_Writer.text, (_index(event), f'"refusal":{quote(event.text)}')),
-    "refusal.done": lambda event: None,
     "tool_call.start": _call_start,
     "tool_call.delta": lambda event: (
         _Writer.call,
-        (_index(event), _place(event), "arguments", quote(event.arguments)),
+        (_index(event), _place(event), "arguments", f'"arguments":{quote(event.arguments)}'),
     ),
-    "tool_call.done": lambda event: None,
     "audio.delta": _audio,
     "logprobs.delta": lambda event: (
         _Writer.logprobs,
@@ -541,6 +517,7 @@ _READ: dict[str, Callable[[Any], Step | None]] = {
     "extra": _extra,
     "error": _error,
     "done": lambda event: (_Writer.done, ()),
+    **dict.fromkeys(("content.done", "reasoning.done", "refusal.done", "tool_call.done"), lambda event: None),
 }
 
 
@@ -650,36 +627,24 @@ def _no_event(value: Any, reason: Exception) -> str:
 
 # -- a whole completion ---------------------------------------------------------------------------------
 
-# Which types each field with a rule may have, besides null. Without any, it would be read as something else.
-# A table in their place: it is an object of such fields, or with "[]" behind its name a list of them.
-_ARGUMENTS = (str, dict)  # an object is written as its text, as it is read
-_BODY: Table = {"name": (str,), "arguments": _ARGUMENTS, "input": _ARGUMENTS}
-_CALL: Table = {"id": (str,), "type": (str,), "function": _BODY, "custom": _BODY}
+# Which types each field with a rule may have, besides null; with none, it would be read as something else. A
+# table in place of types is an object of such fields, a table in a list is a list of such objects.
+_BODY: Table = {"name": str, "arguments": (str, dict), "input": (str, dict)}  # objects are read as their text
+_CALL: Table = {"id": str, "type": str, "function": _BODY, "custom": _BODY}
 _MESSAGE: Table = {
-    "role": (str,),
+    "role": str,
     "content": (str, list),
-    "refusal": (str,),
+    "refusal": str,
     "tool_calls": [_CALL],
     "function_call": _BODY,
-    "audio": (dict,),
+    "audio": dict,
     **dict.fromkeys(REASONING_FIELDS, (str, dict, list)),
 }
-_CHOICE: Table = {
-    "index": (int,),
-    "finish_reason": (str,),
-    "logprobs": (dict, int, float),
-    **dict.fromkeys(("delta", "usage", "error"), ()),
-}
+_CHOICE: Table = {"index": int, "finish_reason": str, "logprobs": (dict, int, float)}
+_CHOICE.update(delta=(), usage=(), error=())
 _CHAT_CHOICE: Table = {**_CHOICE, "message": _MESSAGE}
-_TEXT_CHOICE: Table = {**_CHOICE, "message": (), "text": (str,)}
-_COMPLETION: Table = {
-    "id": (str,),
-    "model": (str,),
-    "created": (int, float),
-    "choices": (list,),
-    "usage": (dict,),
-    "error": (),
-}
+_TEXT_CHOICE: Table = {**_CHOICE, "text": str, "message": ()}
+_COMPLETION: Table = {"id": str, "model": str, "created": (int, float), "usage": dict, "error": ()}
 _NAMES = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
 
 
@@ -738,7 +703,9 @@ def _path_to_bad(value: Any, path: str = "completion", depth: int = 1) -> str:
 
 def _check(value: Any, path: str, allowed: Any) -> None:
     """Raise ValueError, which names the field, unless a value is what a table allows."""
-    kinds = (allowed.__class__,) if allowed.__class__ in (dict, list) else allowed
+    kinds: Any = allowed if allowed.__class__ is tuple else (allowed,)
+    if allowed.__class__ in (dict, list):
+        kinds = (allowed.__class__,)
     if value is None or (not kinds and not value):
         return
     if not kinds:
@@ -755,7 +722,7 @@ def _check(value: Any, path: str, allowed: Any) -> None:
 
 def _normalise(completion: dict[str, Any]) -> bool:
     """Make of a completion what it will be read as; return whether it is a text completion."""
-    _check(completion, "completion", _COMPLETION)
+    _check(completion, "completion", {**_COMPLETION, "choices": list})
     choices: Any = completion.get("choices")
     if choices is None:
         raise ValueError("completion.choices is missing")
@@ -815,16 +782,18 @@ def _unknown(fields: dict[str, Any], *known: Iterable[str]) -> Iterator[tuple[st
             yield name, value, f"{quote(name)}:{_dump(value)}"
 
 
-def _pieces(text: str, size: int | None) -> list[str]:
+def _pieces(name: str, text: str, size: int | None, more: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the pieces of a text as fields with this name, and what stands beside them: the last has more."""
     size = size or len(text) or 1
-    return [quote(text[at : at + size]) for at in range(0, len(text), size)]
+    for at in range(0, len(text), size):
+        yield f'"{name}":{quote(text[at : at + size])}', more if at + size >= len(text) else ""
 
 
 # The steps of a completion: each writes one frame, or none.
 
 
 def _completion_steps(completion: dict[str, Any], is_text: bool, size: int | None) -> Iterator[Step]:
-    for name, value, _ in _unknown(completion, _COMPLETION, ("object",)):
+    for name, value, _ in _unknown(completion, _COMPLETION, ("object", "choices")):
         yield _Writer.chunk_extra, (name, _dump(value))
     yield _Writer.start, (completion.get("id"), completion.get("model"), completion.get("created"), is_text)
     if not completion["choices"]:
@@ -861,13 +830,17 @@ def _choice_steps(
         cut = {name: text[at : at + step] for name, text in texts.items() if at < len(text) or not at}
         yield _Writer.entry, (index, _dump({**cut, **objects})[1:-1])
         objects = {}
-    pieces = [_dump(content)] if content.__class__ is list else _pieces(content or "", size)
-    for number, piece in enumerate(pieces, 1):
-        yield _Writer.entry, (index, f'"content":{piece}', more if number == len(pieces) else "")
-    if more and not pieces:
+    if content.__class__ is list:
+        yield _Writer.entry, (index, f'"content":{_dump(content)}', more)
+    elif content:
+        for piece in _pieces("content", content, size, more):
+            yield _Writer.entry, (index, *piece)
+    elif more:
         yield _Writer.entry, (index, "", more)
-    for piece in ['""'] if message.get("refusal") == "" else _pieces(message.get("refusal") or "", size):
-        yield _Writer.entry, (index, f'"refusal":{piece}')
+    if message.get("refusal") == "":
+        yield _Writer.entry, (index, '"refusal":""')
+    for piece in _pieces("refusal", message.get("refusal") or "", size):
+        yield _Writer.entry, (index, *piece)
     for place, call in enumerate(message.get("tool_calls") or ()):
         yield from _call_steps(index, place, call, size)
     if message.get("function_call") is not None:
@@ -904,6 +877,6 @@ def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int |
             else:
                 then.append((_Writer.call, (index, place, where, field)))
     yield _Writer.start_call, (index, place, call.get("id"), body.get("name"), kind, type, *first.values())
-    for piece in _pieces(text if text.__class__ is str else _dump(text), size):
-        yield _Writer.call, (index, place, "arguments", piece)
+    for piece, _ in _pieces(text_name, text if text.__class__ is str else _dump(text), size):
+        yield _Writer.call, (index, place, "function", piece)
     yield from then
