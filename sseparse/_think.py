@@ -2,12 +2,8 @@
 """ThinkTags: reasoning that stands between tags in the content, for servers without a reasoning parser.
 
 It is a filter from events to events, and no option of the assembler: what is a tag in the answer of one model
-is text in that of another. It knows nothing of bytes and chunks.
-
-How it works. The content of a choice goes through up to four states. ``_BEFORE``: nothing but white space
-came, and perhaps the beginning of ``open``. ``_INSIDE``: reasoning, until ``close``. ``_BEHIND``: white space
-after ``close``. ``_TEXT``: everything is text, also tags, because they occur in code and in talk. Only
-characters that may belong to a tag wait for what follows them.
+is text in that of another. It knows nothing of bytes and chunks. Only characters that may belong to a tag
+wait for what follows them.
 """
 
 from __future__ import annotations
@@ -22,14 +18,15 @@ if TYPE_CHECKING:
 
     from ._events import Event
 
+# The states of a choice. _BEFORE: only white space came, and perhaps the beginning of ``open``. _INSIDE:
+# reasoning, until ``close``. _BEHIND: white space after ``close``. _TEXT: all is text, also tags, because they
+# occur in code and in talk.
 _BEFORE, _INSIDE, _BEHIND, _TEXT = range(4)
+_OF_TEXT = ("content.delta", "reasoning.delta", "content.done", "reasoning.done", "choice.done")
 
 
 class _Choice:
-    """What is known of one choice: the texts that the events have carried, and what waits for a tag's end.
-
-    ``is_mixed``: the server sends reasoning of its own, too, so a ReasoningDone of its own will come.
-    """
+    """What is known of one choice: the texts that its events have carried, and what waits."""
 
     __slots__ = ("blanks", "content", "is_mixed", "reasoning", "state", "tag")
 
@@ -39,7 +36,7 @@ class _Choice:
         self.tag = ""  # the beginning of a tag
         self.content = Text()
         self.reasoning = Text()
-        self.is_mixed = False
+        self.is_mixed = False  # the server sends reasoning, too: its ReasoningDone will come
 
 
 class ThinkTags:
@@ -66,6 +63,9 @@ class ThinkTags:
         if not (self._open and close):
             raise ValueError("open and close must not be empty")
 
+    def __repr__(self) -> str:
+        return f"<ThinkTags {len(self._choices)} choices>"
+
     def feed(self, events: Iterable[Event]) -> list[Event]:
         """Return the events. Content that is reasoning becomes ReasoningDelta.
 
@@ -77,33 +77,38 @@ class ThinkTags:
         event: Any
         for event in events:
             kind = getattr(event, "type", None)
-            if kind is None:
-                name = type(event).__name__
-                raise TypeError(f"feed() takes the events that ChatStream.feed() returns, not {name}")
+            if kind not in _OF_TEXT:
+                if kind is None:
+                    name = type(event).__name__
+                    raise TypeError(f"feed() takes the events that ChatStream.feed() returns, not {name}")
+                passed.append(event)
+                continue
+            choice = self._choices.get(event.choice)
+            if choice is None:
+                choice = self._choices[event.choice] = _Choice()
+            reasoning = content = ""
             if kind == "content.delta":
-                self._say(passed, event, *self._read(self._choice(event.choice), event.text))
+                reasoning, content = self._read(choice, event.text)
+            elif kind == "content.done" or kind == "choice.done":
+                reasoning, content = self._end(choice)
             elif kind == "reasoning.delta":
-                choice = self._choice(event.choice)
                 choice.is_mixed = True
                 choice.reasoning.append(event.text, False)
+            if reasoning:
+                choice.reasoning.append(reasoning, False)
+                passed.append(ReasoningDelta(event.choice, reasoning))
+            if content:
+                choice.content.append(content, False)
+                passed.append(ContentDelta(event.choice, content))
+            if kind == "content.done" and choice.content:
+                passed.append(ContentDone(event.choice, choice.content.join()))
+            if kind in ("reasoning.delta", "choice.done") or (
+                kind == "reasoning.done" and not choice.reasoning
+            ):
                 passed.append(event)
-            elif kind == "content.done" or kind == "reasoning.done" or kind == "choice.done":
-                self._done(passed, event, self._choice(event.choice))
-            else:
-                passed.append(event)
+            elif choice.reasoning and kind == ("reasoning.done" if choice.is_mixed else "content.done"):
+                passed.append(ReasoningDone(event.choice, choice.reasoning.join()))
         return passed
-
-    def _done(self, passed: list[Event], event: Any, choice: _Choice) -> None:
-        """Append what a ContentDone, ReasoningDone or ChoiceDone becomes."""
-        is_content = event.type == "content.done"
-        if event.type != "reasoning.done":
-            self._say(passed, event, *self._end(choice))
-        if is_content and choice.content:
-            passed.append(ContentDone(event.choice, choice.content.join()))
-        if event.type == "choice.done" or not (is_content or choice.reasoning):
-            passed.append(event)
-        elif choice.reasoning and is_content is not choice.is_mixed:
-            passed.append(ReasoningDone(event.choice, choice.reasoning.join()))
 
     def split(self, text: str) -> tuple[str, str]:
         """Return (reasoning, content) of a whole text, for example of the content of a message."""
@@ -112,56 +117,33 @@ class ThinkTags:
         rest_of_reasoning, rest_of_content = self._end(choice)
         return reasoning + rest_of_reasoning, content + rest_of_content
 
-    def __repr__(self) -> str:
-        return f"<ThinkTags {len(self._choices)} choices>"
-
-    def _choice(self, index: int) -> _Choice:
-        choice = self._choices.get(index)
-        if choice is None:
-            choice = self._choices[index] = _Choice()
-        return choice
-
-    def _say(self, passed: list[Event], event: Any, reasoning: str, content: str) -> None:
-        """Append the deltas of a choice; ``event`` is what they came of."""
-        choice = self._choices[event.choice]
-        if reasoning:
-            choice.reasoning.append(reasoning, False)
-            passed.append(ReasoningDelta(event.choice, reasoning))
-        if content:
-            choice.content.append(content, False)
-            passed.append(ContentDelta(event.choice, content))
-
     def _read(self, choice: _Choice, text: str) -> tuple[str, str]:
         """Return what of the content so far is now known to be reasoning, and what to be content."""
+        text, choice.tag = choice.tag + text, ""
         if choice.state == _BEFORE:
-            if not choice.tag:
-                rest = text.lstrip()
-                choice.blanks.append(text[: len(text) - len(rest)], False)
-                text = rest
-            text = choice.tag + text
-            choice.tag = ""
-            if text.startswith(self._open):
-                text = text[len(self._open) :]
+            rest = text.lstrip()
+            choice.blanks.append(text[: len(text) - len(rest)], False)
+            if rest.startswith(self._open):
+                text = rest[len(self._open) :]
                 choice.state = _INSIDE
-            elif self._open.startswith(text):
-                choice.tag = text
+            elif self._open.startswith(rest):
+                choice.tag = rest
                 return "", ""
             else:
-                text = choice.blanks.join() + text
+                text = choice.blanks.join() + rest
                 choice.state = _INSIDE if self._prefilled else _TEXT
         reasoning = ""
         if choice.state == _INSIDE:
-            reasoning, close, text = (choice.tag + text).partition(self._close)
-            choice.tag = ""
+            reasoning, close, text = text.partition(self._close)
             if not close:
-                size = _overlap(reasoning, self._close)
-                choice.tag = reasoning[len(reasoning) - size :]
-                return reasoning[: len(reasoning) - size], ""
+                starts = range(max(0, len(reasoning) - len(self._close) + 1), len(reasoning))
+                end = next((at for at in starts if self._close.startswith(reasoning[at:])), len(reasoning))
+                choice.tag = reasoning[end:]
+                return reasoning[:end], ""
             choice.state = _BEHIND
         if choice.state == _BEHIND:
             text = text.lstrip()
-            if text:
-                choice.state = _TEXT
+            choice.state = _TEXT if text else _BEHIND
         return reasoning, text
 
     def _end(self, choice: _Choice) -> tuple[str, str]:
@@ -172,9 +154,3 @@ class ThinkTags:
             text = choice.blanks.join() + text
             state = _INSIDE if self._prefilled else _TEXT
         return (text, "") if state == _INSIDE else ("", text)
-
-
-def _overlap(text: str, tag: str) -> int:
-    """Return how many characters at the end of ``text`` may be the beginning of ``tag``."""
-    sizes = range(min(len(text), len(tag) - 1), 0, -1)
-    return next((size for size in sizes if text.endswith(tag[:size])), 0)
