@@ -10,9 +10,9 @@ Messages about it go to standard error. Text of the server or the model reaches 
 ``_ONE_LINE`` or ``_ESCAPES`` has escaped it, or as ASCII JSON. So it can neither move the cursor nor reorder
 text.
 
-How it works. ``_show`` reads the file piece by piece. A ``_View``, one class for each option, turns the events
-of a piece into text and gives it to ``_Output``, which writes to standard output. ``_Pace`` measures how fast
-the answer came. At the end ``_show`` writes the summary, and the reason if the answer is not whole.
+How it works. ``_show`` reads the file piece by piece. A ``_View``, one class for each option, turns the
+events of a piece into text and gives it to ``_Output``, which writes to standard output. ``_Pace`` measures
+how fast the answer came. At the end ``_show`` writes the summary, and the reason if the answer is not whole.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ def _say(text: str) -> None:
 
 
 class _Output:
-    """Standard output. It collects text until flush(), and ``at_margin`` is True at the beginning of a line."""
+    """Standard output. It collects text until flush(). ``at_margin`` is True at the beginning of a line."""
 
     def __init__(self) -> None:
         self._file = sys.stdout
