@@ -2,12 +2,24 @@
 """The tests. From the root of the project::
 
     python -m unittest                                         # all
-    python -m unittest tests.test_rules                        # the rules of reassembly (tests/rules/)
-    python -m unittest -k rule_04                              # one of them
-    python -m unittest -k "an empty id is no id"               # one row, by its name
+    python -m unittest tests.test_rules                        # the rules of reading (tests/rules/)
+    python -m unittest -k rule_04                              # one rule
+    python -m unittest -k "an empty id is no id"               # one row of a table, by its name
 
-They reach the package through the one import below, so that they can be pointed at a copy.
-``test_vendoring`` does that: it copies this folder and rewrites the line.
+Where to find the test of a sentence:
+
+    a rule of reading (1 to 16)     rules/rule_NN_*.py, run by test_rules.py; rows are made as wire.py says
+    a rule of writing               test_encoder.py; canonical.py checks written bytes against these rules
+    the event stream standard       test_decoder.py
+    the same bytes, cut elsewhere   test_invariant.py; test_both_paths.py for the fast path and the full one
+    limits, time and memory         test_limits.py, test_complexity.py
+    a class or function             test_partial_json, test_http_body, test_sources, test_think, test_frames,
+                                    test_objects (events, errors, properties), test_cli
+    a server or a client            test_shared.py, test_servers.py, test_clients.py, test_systems.py
+
+``reference/`` is a second implementation, slow and simple. Random streams are compared with it in
+``test_against_reference.py``. All tests import the package through the one import below, so they can be run
+against a copy. ``test_vendoring`` does that: it copies this folder and rewrites that line.
 """
 
 from __future__ import annotations

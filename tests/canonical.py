@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Is this stream canonical? The eleven rules for writing, once more, as a checker of bytes.
+"""A checker of the eleven rules of writing: is this stream canonical?
 
-It is written from the rules and knows nothing of the encoder. ``check(wire)`` raises AssertionError, which
-names the rule and the frame.
+The checker was written from the rules and does not use the encoder. ``check(wire)`` raises AssertionError,
+which names the rule and the frame.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Random streams through the library and through the reference: the same events, facts and final object.
+"""Random streams through the library and through the reference: the same events, properties, final object.
 
-Whatever the library is given in pieces, the reference is given whole; so this is a test of the cuts, too.
-Below the properties, ``FOUND`` has one input for each disagreement that they brought up.
+The library gets each stream in pieces, the reference gets it whole. So this also tests the cuts. Below the
+properties, ``FOUND`` has one input for each disagreement that they have found.
 """
 
 from __future__ import annotations

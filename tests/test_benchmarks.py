@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The benchmarks measure what they say: the streams hold what is claimed, and the command works."""
+"""The benchmarks measure what they say: the streams contain what is claimed, and the command works."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The fast path and the full one say the same: a search through small frames, and random streams.
+"""The fast path and the full path give the same: a search through small frames, and random streams.
 
-The search is systematic: two places of a chunk are filled, each place with each other, in several ways of
-writing. The frame is learnt from two or three that are almost alike, then it comes again with every value
-in the places, well-formed or not. It needs no idea of what may go wrong; it is small enough to try nearly
-everything, and ``python -m tests.test_both_paths`` does. What it finds is cut down to the frames that matter.
+The search is systematic. Two places of a chunk are filled, each place with each other, in several ways of
+writing. The stream learns the frame from two or three that are almost alike. Then the frame comes again with
+every value in these places, well-formed or not. The search needs no idea of what may go wrong. It is small
+enough to try nearly everything, and ``python -m tests.test_both_paths`` does. What it finds is reduced to the
+frames that matter.
 """
 
 from __future__ import annotations

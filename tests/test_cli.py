@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The command line: it is given bytes, and what it writes is compared whole, mostly from outside.
+"""The command line, mostly as a process: the tests give it bytes and compare its whole output.
 
-Where it matters that something is shown at once, the next bytes are held back until it was. A test that
-waits for a minute ends the whole run with a traceback.
+If something must be shown at once, the test holds back the next bytes until it was shown. A test that waits
+for a minute ends the whole run with a traceback.
 """
 
 from __future__ import annotations

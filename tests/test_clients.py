@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What ChatEncoder and encode write is read by the clients that people use.
+"""Streams that ChatEncoder and encode wrote, read by the clients that people use.
 
 Each client reads the same eight answers from a server on the loopback: text, two calls, a refusal, reasoning,
-two choices, usage, an error in the middle, a cut. The openai SDK (plain and with its helper), LangChain's
-ChatOpenAI and httpx are needed; what is not installed is skipped, and ``.ci/run`` installs all of them.
+two choices, usage, an error in the middle, a cut. The clients are the openai SDK (plain and with its helper),
+LangChain's ChatOpenAI and httpx. A client that is not installed is skipped; ``.ci/run`` installs all of them.
 """
 
 from __future__ import annotations

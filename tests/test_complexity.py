@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What a peer without manners can cost: every dict, list and loop that the wire can steer, and no clock.
+"""The cost that a hostile server can cause, without a clock: each dict, list and loop that input controls.
 
-*Work* is the lines of Python that run and the bytes that are allocated meanwhile: sixteen times the input,
-sixteen times both. A loop in C that allocates nothing shows in neither. The wire can steer two of them: a
-search in what is pending (``Time`` in ``test_limits`` has a clock), and a dict whose keys have one hash, so
-dicts are looked at. *Memory* is the most that is held at any moment; a feed of many frames holds their
-events besides, which ``Large`` looks at.
+*Work* is the number of lines of Python that run and of bytes that are allocated meanwhile: sixteen times the
+input must give sixteen times both. A loop in C that allocates nothing changes neither number. Input can
+control two such loops. One is a search in pending bytes: ``Time`` in ``test_limits`` measures it with a
+clock. The other is the lookup in a dict whose keys have one hash, so these tests look at the dicts. *Memory*
+is the most that is held at any moment. A feed of many frames also holds their events: see ``Large``.
 """
 
 from __future__ import annotations

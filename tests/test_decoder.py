@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """SSEDecoder, sentence by sentence of the WHATWG HTML standard, sections 9.2.5 and 9.2.6.
 
-A row is a stream, the events it must give and, where they are not as at the start, the attributes of the
-decoder at the end. Each is delivered whole, byte by byte, cut at every place, through copies, and with each
-of the line ends that the standard allows in the place of LF.
+A row is a stream, the events it must give and, if they have changed, the attributes of the decoder at the
+end. Each row is delivered whole, byte by byte, cut at every place, through copies, and with each of the line
+ends that the standard allows in place of LF.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writing streams: the laws, over every stream there is; what cannot be written; and the speed of it."""
+"""Writing streams: laws that hold for all streams of all tables, input that cannot be written, and cost."""
 
 from __future__ import annotations
 

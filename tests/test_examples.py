@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The examples do what they show, against a server on the loopback that answers slowly and in odd cuts.
 
-Each client is run as the script that it is. The server waits after the first words until they have been
-printed, so an example that would show the answer only at its end does not pass.
+Each client is run as the script that it is. The server waits after the first words until they were printed.
+So an example that shows the answer only at its end does not pass.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The fast path: it saves most frames from being read in full, and it changes nothing.
+"""The fast path: most frames are not parsed in full, and the events are the same.
 
-Whether a frame takes it shows in no event, so the work is counted instead of timed: ``read_in_full`` says
-how many frames the stream parsed. ``Version`` tests what the fast path relies on.
+No event shows which path a frame took. So these tests count work instead of measuring time: ``read_in_full``
+returns the number of frames that the stream parsed. ``Version`` tests the numbers that the fast path needs.
 """
 
 from __future__ import annotations

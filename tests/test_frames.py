@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ChatStream.frames() and ``pending``: what a proxy stands on that passes most frames on as they came."""
+"""ChatStream.frames() and ``pending``, for a proxy that passes most frames on unchanged."""
 
 from __future__ import annotations
 

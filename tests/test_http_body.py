@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""``HTTPBody``: recorded wire bytes, a table with a row per sentence of RFC 9112, properties, and its cost.
+"""``HTTPBody``: recorded bytes, a table with a row per sentence of RFC 9112, properties, and its cost.
 
-Every row and every small recording goes in whole, one byte at a time, cut at every place, and through a
-pickled and a deep copy at every cut. Random responses, sound and broken, are compared with a slow and
-obvious reading of the whole wire at once, ``reference``, and the sound ones with ``http.client`` as well.
+Each row and each small recording goes in whole, one byte at a time, cut at every place, and through a pickled
+and a deep copy at every cut. Random responses, valid and broken, are compared with ``reference``, a slow and
+simple reading of all the bytes at once. The valid ones are also compared with ``http.client``.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What holds for every stream, whatever it says: *the* invariant, and that nothing raises.
+"""Properties of every stream, whatever its content: *the* invariant, and that nothing raises.
 
-The invariant: the list of all events is a function of the bytes alone. The bytes of a random stream are
-cut, put into other types, given other line ends, sent through copies of the object, and read without the
-fast path; nothing may come out differently. ``test_against_reference`` says what must come out.
+The invariant: the list of all events depends on the bytes alone. The bytes of a random stream are cut, put
+into other types, given other line ends, sent through copies of the object, and read without the fast path.
+The events must always be the same. ``test_against_reference`` tests that they are the right ones.
 """
 
 from __future__ import annotations

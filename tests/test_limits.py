@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The limits: to the byte, wherever the input is cut, and what a peer without manners can cost.
+"""The limits, to the byte and wherever the input is cut, and the time and memory that input can cost.
 
-Time is measured as the ratio of CPU time between four times the bytes and the bytes (``growth``), memory by
-``tracemalloc``; both with wide margins.
+Time is measured as a ratio: the CPU time for four times the bytes and for the bytes (``growth``). Memory is
+measured with ``tracemalloc``. Both tests have wide margins.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Many streams at once, in tasks and in threads, from a server that stalls, cuts and resets as it likes.
+"""Many streams at once, in tasks and in threads, from a server that stalls, cuts and resets connections.
 
-What happens to a stream is a function of its number, so client and server agree on it without a word, and
-only the order in which things happen differs between runs. No clock decides: the stalled streams go on
-when each of the others has got all that it gets.
+The number of a stream decides what happens to it, so client and server agree without talking about it. Only
+the order of things differs between runs. No clock decides: a stalled stream goes on when all others have got
+everything that they will get.
 """
 
 from __future__ import annotations

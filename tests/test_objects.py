@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is handed to people: events, the exception, what can be read off a stream, and what misuse is told."""
+"""The public objects: events, the exception, the properties of a stream, and the messages about misuse."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The folder as such: what is in it, what it imports, and that it runs wherever people put it."""
+"""The folder: its files, its imports, and that it runs wherever people put it."""
 
 from __future__ import annotations
 

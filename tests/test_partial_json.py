@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""``PartialJSON``: tables, then properties against ``json.loads``, then what it costs.
+"""``PartialJSON``: tables, then properties against ``json.loads``, then its cost.
 
-Each row of a table goes in whole, one character at a time, cut at every place, and through a pickled
-copy. What is right, nobody had to work out by hand: a text is JSON if ``json.loads`` takes it, and a
-character can continue it if there is some way on from there that ``json.loads`` takes.
+Each row of a table goes in whole, one character at a time, cut at every place, and through a pickled copy.
+``json.loads`` decides what is right: a text is JSON if ``json.loads`` accepts it. A character can continue a
+text if some text that begins with both is accepted.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the README says holds: its snippets run, its tables name what there is, its commands are real."""
+"""The README is true: its snippets run, its tables have the names that exist, its commands work."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The reference is held against each row that a hand wrote for the library: the rules' tables, the decoder's.
+"""The reference against each row that was written by hand: the tables of the rules and of the decoder.
 
-What the reference makes of ``../shared`` is in ``test_shared``, and of random streams in
-``test_against_reference``. Here stands, besides, what no row reaches.
+``test_shared`` runs the reference on ``../shared``, and ``test_against_reference`` on random streams. This
+module also tests the parts of the reference that no row reaches.
 """
 
 from __future__ import annotations

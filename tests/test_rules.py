@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Each row of ``tests/rules/`` is delivered in every way, as a test of its own.
 
-The test's name is the row's, so that these run one row, one rule, and one table::
+The name of the test is the name of the row. So these commands run one row, one rule, and one table::
 
     python -m unittest -k "a string of digits is an index"
     python -m unittest -k rule_03

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A recorded stream against what the same server answered, to the same request, without streaming.
+"""A recorded stream against the answer of the same server to the same request without streaming.
 
 The recordings are of llama.cpp's own server (see ``benchmarks/recordings/index.json``). ``name.whole.json``
-is its answer without streaming. Both came with a fixed seed, so the model said the same in both; what the
-server makes up for each answer (ids, times, timings) is all that may differ.
+is its answer without streaming. Both were made with a fixed seed, so the model gave the same answer. Only
+what the server generates for each answer may differ: ids, times, timings.
 """
 
 from __future__ import annotations

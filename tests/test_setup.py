@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The files around the package: what setup.cfg promises is what is there.
+"""The files around the package: setup.cfg describes what is there.
 
-That pip can build and install it is seen by ``.ci/run``, which may use the network.
+``.ci/run``, which may use the network, tests that pip can build and install the package.
 """
 
 from __future__ import annotations

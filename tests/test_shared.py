@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What lies beside the checkout in ``../shared``: reports, server quirks, vectors, recorded streams.
+"""The material in ``../shared``, beside the checkout: reports, server quirks, vectors, recorded streams.
 
-Each has what is expected of it. The package is held against that in every way of delivery, and so is the
-reference, which must give the same events besides. Without the folder these tests are skipped, and say so:
-the tables of ``tests/rules`` stand alone.
+Each item has the expected result. The package is compared with it in every way of delivery. So is the
+reference, which must also give the same events. Without the folder these tests are skipped and say so; the
+tables of ``tests/rules`` do not need it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""iter_events and aiter_events before the real things: files, pipes, sockets, responses, streams.
+"""iter_events and aiter_events with real sources: files, pipes, sockets, responses, streams.
 
-That events come as they are written is shown by holding back: the next piece is written only once the
-events of the one before were seen, so whoever waits for more than there is waits for ever. A test that
-waits for a minute ends the whole run with a traceback.
+Events must come as soon as their bytes were written. To test that, each next piece is written only after the
+events of the one before were seen. So a reader that waits for more bytes waits forever. A test that waits for
+a minute ends the whole run with a traceback.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 """The example servers, between a scripted server and the clients that people use.
 
 ``agent_api.py`` (an agent's API), ``normalise.py`` (a gateway) and ``cache.py`` run on the loopback. The
-server behind them sends what a test lets it send: it can hold back a frame until the client has shown the
-ones before. Clients: http.client always; httpx and the openai SDK where they are installed.
+test controls what the server behind them sends: it can hold back a frame until the client has shown the
+frames before it. Clients: http.client always; httpx and the openai SDK if they are installed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""mypy and pyright on code as users write it: README's snippets, which are right, and typos, which are found.
+"""mypy and pyright on code as users write it: the README's snippets must pass, and typos must be found.
 
-Each is checked beside the package and with a vendored copy of it. The checkers are no dependency of the
-tests: where they are absent, this is skipped, and ``.ci/run`` has them.
+The code is checked beside the package and with a vendored copy of it. The tests do not depend on the
+checkers: without them these tests are skipped. ``.ci/run`` has them.
 """
 
 from __future__ import annotations

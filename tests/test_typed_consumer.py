@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The code that the type checkers read does what it says."""
+"""The code that the type checkers read also runs, and does what it says."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The package in other people's trees: a part of this suite, run against copies under other names.
+"""The package in other people's projects: a part of this suite, run against copies under other names.
 
-A project is made up that vendored the folder twice, side by side, and once more inside a zip. This folder
-is copied beside it, the one import line in its ``__init__.py`` is rewritten, and the tests run there,
-isolated, with warnings as errors, and with ``sseparse`` made a name that cannot be imported.
+The test makes a project that vendored the folder twice, side by side, and once more inside a zip. It copies
+this folder beside the project, rewrites the one import line in its ``__init__.py``, and runs the tests there,
+isolated, with warnings as errors. The name ``sseparse`` cannot be imported there.
 
-What depends on the name is in ``PART``: import, pickling, copying, the command line, and one delivery of
-each rule. With the environment variable ``SSEPARSE_VENDORED=whole`` the whole suite is run, as ``.ci/run``
-does; that takes more than twice as long as all other tests together.
+``PART`` lists the tests that depend on the name: import, pickling, copying, the command line, and one
+delivery of each rule. With the environment variable ``SSEPARSE_VENDORED=whole`` the whole suite is run, as
+``.ci/run`` does. That takes more than twice as long as all other tests together.
 """
 
 from __future__ import annotations

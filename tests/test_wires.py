@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bodies that one small change of the code would read differently: the reference says how they are read."""
+"""Bodies that one small change of the code would read differently, compared with the reference."""
 
 from __future__ import annotations
 

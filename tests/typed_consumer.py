@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Code as users write it, for type checkers: mypy --strict and pyright strict must find nothing here.
+"""Code as users write it, for type checkers: mypy --strict and pyright strict must find no error here.
 
-Each ``assert_type`` is a promise about what a name has become where it stands, each ``assert_never`` that
-all cases were named. ``test_typed_consumer`` runs the same functions. What needs ``match`` is in
+Each ``assert_type`` checks the type that a name has at that line. Each ``assert_never`` checks that all cases
+were handled. ``test_typed_consumer`` runs the same functions. Code that needs ``match`` is in
 ``typed_consumer_match.py``.
 """
 

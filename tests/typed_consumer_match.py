@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""As ``typed_consumer.py``, with ``match``, which Python 3.9 cannot read."""
+"""Like ``typed_consumer.py``, with ``match``, which Python 3.9 cannot parse."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The words that tables of tests are written in: frames, events, and every way to deliver bytes.
+"""The helpers that the tables of tests are written with: frames, events, and every way to deliver bytes.
 
-A row is ``(name, frames, events, facts, final)``. ``frames`` are what the server sends: a dict or list as
-the data of a frame, a str as it stands, with LF for the line ends that are varied, bytes as they stand.
-``events`` are all that must come out, in order. ``facts`` names which of done, finished and truncated are
-true at the end. ``final`` is a part of the final object: a dict may have more keys, a list no more entries.
+A row is ``(name, frames, events, facts, final)``. ``frames`` is a list of what the server sends: a dict or
+list is the data of a frame; a str is sent as it is, with LF for the line ends that are varied; bytes are sent
+as they are. ``events`` lists all events that must come out, in order. ``facts`` has the names of those among
+done, finished and truncated that are true at the end. ``final`` is a part of the final object: a dict in it
+may have more keys, but a list must have exactly these entries.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""An agent's API: the model speaks by calling ``send_message``, and its words are streamed on as they grow.
+"""An agent's API: the model speaks by calling ``send_message``, and its words are streamed as they grow.
 
     python agent_api.py 8001 http://127.0.0.1:8000/v1 gpt-4o
 
 listens on port 8001 for ``POST /v1/chat/completions`` and asks the server behind it, with the key in
-OPENAI_API_KEY. The answer is a stream of chat completion chunks, so that any client of that API reads it:
+OPENAI_API_KEY. The answer is a stream of chat completion chunks, which any client of that API can read:
 
 * the ``message`` argument of a ``send_message`` call is sent as content before the call has ended;
-* other calls pass as they are;
-* a comment is sent while the server behind says nothing;
+* other calls are passed on as they are;
+* a comment is sent while the server behind sends nothing;
 * an error of the server is passed on, and an answer that was cut ends in an error and without ``[DONE]``.
 """
 

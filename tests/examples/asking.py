@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What the client examples share: a question from the command line, and a terminal that shows the answer.
+"""The part that the client examples share: a question from the command line, and the answer on the terminal.
 
     python EXAMPLE.py [URL [MODEL [PROMPT [CERTIFICATES]]]]
 
 URL is the base URL of an OpenAI-compatible API (http://127.0.0.1:8000/v1). The key comes from OPENAI_API_KEY.
-Importing this module lets ``import sseparse`` find the package of this checkout.
+After this module is imported, ``import sseparse`` finds the package of this checkout.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 
     python drop_reasoning.py 8001 127.0.0.1 8000
 
-listens on port 8001. ``frames()`` gives each frame's own bytes beside its events, so nothing is written anew.
-A frame that brings reasoning and something else passes whole: to take it apart, use ``normalise.py``.
+listens on port 8001. ``frames()`` returns the bytes of each frame beside its events, so nothing is written
+again. A frame with reasoning and something else is passed on whole. To take it apart, use ``normalise.py``.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""A gateway that turns the stream of any server into the one that every client reads.
+"""A gateway that turns the stream of any server into a stream that every client can read.
 
     python normalise.py 8001 127.0.0.1 8000 [--no-reasoning]
 
 listens on port 8001 and passes requests on as they are. Answers that are event streams are read and written
-anew: one change per frame, usage once, and an id for each call that has none. With ``--no-reasoning`` the
-reasoning is left out. Other answers (errors, lists of models) pass as they are. Each connection carries one
-answer.
+again: one change per frame, usage once, and an id for each call that has none. With ``--no-reasoning`` the
+reasoning is left out. Other answers (errors, lists of models) are passed on as they are. Each connection
+carries one answer.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A server on the loopback that answers as real ones do: slowly, in odd cuts, and not always to the end.
+"""A server on the loopback that answers like real ones: slowly, in odd cuts, and not always to the end.
 
-The first part of the path says how: ``http://127.0.0.1:port/cut/v1`` answers ``/chat/completions`` with a
-stream that is cut in the middle. Bodies are chunked, with chunk boundaries inside data lines, inside
-characters and inside escapes, extensions and a trailer; what is sent at once is cut elsewhere again.
+The first part of the path chooses the behaviour: ``http://127.0.0.1:port/cut/v1`` answers
+``/chat/completions`` with a stream that is cut in the middle. Bodies are chunked, with chunk boundaries
+inside data lines, inside characters and inside escapes, with extensions and a trailer. Each write to the
+socket is cut at other places.
 """
 
 from __future__ import annotations

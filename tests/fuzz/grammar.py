@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Random streams in the shapes that servers have, and then with everything in them that could go wrong.
+"""Random streams in the shapes that servers send, with anything in them that could go wrong.
 
-A stream has one to three speakers, each of them a server's shape with a choice or a call of its own, that
-take turns. Most frames of a speaker are alike but for what is new in them, so that they are learnt; some are
-odd: a value of another type, a key that comes or goes, the text of one field in another, white space of
-JSON that is a line end to SSE. ``stream(dice)`` is a function of the dice alone.
+A stream has one to three speakers that take turns. Each speaker has the shape of one server and a choice or
+a call of its own. Most frames of a speaker differ only in their text, so that the fast path learns them. Some
+are odd: a value of another type, a key that comes or goes, the text of one field in another field, white
+space that is allowed in JSON but ends a line in SSE. ``stream(dice)`` depends on the dice alone.
 """
 
 from __future__ import annotations

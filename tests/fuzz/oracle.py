@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What must hold of a stream, however its bytes come: asked by both fuzzers.
+"""What must be true of every stream, however its bytes are cut. Both fuzzers check it.
 
-Nothing is raised. Whatever the cuts, the bytes-like, with and without the fast path, through pickled
-and deep-copied copies while the original is closed: the same events, final object and facts. Deltas joined
-are the text of their Done. Any snapshot is strict JSON and UTF-8, and later feeds leave it alone. A body
-of plain data lines, each of them JSON, cut off anywhere, has a text that is the beginning of the whole one.
+Nothing raises. These all give the same events, the same final object and the same properties: any cuts, any
+bytes-like type, with and without the fast path, and pickled and deep-copied copies after the original was
+closed. The deltas joined are the text of their Done event. Each snapshot is strict JSON and UTF-8, and later
+feeds do not change it. If a body of plain data lines of JSON is cut off anywhere, its text is the beginning
+of the whole text.
 """
 
 from __future__ import annotations

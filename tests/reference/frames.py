@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """From bytes to frames: rules 12 (lines without ``data:``) and 13 (bad frames), section 7 (limits).
 
-The whole body is there at once. So a document is found by one look at all the lines from its first on.
+The whole body is there at once. So a document is found by one look at all lines from its first line on.
 """
 
 from __future__ import annotations

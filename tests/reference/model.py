@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The specification once more, as a program: slow, obvious, and written without looking at the library.
+"""The specification once more, as a program: slow, simple, and written without looking at the library.
 
-It takes the whole input at once, so that nothing in it can depend on how bytes were cut. Text grows
-with ``+=``, calls are found by searching the list of everything that happened, every value is copied.
-It is written from the contract alone, and each comment names the rule or the section that it follows.
+It takes the whole input at once, so nothing in it can depend on how the bytes were cut. Text grows with
+``+=``, calls are found by searching the list of everything that happened, and every value is copied. It was
+written from the contract alone. Each comment names the rule or the section that it follows.
 
     decode(body)              what SSEDecoder gives: events, retries, last_event_id, comments, overflowed
     run(body)                 what ChatStream gives after feed(body) and close()
     assemble(chunks, done)    what ChatAssembler gives after add() of each and close(done)
-    comparable(event)         an event as a dict without the sentences that are the library's own
+    comparable(event)         an event as a dict, without the messages that are the library's own
 
-``lines`` has the event stream, ``frames`` the rules 12 and 13, ``answer`` the other rules, ``json_text`` the
-grammar of JSON. Events are dicts in the shape of ``as_dict()``. Nothing here imports anything of the library.
+``lines`` has the event stream, ``frames`` rules 12 and 13, ``answer`` the other rules, ``json_text`` the
+grammar of JSON. Events are dicts in the shape of ``as_dict()``. Nothing here imports the library.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Strategies for streams: what servers send, what broken ones send, and what nobody would.
+"""Hypothesis strategies for streams: as servers send them, broken ones, and ones that nobody would send.
 
-A stream is made in three steps, each a strategy of its own: chunks (JSON values, some of whose fields
-are not what they should be), frames (chunks in the framing that servers give them), bodies (frames one
-after the other, cut off or not). ``runs`` are bodies of the other kind: many frames that differ in one
-string, with now and then another between them, because only those take the fast road.
+A stream is made in three steps, each a strategy of its own: chunks (JSON values, some with wrong fields),
+frames (chunks in the framing of some server), bodies (frames one after the other, cut off or not). ``runs``
+are bodies of another kind: many frames that differ in one string, and sometimes another frame between them.
+Only such bodies take the fast path.
 
-The alphabets are small on purpose: two fragments must often have the same id, and a text must often be
-half of something.
+The alphabets are small on purpose: two fragments must often have the same id, and a text must often be a
+part of something.
 """
 
 from __future__ import annotations

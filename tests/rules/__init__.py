@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What a server sends and what must come out, one table for each rule of reassembly.
+"""The rules of reading: what a server sends and what must come out, one table for each rule.
 
 A file is found by its rule's number or name: ``rule_04_tool_calls.py``. Files without a number are about
 events, about several rules at once, or about the fast path. Each module has ``ROWS``; ``tests/wire.py``
-says how to read a row. The rows are made up, the smallest that show the sentence in their name.
+explains the parts of a row. The rows are made up: each is the smallest that shows what its name says.
 
-``tests/test_rules.py`` delivers each row as a test of its own and says how to run one. A new file here
-needs no other change.
+``tests/test_rules.py`` runs each row as a test of its own and says how to run one. A new file here needs no
+other change.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # ruff: noqa: F403, F405
-"""When events come, in which order, and what Error.frame counts."""
+"""The order of events, when they come, and how Error.frame counts."""
 
 from __future__ import annotations
 

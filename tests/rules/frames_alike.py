@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # ruff: noqa: F403, F405
-"""Frames that differ only in a text, and one among them that differs in something else."""
+"""Frames that differ only in a text, with one frame among them that differs in something else."""
 
 from __future__ import annotations
 

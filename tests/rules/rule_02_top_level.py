@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # ruff: noqa: F403, F405
-"""Rule 2. Top level: what is kept of the fields of a chunk, and of unknown fields anywhere."""
+"""Rule 2. Top level: which fields of a chunk are kept, and unknown fields anywhere."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # ruff: noqa: F403, F405
-"""Legacy text completions: entries have text, and neither delta nor message."""
+"""Legacy text completions: their entries have text, and neither delta nor message."""
 
 from __future__ import annotations
 
