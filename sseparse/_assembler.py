@@ -59,8 +59,6 @@ here must increase ``version`` where it changes.
 
 from __future__ import annotations
 
-import json
-
 from ._answer import (
     ANSWERED,
     CALLED,
@@ -94,7 +92,7 @@ from ._events import (
     ToolCallStart,
     Usage,
 )
-from ._json import status_of
+from ._json import status_of, write_json
 from ._text import Text, has_halves, well_formed
 from ._values import (
     CHANGED,
@@ -1142,11 +1140,8 @@ class ChunkReader:
         if is_text(value):
             return text_of(value)
         if value.__class__ is dict:
-            try:
-                return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-            except RecursionError:
-                self._malformed(f"{field} is nested too deep to be written; it was ignored", choice.index)
-        elif value:
+            return write_json(value)
+        if value:
             self._malformed(f"{field} is neither string nor object; it was ignored", choice.index)
         return ""
 

@@ -64,7 +64,7 @@ from os import urandom
 
 from ._answer import id_tail
 from ._assembler import DELTA_NOISE, REASONING_FIELDS
-from ._json import TOO_DEEP, is_too_deep
+from ._json import TOO_DEEP, is_too_deep, parse_json, write_json
 from ._text import well_formed
 from ._values import (
     NOISE_FIELDS,
@@ -126,7 +126,15 @@ ENDS = frozenset(("truncated", "limit", "not_sse", "not_chat"))
 
 NONE = type(None)
 
-_dump = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def _dump(value: Any) -> str:
+    """Return the JSON text of a value that is plain already."""
+    try:
+        return _write(value)
+    except RecursionError:
+        return write_json(value)
 
 
 def _json(value: Any, depth: int) -> str:
@@ -136,9 +144,9 @@ def _json(value: Any, depth: int) -> str:
     reader would refuse (too deep, an integer too long to print), TypeError for what is no JSON value.
     """
     try:
-        text = _dump(value)
+        text = _write(value)
     except (TypeError, ValueError, RecursionError):
-        text = _dump(plain_json(value, depth + 1))
+        text = write_json(plain_json(value, depth + 1))
     if is_too_deep("[" * depth + text):
         raise Unreadable(TOO_DEEP)
     return text
@@ -253,7 +261,7 @@ class _Writer:
                 self.open()
         elif name == "x_groq" and value[0] == "{":
             # It has the usage again. A reader takes that where a chunk has no other, so both go in one frame.
-            overlay(self.groq, json.loads(value))
+            overlay(self.groq, parse_json(value))
         else:
             self.chunk(f"{quote(name)}:{value}")
 

@@ -86,7 +86,7 @@ Each line is parsed at most once and scanned at most once, so the time is linear
 
 from __future__ import annotations
 
-from ._json import is_too_deep, parse_json, parse_or_none, scan_json
+from ._json import is_too_deep, parse_json, parse_or_none, scan_deep
 from ._partial import BLANK, JSONScanner
 from ._sse import ENDING, LF, EventStreamParser, data_of
 from ._values import error_of
@@ -540,8 +540,8 @@ def lacks_line_ends(line: bytes) -> bool:
     if not text.startswith("{", start) or is_too_deep(text):
         return False
     try:
-        return text.startswith("data:", scan_json(text, start)[1])
-    except (ValueError, StopIteration, RecursionError):
+        return text.startswith("data:", scan_deep(text, start)[1])
+    except ValueError:
         return False
 
 

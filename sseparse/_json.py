@@ -42,10 +42,7 @@ def _strictly(read: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def read_strictly(text: str, *pos: int) -> Any:
-        try:
-            result = read(text, *pos)
-        except RecursionError:  # is_too_deep() stops counting at a bad escape
-            raise ValueError from None
+        result = read(text, *pos)
         start, end = (pos[0], result[1]) if pos else (0, len(text))
         if "u" in re.compile(r"\\(u[0-9a-fA-F]{4}|.)").findall(text, start, end):
             raise ValueError
@@ -107,6 +104,91 @@ def _has_many(text: str, bracket: str) -> bool:
     return True
 
 
+def scan_deep(text: str, pos: int) -> tuple[Any, int]:
+    """Do what ``scan_json`` does, however full the caller's stack is. Raises ValueError alone.
+
+    Up to Python 3.11 the scanner takes a level of the stack for each level of JSON.
+    """
+    try:
+        try:
+            return scan_json(text, pos)
+        except RecursionError:
+            return _scan_without_recursion(text, pos)
+    except StopIteration:
+        raise ValueError from None
+
+
+def _scan_without_recursion(text: str, pos: int) -> tuple[Any, int]:
+    """Scan one string, number or literal after the other. (That takes ten times as long.)"""
+    skip: Callable[[str, int], Any] = re.compile(f"[{BLANK}]*").match
+    around: list[Any] = []  # the containers that are open
+    keys: list[str] = []  # of the values that go into objects
+    value: Any
+    while True:
+        if around and around[-1].__class__ is dict:
+            key, pos = scan_json(text, pos)
+            pos = skip(text, pos).end()
+            if key.__class__ is not str or text[pos : pos + 1] != ":":
+                raise ValueError
+            keys.append(key)
+            pos = skip(text, pos + 1).end()
+        first = text[pos : pos + 1]
+        if first == "{" or first == "[":
+            value = {} if first == "{" else []
+            pos = skip(text, pos + 1).end()
+            if text[pos : pos + 1] != ("}" if first == "{" else "]"):
+                around.append(value)
+                continue
+            pos += 1
+        else:
+            value, pos = scan_json(text, pos)
+        while around:
+            into = around[-1]
+            if into.__class__ is dict:
+                into[keys.pop()] = value
+            else:
+                into.append(value)
+            pos = skip(text, pos).end() + 1
+            mark = text[pos - 1 : pos]
+            if mark == ",":
+                pos = skip(text, pos).end()
+                break
+            if mark != ("}" if into.__class__ is dict else "]"):
+                raise ValueError
+            value = around.pop()
+        else:
+            return value, pos
+
+
+def write_json(value: Any, sort_keys: bool = False) -> str:
+    """Return the shortest JSON text of a plain value, however full the caller's stack is."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=sort_keys)
+    except RecursionError:  # of the writer in C, up to Python 3.11
+        pass
+    pieces: list[str] = []
+    todo: list[Any] = [value]  # and in tuples what stands between the values
+    while todo:
+        one = todo.pop()
+        inner: list[Any] = []
+        if one.__class__ is tuple:
+            pieces += one
+        elif one.__class__ is dict:
+            pieces.append("{")
+            for key, item in sorted(one.items()) if sort_keys else one.items():
+                inner += [("," if inner else "", json.dumps(key, ensure_ascii=False), ":"), item]
+            todo.append(("}",))
+        elif one.__class__ is list:
+            pieces.append("[")
+            for item in one:
+                inner += [("," if inner else "",), item]
+            todo.append(("]",))
+        else:
+            pieces.append(json.dumps(one, ensure_ascii=False))
+        todo += reversed(inner)
+    return "".join(pieces)
+
+
 def parse_json(text: str) -> Any:
     """Return the JSON value of ``text``.
 
@@ -115,12 +197,7 @@ def parse_json(text: str) -> Any:
     """
     if is_too_deep(text):
         raise ValueError(TOO_DEEP)
-    try:
-        value, end = scan_json(text, len(text) - len(text.lstrip(BLANK)))
-    except StopIteration:
-        raise ValueError from None
-    except RecursionError:  # up to Python 3.11, if the caller's stack is nearly full
-        raise ValueError("JSON nested too deep for what is left of the stack") from None
+    value, end = scan_deep(text, len(text) - len(text.lstrip(BLANK)))
     if end != len(text) and text[end:].strip(BLANK):
         raise ValueError(TEXT_AFTER)
     return value

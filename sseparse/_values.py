@@ -24,7 +24,7 @@ from __future__ import annotations
 import json
 from itertools import repeat
 
-from ._json import TOO_DEEP
+from ._json import TOO_DEEP, write_json
 from ._partial import MAX_DEPTH
 from ._text import Text, well_formed
 
@@ -131,10 +131,7 @@ def as_key(value: Any) -> Any:
     kind = value.__class__
     if kind is str or value is None or (kind is int and -SMALL_INT < value < SMALL_INT):
         return value
-    try:
-        return (json.dumps(value, sort_keys=True),)
-    except RecursionError:  # a deep list as an index, and the stack nearly full
-        return ()
+    return (write_json(value, sort_keys=True),)
 
 
 def as_index(value: Any) -> int | None:

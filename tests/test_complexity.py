@@ -495,50 +495,111 @@ class Large(unittest.TestCase):
 
 
 class Stack(unittest.TestCase):
-    """Whoever feeds, at whatever depth of the stack: read or malformed, nothing by halves, and no exception.
+    """Whoever feeds, at whatever depth of the stack: the outcome is that of a shallow call.
 
-    Where it is, depends on Python: json's scanner in C takes a level of the stack for each level of JSON. In
-    the last fifty frames Python itself gives no promise.
+    Up to Python 3.11 json's scanner and writer in C take a level of the stack for each level of JSON. In the
+    last fifty frames Python itself gives no promise.
     """
 
-    def test_deep_json(self):
-        limit = sys.getrecursionlimit()
-        for depth in (100, 122, 127, 200):
-            nested = "[" * depth + "]" * depth
-            for wire in (
-                sse(f'data: {{"x":{nested}}}\n\n'),
-                sse(f'data: {{"x":{nested},"y":1}}\n\n'),
-                sse(f'data: {{"id":"c","choices":[{{"delta":{{"content":"a","x":{nested}}}}}]}}\n\n'),
-                sse(f'data: {{"choices":[],"usage":{{"x":{nested}}}}}\n\n'),
-                sse(f'data: {{"x":{nested},"h":"\\ud83d"}}\n\n'),
-                sse(f'data: {{"error":{nested}}}\n\n'),
-            ):
-                here = outcome(wire)
-                for levels in (300, limit // 2, limit - 200, limit - 130, limit - 80, limit - 60):
-                    there = at_depth(levels, lambda wire=wire: outcome(wire))
-                    if levels <= limit - 200:
-                        self.assertEqual(there, here, (wire[:40], levels))
-                    elif there != here:
-                        (event,), snapshot = there
-                        self.assertEqual((event.type, event.kind), ("error", "malformed"), wire[:40])
-                        self.assertEqual(snapshot, sseparse.ChatStream().snapshot())
+    # Where JSON can stand in a frame; "@" is it.
+    PLACES = (
+        '{"choices":[{"delta":{"content":@}}]}',
+        '{"choices":[{"delta":{"content":["a",{"type":"thinking","thinking":@},{"type":"x","y":@}]}}]}',
+        '{"choices":[{"delta":{"tool_calls":[{"id":"i","x":@,"function":{"name":"f","arguments":@,"y":@}}]}}]}',
+        '{"choices":[{"delta":{"tool_calls":[{"index":@,"id":@,"custom":{"name":"f","input":@}}]}}]}',
+        '{"choices":[{"delta":{"function_call":{"name":"f","arguments":@}}}]}',
+        '{"choices":[{"message":{"content":"a","x":@,"tool_calls":[{"function":{"arguments":@}}]}}]}',
+        '{"choices":[{"delta":{"reasoning":@,"audio":{"data":"AA==","x":@}}}]}',
+        '{"choices":[{"delta":{"reasoning_details":[{"type":"x","index":@,"text":"a","y":@}]}}]}',
+        '{"choices":[{"index":0,"x":@,"delta":{"content":"a","x":@},"logprobs":{"content":[@]}}],"x":@}',
+        '{"id":@,"choices":[{"delta":{"content":"\\ud83d","x":@}}],"usage":{"x":@}}',
+        '{"choices":[{"delta":{"content":"a"},"finish_reason":@,"error":@}],"error":{"code":@}}',
+        '{"error":@}',
+        '{"x":[@,-1.5e3,true,null,"\\u00e4",NaN, [ ] ,{ } , { "a" : @ , "a" : [ 1 , 2 ] }]}',
+        '{"x":[@,]}',
+        '{"x":{"a":@,1:2}}',
+        '{"x":{"a":@,"b"}}',
+        '{"x":{"a":@]}',
+        '{"x":[@,\'a\']}',
+    )
+    FIRST = '{"id":"c","created":1,"choices":[{"index":0,"delta":{"content":"a"}}]}'
 
-    def test_deep_arguments(self):
-        for depth in (100, 127):
-            text = '{"a":' + "[" * depth + "]" * depth + "}"
-            for levels in (300, 600, sys.getrecursionlimit() - 200):
-                stream = sseparse.ChatStream()
-                at_depth(
-                    levels,
-                    lambda stream=stream, text=text: stream.feed(sse(calls(fragment(0, "i", "f", text)))),
-                )
-                done = at_depth(levels, stream.close)[0]
-                self.assertEqual((done.arguments, done.status), (text, "complete"))
+    def wires(self, data):
+        first = f"data: {self.FIRST}\n\n"
+        yield [f"data: {data}\n\n"]
+        yield [first, *[f"data: {data}\n\n"] * 3, "data: [DONE]\n\n"]
+        yield [first, f"data: {data}\ndata: {self.FIRST}\n\n"]
+        yield [first, f"event: x\ndata: {data}\n\nevent: error\ndata: {data}\n\nerror: {data}\n"]
+        yield [f"{data}\n"]
+        yield [f"{data}\n", first]
+        yield [first, data.replace(":", ":\n", 1) + "\n", first]
+        yield [first, f"data: {data}".replace(":{", ":\n{", 1) + "\n\n"]
+        yield [f"[{data}]\n"]
+        yield [f"data: {data}data: {data}"]
+
+    def test_everywhere(self):
+        nested = ("[" * 60 + "1" + "]" * 60, '{"text":' * 110 + '"a"' + "}" * 110)
+        levels = sys.getrecursionlimit() - 50
+        for place in self.PLACES:
+            for value in nested:
+                for wire in self.wires(place.replace("@", value)):
+                    pieces = [piece.encode() for piece in wire]
+                    for fast_path in (True, False):
+                        with self.subTest(place=place, value=value[:8], wire=wire[0][:8], fast_path=fast_path):
+                            here = outcome(pieces, fast_path, lambda call: call())
+                            there = outcome(pieces, fast_path, lambda call: at_depth(levels, call))
+                            self.assertEqual(there, here)
+
+    def test_limits_of_the_stack(self):
+        """Also where the program set another limit."""
+        wire = [sse(calls(fragment(0, "i", "f", '@'))).replace(b'"@"', b'{"a":' * 100 + b"1" + b"}" * 100)]
+        here = outcome(wire, True, lambda call: call())
+        self.assertEqual(here[0][-1].kind, "truncated")
+        self.assertEqual([event.type for event in here[0]][:3], ["start", "tool_call.start", "tool_call.delta"])
+        before = sys.getrecursionlimit()
+        try:
+            for limit in (500, 1000, 5000):
+                sys.setrecursionlimit(limit)
+                for levels in (limit // 2, limit - 200, limit - 130, limit - 80, limit - 50):
+                    there = outcome(wire, True, lambda call, levels=levels: at_depth(levels, call))
+                    self.assertEqual(there, here, (limit, levels))
+        finally:
+            sys.setrecursionlimit(before)
+
+    def test_chunks_and_the_way_back(self):
+        levels = sys.getrecursionlimit() - 50
+        for place in self.PLACES:
+            for value in ("[" * 60 + "1" + "]" * 60, '{"text":' * 110 + '"a"' + "}" * 110):
+                try:
+                    chunk = json.loads(place.replace("@", value))
+                except ValueError:
+                    continue
+                with self.subTest(place=place, value=value[:8]):
+                    here = assembled(chunk, lambda call: call())
+                    there = assembled(chunk, lambda call: at_depth(levels, call))
+                    self.assertEqual(there, here)
+
+    def test_too_deep(self):
+        wire = [b'data: {"x":' + b"[" * 128 + b"]" * 128 + b"}\n\n"]
+        levels = sys.getrecursionlimit() - 50
+        for run in (lambda call: call(), lambda call: at_depth(levels, call)):
+            events, snapshot = outcome(wire, True, run)
+            self.assertEqual([event.kind for event in events], ["malformed", "truncated"])
+            self.assertEqual(snapshot, sseparse.ChatStream().snapshot())
 
 
-def outcome(wire):
-    stream = sseparse.ChatStream()
-    return stream.feed(wire), stream.snapshot()
+def outcome(pieces, fast_path, run):
+    stream = sseparse.ChatStream(fast_path=fast_path)
+    events = [event for piece in pieces for event in run(lambda piece=piece: stream.feed(piece))]
+    return events + run(stream.close), run(stream.snapshot)
+
+
+def assembled(chunk, run):
+    assembler = sseparse.ChatAssembler()
+    encoder = sseparse.ChatEncoder(id="c", model="m", created=1)
+    events = [*run(lambda: assembler.add(chunk)), *run(lambda: assembler.add(chunk))]
+    events += run(lambda: assembler.close(done=True))
+    return events, run(assembler.snapshot), run(lambda: encoder.feed(events))
 
 
 def at_depth(levels, call):
