@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What watching costs a gateway: many streams at once through a small proxy on one core, with and without.
+"""What it costs a gateway to watch, or to write anew: many streams at once through a small proxy on one core.
 
-The proxy is a process of its own (``python -m benchmarks.gateway PORT [watch]``), pinned to one core where
+The proxy is a process of its own (``python -m benchmarks.gateway PORT MODE``), pinned to one core where
 the system allows it; it measures its own CPU time. The server it asks and the clients that ask it share
 this process. Streams are paced, all at once, so that the proxy gets its bytes as from a real model: a frame
-or two at a time. It passes bytes on as they come; when watching, it feeds the same bytes to a ``ChatStream``
-of that connection, looks at each event, and asks for usage and tool calls at the end.
+or two at a time. In mode ``pass`` it passes bytes on as they come. In mode ``watch`` it also feeds them to a
+``ChatStream`` of that connection, looks at each event, and asks for the usage at the end. In mode ``rewrite``
+it passes on what a ``ChatEncoder`` makes of the events, as ``tests/examples/normalise.py`` does.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ SECONDS = 90  # no run lasts longer than that, whatever happens
 # ---- the proxy, in its own process ------------------------------------------------------------------
 
 
-async def _proxy(upstream: int, watch: bool) -> None:
+async def _proxy(upstream: int, mode: str) -> None:
     """Serve until standard input ends; print the port at first and the account at last, as JSON lines."""
-    if watch:
+    if mode != "pass":
         import sseparse
     account = {"reads": 0, "events": 0, "tokens": 0, "whole": 0}
     # Before Python 3.12 nothing else holds the task that serves a connection: while it waits for the other
@@ -51,12 +52,16 @@ async def _proxy(upstream: int, watch: bool) -> None:
         source, sink = await asyncio.open_connection("127.0.0.1", upstream)
         sink.write(ask)
         writer.write(await source.readuntil(b"\r\n\r\n"))
-        stream = sseparse.ChatStream() if watch else None
+        stream = None if mode == "pass" else sseparse.ChatStream()
+        encoder = sseparse.ChatEncoder() if mode == "rewrite" else None
         while data := await source.read(65536):
-            writer.write(data)
-            await writer.drain()
             account["reads"] += 1
-            if stream is not None:
+            if encoder is None or stream is None:
+                writer.write(data)
+            else:
+                writer.write(encoder.feed(stream.feed(data)))
+            await writer.drain()
+            if stream is not None and encoder is None:
                 for event in stream.feed(data):
                     account["events"] += 1
                     if event.type == "usage":
@@ -79,15 +84,28 @@ async def _proxy(upstream: int, watch: bool) -> None:
 # ---- server and clients, in ours --------------------------------------------------------------------
 
 
-async def _load(port: int, streams: int, frames: list[bytes], tick: float, upstream: _Upstream) -> int:
-    """Run so many clients at once through the proxy; returns how many got every byte."""
+async def _load(
+    mode: str, port: int, streams: int, frames: list[bytes], tick: float, upstream: _Upstream
+) -> int:
+    """Run so many clients at once through the proxy; returns how many got every byte, or the same answer."""
+    sent = b"".join(frames)
+
+    def is_right(body: bytes) -> bool:
+        if mode != "rewrite":
+            return body == HEAD + sent
+        import sseparse
+
+        before, after = sseparse.ChatStream(), sseparse.ChatStream()
+        before.feed(sent)
+        after.feed(body[len(HEAD) :])
+        return after.done and (after.text(), after.usage) == (before.text(), before.usage)
 
     async def client() -> bool:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(ASK)
         body = await reader.read(-1)
         writer.close()
-        return body == HEAD + b"".join(frames)
+        return is_right(body)
 
     clients = [asyncio.ensure_future(client()) for _ in range(streams)]
     await upstream.play(streams, frames, tick)
@@ -124,18 +142,18 @@ class _Upstream:
             caller.close()
 
 
-async def _run(watch: bool, streams: int, frames: list[bytes], tick: float) -> dict[str, Any]:
+async def _run(mode: str, streams: int, frames: list[bytes], tick: float) -> dict[str, Any]:
     """One run through a fresh proxy: its account, and how many clients were served right."""
     upstream = _Upstream()
     server = await upstream.open()
-    command = [sys.executable, "-m", "benchmarks.gateway", str(upstream.port), *(["watch"] if watch else [])]
+    command = [sys.executable, "-m", "benchmarks.gateway", str(upstream.port), mode]
     proxy = await asyncio.create_subprocess_exec(
         *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
     )
     assert proxy.stdin and proxy.stdout
     try:
         port = json.loads(await proxy.stdout.readline())["port"]
-        served = await _load(port, streams, frames, tick, upstream)
+        served = await _load(mode, port, streams, frames, tick, upstream)
         proxy.stdin.close()
         account: dict[str, Any] = json.loads(await proxy.stdout.readline())
         return {**account, "served": served}
@@ -147,37 +165,39 @@ async def _run(watch: bool, streams: int, frames: list[bytes], tick: float) -> d
 
 
 def watching(quick: bool, progress: Callable[[str], None]) -> Iterator[Fact]:
-    """CPU that the observer adds to the proxy, in per cent of what the proxy alone takes.
+    """CPU that watching and writing anew add to the proxy, in per cent of what the proxy alone takes.
 
     What goes wrong here (sockets, processes) is a line in the table and does not cost the rest of it.
     """
     streams = min(_descriptors() // 2 - 32, 20 if quick else 500)
     frames = workloads.obfuscated(20 if quick else 100).frames
     tick = 0.01 if quick else 0.05
-    taken: dict[bool, list[float]] = {False: [], True: []}
+    taken: dict[str, list[float]] = {"pass": [], "watch": [], "rewrite": []}
     reads = 0
     name = "CPU added by watching, in a proxy"
     for number in range(1 if quick else 3):
-        for watch in (False, True):
-            progress(f"gateway: {streams} streams, {'watched' if watch else 'plain'}, round {number + 1}")
+        for mode in taken:
+            progress(f"gateway: {streams} streams, mode {mode}, round {number + 1}")
             try:
-                account = asyncio.run(asyncio.wait_for(_run(watch, streams, frames, tick), SECONDS))
+                account = asyncio.run(asyncio.wait_for(_run(mode, streams, frames, tick), SECONDS))
             except (OSError, ValueError, asyncio.TimeoutError) as error:
                 yield Fact(name, None, "%", f"failed: {type(error).__name__} {error}")
                 return
-            if account["served"] != streams or (watch and account["whole"] != streams):
+            if account["served"] != streams or (mode != "pass" and account["whole"] != streams):
                 yield Fact(name, None, "%", f"failed: of {streams} streams not all came through: {account}")
                 return
-            taken[watch].append(account["cpu"])
+            taken[mode].append(account["cpu"])
             reads += account["reads"]
-    plain, watched = median(taken[False]), median(taken[True])
+    plain, watched, rewritten = map(median, taken.values())
     sent = streams * len(frames)
     note = (
         f"{streams} streams at once, {1 / tick:.0f} frames/s each; the proxy alone {plain / sent * 1e6:.1f} "
-        f"µs/frame, {sent * len(taken[True]) * 2 / reads:.2f} frames a read"
+        f"µs/frame, {sent * len(taken['pass']) * 3 / reads:.2f} frames a read"
     )
     yield Fact(name, (watched - plain) / plain * 100, "%", note)
     yield Fact("the same, per frame", (watched - plain) / sent * 1e6, "µs")
+    yield Fact("CPU added by writing anew, in a proxy", (rewritten - plain) / plain * 100, "%")
+    yield Fact("the same, per frame", (rewritten - plain) / sent * 1e6, "µs")
 
 
 def _descriptors() -> int:
@@ -199,4 +219,4 @@ if __name__ == "__main__":
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with contextlib.suppress(asyncio.TimeoutError):
-        asyncio.run(asyncio.wait_for(_proxy(int(sys.argv[1]), "watch" in sys.argv[2:]), SECONDS))
+        asyncio.run(asyncio.wait_for(_proxy(int(sys.argv[1]), sys.argv[2]), SECONDS))

@@ -307,18 +307,19 @@ class Measure(unittest.TestCase):
 
 class Gateway(unittest.TestCase):
     def facts(self, account: Any) -> list[tuple[float | None, str]]:
-        async def run(watch: bool, *arguments: Any) -> Any:
+        async def run(mode: str, *arguments: Any) -> Any:
             if isinstance(account, Exception):
                 raise account
-            return {**account, "cpu": 0.5 if watch else 0.4}
+            return {**account, "cpu": {"pass": 0.4, "watch": 0.5, "rewrite": 0.6}[mode]}
 
         with unittest.mock.patch.object(gateway, "_run", run):
             return [(fact.value, fact.note) for fact in gateway.watching(True, lambda text: None)]
 
-    def test_what_watching_adds(self) -> None:
+    def test_what_watching_and_rewriting_add(self) -> None:
         account = {"reads": 10, "events": 0, "tokens": 0, "whole": 20, "served": 20}
-        percent, each = self.facts(account)
+        percent, each, rewriting, _ = self.facts(account)
         self.assertAlmostEqual(percent[0] or 0, 25)
+        self.assertAlmostEqual(rewriting[0] or 0, 50)
         self.assertAlmostEqual(each[0] or 0, 0.1 / 20 / len(workloads.obfuscated(20).frames) * 1e6)
 
     def test_a_run_that_fails_is_a_line(self) -> None:
