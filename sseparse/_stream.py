@@ -395,7 +395,8 @@ class ChatStream(FrameParser, Reading):
             self._reader.report("truncated", "the stream was cut inside its last frame", data=data)
         elif not (self.done or self.finished or "not_sse" in kinds):
             self.truncated = True
-            what = "the stream ended without a finish_reason and without [DONE]"
+            # DONE without its brackets: ChatEncoder writes this, and many a client looks for [DONE] in any line.
+            what = "the stream ended without a finish_reason and without DONE"
             what = what if self._frames else "the stream ended before its first frame"
             self._report("truncated", what, self._skipped)
 

@@ -496,6 +496,14 @@ class Frames(unittest.TestCase):
         self.assertEqual(encoder.close(), b"")
         self.assertEqual(encoder.close(), b"")
 
+    def test_nothing_that_was_cut_holds_the_end_mark(self):
+        # Many a client ends at the first line that has [DONE] anywhere in it.
+        whole = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
+        for wire in (b"", whole, whole + b'data: {"choices"', b": ping\n\n", whole + b"[DONE"):
+            events = deliver([wire])[1]
+            self.assertEqual([event.kind for event in events if event.type == "error"], ["truncated"])
+            self.assertNotIn(b"[DONE]", encoded(events))
+
     def test_the_header(self):
         def header(*events, **options):
             (text,) = canonical.frames(encoded([*events, EXTRA(None, None, "x", 1, "chunk")], **options))

@@ -265,7 +265,7 @@ class StreamError(unittest.TestCase):
             ([{"error": {"message": "M", "code": 429}}, END], "server error in frame 0: M (code 429)"),
             ([{"error": {"message": "M", "code": "c"}}, END], "server error in frame 0: M (code 'c')"),
             ([END, {"error": "M"}], "server error in frame 1: M"),
-            ([say("a")], "truncated error: the stream ended without a finish_reason and without [DONE]"),
+            ([say("a")], "truncated error: the stream ended without a finish_reason and without DONE"),
             ([say("a"), "data: {"], "truncated error in frame 1: the stream was cut inside its last frame"),
             (["data: x\n\n", END], "malformed error in frame 0: data is no JSON; the frame was ignored"),
             ([{"error": "A"}, {"error": "B"}, {"error": "C"}, END],

@@ -200,7 +200,7 @@ def cut(frame=None, data=None, begun=True):
     what = (
         "the stream ended before its first frame"
         if not begun
-        else "the stream ended without a finish_reason and without [DONE]"
+        else "the stream ended without a finish_reason and without DONE"
         if frame is None
         else "the stream was cut inside its last frame"
     )
