@@ -37,22 +37,16 @@ Rule 11. ContentDone, ReasoningDone, RefusalDone and ToolCallDone write nothing,
 
 Theory of operation
 -------------------
-*An event is read before it is written.* To read it is to make JSON of what it carries. Only this can fail,
-and ``feed()`` reads all its events before it writes the first. So an exception leaves the encoder as it was.
+A *step* is a method of the writer and its arguments. An event becomes one step or none, a completion many.
+Only making a step can fail, and ``feed()`` makes all its steps before it takes the first. So an exception
+leaves the encoder as it was.
 
-*The header* (id, object, created, model) is open until ``Start`` or the first entry of ``choices``, and never
-changes after that. Fields of the chunk that come earlier wait, because Azure's first chunk has no id yet.
-
-*A choice* is new, open or finished. What is written of it first opens it: its role goes before. *A call* is
-new or started. Its index on the wire is how many calls were started before it. Unknown fields of a new call
-wait for its start; arguments of a new call are left out.
-
-*Reasoning* may come as text and as an object (OpenRouter: ``reasoning`` and ``reasoning_details``). Both
-must go in one delta, or a reader takes them for two thoughts. The object is an event after the text. So a
-frame with reasoning waits for the next event: the first of each choice, and all after one that got an
-object.
-
-*Usage* waits for ``Done`` or ``close()``. No other text is kept.
+Five things wait. *Chunks before the header*: it is open until ``Start`` or the first entry of ``choices``,
+because Azure's first chunk has no id yet. *Unknown fields of a call* that was not started. *Usage*, for
+``Done`` or ``close()``. *An error that tells of a cut*, for ``close()``. And *a frame with reasoning*, for the
+next event: reasoning may come as text and then as an object (OpenRouter: ``reasoning`` and
+``reasoning_details``), and both must go in one delta, or a reader takes them for two thoughts. The first
+such frame of each choice waits, and all of a choice that had an object. No other text is kept.
 """
 
 from __future__ import annotations
@@ -172,9 +166,9 @@ class _Writer:
     """
 
     __slots__ = (
-        "base", "call_ids", "choices", "created", "cut", "early", "failure", "frames", "groq", "head", "id",
-        "is_done", "is_text", "late", "model", "reasoning", "said", "says_usage", "taken", "thought", "usage",
-        "waiting",
+        "base", "call_ids", "choices", "created", "cut_error", "failure", "frames", "groq", "head", "id",
+        "is_done", "is_text", "last_head", "last_reasoning", "late", "model", "reasoning", "says_usage",
+        "taken", "usage", "waiting_chunks", "waiting_fields",
     )  # fmt: skip
 
     def __init__(
@@ -192,28 +186,27 @@ class _Writer:
         self.base = ""  # the header, "" while it is open
         self.late: dict[str, str] = {}  # what is known of LATE_HEADER
         self.head = ""  # the header with all of them
-        self.said = ""  # the same as the last frame had it
-        self.early: list[str] = []  # chunks that wait for the header, and error frames behind them
+        self.last_head = ""  # the same in the last frame
         self.choices: dict[int, _Choice] = {}
-        self.waiting: dict[tuple[int, int | None], list[tuple[str, str]]] = {}  # fields of new calls
+        self.waiting_chunks: list[str] = []  # without their header, and error frames behind them
+        self.waiting_fields: dict[tuple[int, int | None], list[tuple[str, str]]] = {}
         self.usage: dict[str, Any] = {}
         self.groq: dict[str, Any] = {}
-        self.cut = ""  # the frame of an error
+        self.cut_error = ""  # a frame
         self.frames: list[str] = []
         self.taken = 0  # how many frames there were before them
-        # The last frame with reasoning: its number, its choice, whether it waits, and the fields by name.
-        self.thought: tuple[int, int, bool, dict[str, str]] | None = None
+        # The last frame with reasoning: its number, its choice, whether it waits, and its fields by name.
+        self.last_reasoning: tuple[int, int, bool, dict[str, str]] | None = None
 
     def take(self, is_end: bool = True) -> bytes:
         """Return what was written, as UTF-8 (rule 10); without a last frame that waits, if more may come."""
-        frames = self.frames
-        self.frames = []
-        thought = self.thought
-        if thought is not None:
-            if thought[2] and thought[0] == self.taken + len(frames) - 1 and not is_end:
+        frames, self.frames = self.frames, []
+        if self.last_reasoning is not None:
+            number, _, waits, _ = self.last_reasoning
+            if waits and not is_end and number == self.taken + len(frames) - 1:
                 self.frames.append(frames.pop())
             else:
-                self.thought = None
+                self.last_reasoning = None
         self.taken += len(frames)
         text = "".join(frames)
         try:
@@ -240,17 +233,19 @@ class _Writer:
             created = _dump(self.created or int(time.time()))
             self.base = f'data: {{"id":{id},"object":"{name}","created":{created},'
             self.base += f'"model":{quote(self.model or "")},'
-            self.said = self.base
+            self.last_head = self.base
         self.head = self.base + "".join([f'"{k}":{self.late[k]},' for k in LATE_HEADER if k in self.late])
-        if self.early:
-            self.said = self.head
-            self.frames += [one if one.startswith("data: ") else self.head + one for one in self.early]
-            self.early = []
+        if self.waiting_chunks:
+            self.last_head = self.head
+            self.frames += [
+                one if one.startswith("data: ") else self.head + one for one in self.waiting_chunks
+            ]
+            self.waiting_chunks = []
 
     def chunk(self, *fields: str) -> None:
         """Write a chunk with an empty list of choices (rule 1; left out: openai-python, LangChain)."""
-        self.said = self.head
-        frames = self.frames if self.base else self.early
+        self.last_head = self.head
+        frames = self.frames if self.base else self.waiting_chunks
         frames.append(",".join((f'{self.head}"choices":[]', *fields)) + "}\n\n")
 
     def chunk_extra(self, name: str, value: str) -> None:
@@ -283,20 +278,20 @@ class _Writer:
         self.failure = "end" if type in ENDS else self.failure or "error"
         frame = f'data: {{"error":{error}}}\n\n'
         if kind == "server" and type == "truncated":
-            self.cut = frame
+            self.cut_error = frame
         else:
-            (self.early or self.frames).append(frame)
+            (self.waiting_chunks or self.frames).append(frame)
 
     def settle(self) -> None:
         """Write what has waited for a frame that will not come."""
-        if self.early or self.late:
+        if self.waiting_chunks or self.late:
             self.open()
         if not self.usage and self.groq.get("usage"):
             del self.groq["usage"]
         fields = [f'"usage":{_dump(self.usage)}'] if self.usage else []
         if self.groq:
             fields.append(f'"x_groq":{_dump(self.groq)}')
-        if fields or self.said != self.head:
+        if fields or self.last_head != self.head:
             self.open()
             self.chunk(*fields)
         self.usage = {}
@@ -310,8 +305,8 @@ class _Writer:
             self.frames.append("data: [DONE]\n\n")
 
     def close(self) -> None:
-        if self.cut:
-            (self.early or self.frames).append(self.cut)
+        if self.cut_error:
+            (self.waiting_chunks or self.frames).append(self.cut_error)
         self.settle()
 
     # -- choices --------------------------------------------------------------------------------------
@@ -330,7 +325,7 @@ class _Writer:
         if choice is None:
             content = '""' if fields.startswith('"content":"') else "null"
             choice = self.choice(index, f'"role":"assistant","content":{content}')
-        self.said = self.head
+        self.last_head = self.head
         if self.is_text and (not fields or fields.startswith('"content":')):
             text = fields[len('"content":') :] or '""'
             start = f'"text":{text},"index":{index}'
@@ -348,13 +343,13 @@ class _Writer:
     def reason(self, index: int, name: str, text: str) -> None:
         name = self.reasoning or (name if name in REASONING_FIELDS else REASONING_FIELDS[0])
         choice = self.text(index, f'"{name}":{text}')
-        self.thought = (choice.text_at, index, choice.has_objects is not False, {name: text})
+        self.last_reasoning = (choice.text_at, index, choice.has_objects is not False, {name: text})
         choice.has_objects = choice.has_objects or False
 
     def reason_object(self, index: int, name: str, value: str, text: str) -> None:
         """Write reasoning that is an object with this text inside, into the frame that has its text."""
-        if self.thought is not None and self.thought[1] == index:
-            at, _, _, fields = self.thought
+        if self.last_reasoning is not None and self.last_reasoning[1] == index:
+            at, _, _, fields = self.last_reasoning
             self.choices[index].has_objects = True
             if name not in fields or fields == {name: text}:  # a text of the same name goes: it is inside
                 before = _joined(fields)
@@ -402,7 +397,7 @@ class _Writer:
             choice.ids.add(id)
             fields = f'"id":{quote(id)},"type":{quote(type)},"{kind}":{{{fields}}}{outer}'
         self.entry(index, _in_call(call, "tool_call", fields))
-        for where, field in self.waiting.pop((index, place), ()):
+        for where, field in self.waiting_fields.pop((index, place), ()):
             self.entry(index, _in_call(call, where, field))
 
     def call(self, index: int, place: int | None, where: str, field: str) -> None:
@@ -411,7 +406,7 @@ class _Writer:
         if choice and place in choice.calls:
             self.entry(index, _in_call(choice.calls[place], where, field))
         elif where != "arguments":
-            self.waiting.setdefault((index, place), []).append((where, field))
+            self.waiting_fields.setdefault((index, place), []).append((where, field))
 
 
 def _in_call(call: tuple[int, str], place: str, field: str) -> str:
@@ -637,22 +632,24 @@ def _no_event(value: Any, reason: Exception) -> str:
 
 # Which types each field with a rule may have, besides null; with none, it would be read as something else. A
 # table in place of types is an object of such fields, a table in a list is a list of such objects.
-_BODY: Table = {"name": str, "arguments": (str, dict), "input": (str, dict)}  # objects are read as their text
-_CALL: Table = {"id": str, "type": str, "function": _BODY, "custom": _BODY}
+_TEXT, _OBJECT, _ARGUMENTS = (str,), (dict,), (str, dict)  # arguments that are an object are read as its text
+_BODY: Table = {"name": _TEXT, "arguments": _ARGUMENTS, "input": _ARGUMENTS}
+_CALL: Table = {"id": _TEXT, "type": _TEXT, "function": _BODY, "custom": _BODY}
 _MESSAGE: Table = {
-    "role": str,
+    "role": _TEXT,
     "content": (str, list),
-    "refusal": str,
+    "refusal": _TEXT,
     "tool_calls": [_CALL],
     "function_call": _BODY,
-    "audio": dict,
+    "audio": _OBJECT,
     **dict.fromkeys(REASONING_FIELDS, (str, dict, list)),
 }
-_CHOICE: Table = {"index": int, "finish_reason": str, "logprobs": (dict, int, float)}
+_CHOICE: Table = {"index": (int,), "finish_reason": _TEXT, "logprobs": (dict, int, float)}
 _CHOICE.update(delta=(), usage=(), error=())
 _CHAT_CHOICE: Table = {**_CHOICE, "message": _MESSAGE}
-_TEXT_CHOICE: Table = {**_CHOICE, "text": str, "message": ()}
-_COMPLETION: Table = {"id": str, "model": str, "created": (int, float), "usage": dict, "error": ()}
+_TEXT_CHOICE: Table = {**_CHOICE, "text": _TEXT, "message": ()}
+_COMPLETION: Table = {"id": _TEXT, "model": _TEXT, "created": (int, float), "choices": (list,)}
+_COMPLETION.update(usage=_OBJECT, error=())
 _NAMES = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
 
 
@@ -695,52 +692,47 @@ def _frames(steps: Iterator[Step], usage: bool) -> Iterator[bytes]:
 
 def _path_to_bad(value: Any, path: str = "completion", depth: int = 1) -> str:
     """Return where plain_json() meets what it does not take."""
-    pairs: Any = ()
-    if hasattr(value, "items"):
-        pairs = value.items()
-    elif isinstance(value, (list, tuple)):
-        pairs = enumerate(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    for key, item in pairs:
+    items: Any = value.items() if hasattr(value, "items") else ()
+    if isinstance(value, (list, tuple)):
+        items = enumerate(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    for key, item in items:
         try:
             plain_json(item, depth + 1)
         except (TypeError, Unreadable):
-            where = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}"
-            return _path_to_bad(item, where, depth + 1)
+            where = f"[{key}]" if isinstance(key, int) else f".{key}"
+            return _path_to_bad(item, path + where, depth + 1)
     return path
 
 
 def _check(value: Any, path: str, allowed: Any) -> None:
     """Raise ValueError, which names the field, unless a value is what a table allows."""
-    kinds: Any = allowed if allowed.__class__ is tuple else (allowed,)
-    if allowed.__class__ in (dict, list):
-        kinds = (allowed.__class__,)
-    if value is None or (not kinds and not value):
+    if value is None or (allowed == () and not value):
         return
-    if not kinds:
+    if allowed == ():
         raise ValueError(f"{path} would be read as something else than a field of the answer")
+    kinds: Any = (allowed.__class__,) if allowed.__class__ in (dict, list) else allowed
     if value.__class__ not in kinds:
         raise ValueError(f"{path} is not {' or '.join(dict.fromkeys([_NAMES[kind] for kind in kinds]))}")
-    if allowed.__class__ is list:
-        for position, entry in enumerate(value):
-            _check([] if entry is None else entry, f"{path}[{position}]", allowed[0])  # null is no entry
-    elif allowed.__class__ is dict:
+    if allowed.__class__ is dict:
         for name, inner in allowed.items():
             _check(value.get(name), f"{path}.{name}", inner)
+    elif allowed.__class__ is list:
+        for position, entry in enumerate(value):
+            _check([] if entry is None else entry, f"{path}[{position}]", allowed[0])  # null is no entry
 
 
 def _normalise(completion: dict[str, Any]) -> bool:
     """Make of a completion what it will be read as; return whether it is a text completion."""
-    _check(completion, "completion", {**_COMPLETION, "choices": list})
-    choices: Any = completion.get("choices")
+    _check(completion, "completion", _COMPLETION)
+    choices: list[dict[str, Any]] | None = completion.get("choices")
     if choices is None:
         raise ValueError("completion.choices is missing")
-    dicts = [choice for choice in choices if choice.__class__ is dict]
-    is_text = any("text" in choice and "message" not in choice for choice in dicts)
+    is_text = any(one.__class__ is dict and "text" in one and "message" not in one for one in choices)
+    body = "text" if is_text else "message"
     _check(choices, "completion.choices", [_TEXT_CHOICE if is_text else _CHAT_CHOICE])
     taken: set[int] = set()
     for position, choice in enumerate(choices):
         path = f"completion.choices[{position}]"
-        body = "text" if is_text else "message"
         if choice.get(body) is None:
             raise ValueError(f"{path}.{body} is missing")
         index = position if choice.get("index") is None else choice["index"]
@@ -801,7 +793,7 @@ def _pieces(name: str, text: str, size: int | None, more: str = "") -> Iterator[
 
 
 def _completion_steps(completion: dict[str, Any], is_text: bool, size: int | None) -> Iterator[Step]:
-    for name, value, _ in _unknown(completion, _COMPLETION, ("object", "choices")):
+    for name, value, _ in _unknown(completion, _COMPLETION, ("object",)):
         yield _Writer.chunk_extra, (name, _dump(value))
     yield _Writer.start, (completion.get("id"), completion.get("model"), completion.get("created"), is_text)
     if not completion["choices"]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ._events import Event
 
 # The states of a choice. _BEFORE: only white space came, and perhaps the beginning of ``open``. _INSIDE:
-# reasoning, until ``close``. _BEHIND: white space after ``close``. _TEXT: all is text, also tags, because they
-# occur in code and in talk.
+# reasoning, until ``close``. _BEHIND: white space after ``close``. _TEXT: all is text, also tags: they occur
+# in code and in talk.
 _BEFORE, _INSIDE, _BEHIND, _TEXT = range(4)
 _OF_TEXT = ("content.delta", "reasoning.delta", "content.done", "reasoning.done", "choice.done")
 
