@@ -235,12 +235,10 @@ class _Writer:
             self.base += f'"model":{quote(self.model or "")},'
             self.last_head = self.base
         self.head = self.base + "".join([f'"{k}":{self.late[k]},' for k in LATE_HEADER if k in self.late])
-        if self.waiting_chunks:
+        for frame in self.waiting_chunks:
+            self.frames.append(frame if frame.startswith("data: ") else self.head + frame)
             self.last_head = self.head
-            self.frames += [
-                one if one.startswith("data: ") else self.head + one for one in self.waiting_chunks
-            ]
-            self.waiting_chunks = []
+        self.waiting_chunks = []
 
     def chunk(self, *fields: str) -> None:
         """Write a chunk with an empty list of choices (rule 1; left out: openai-python, LangChain)."""
@@ -305,6 +303,7 @@ class _Writer:
             self.frames.append("data: [DONE]\n\n")
 
     def close(self) -> None:
+        """Write what has waited for the end."""
         if self.cut_error:
             (self.waiting_chunks or self.frames).append(self.cut_error)
         self.settle()
@@ -775,11 +774,11 @@ def _normalise_message(message: dict[str, Any], path: str) -> None:
                 raise ValueError(f"{path}.{name} has objects that would be read as one: equal type and index")
 
 
-def _unknown(fields: dict[str, Any], *known: Iterable[str]) -> Iterator[tuple[str, Any, str]]:
-    """Yield the fields that no rule is for: name, value, JSON text of both. Null is absence."""
+def _unknown(fields: dict[str, Any], *known: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield name and JSON text of the fields that no rule is for. Null is absence."""
     for name, value in fields.items():
         if value is not None and name not in NOISE_FIELDS and not any(name in names for names in known):
-            yield name, value, f"{quote(name)}:{_dump(value)}"
+            yield name, _dump(value)
 
 
 def _pieces(name: str, text: str, size: int | None, more: str = "") -> Iterator[tuple[str, str]]:
@@ -793,8 +792,8 @@ def _pieces(name: str, text: str, size: int | None, more: str = "") -> Iterator[
 
 
 def _completion_steps(completion: dict[str, Any], is_text: bool, size: int | None) -> Iterator[Step]:
-    for name, value, _ in _unknown(completion, _COMPLETION, ("object",)):
-        yield _Writer.chunk_extra, (name, _dump(value))
+    for name, value in _unknown(completion, _COMPLETION, ("object",)):
+        yield _Writer.chunk_extra, (name, value)
     yield _Writer.start, (completion.get("id"), completion.get("model"), completion.get("created"), is_text)
     if not completion["choices"]:
         yield _Writer.chunk, ()  # or no frame may say the header
@@ -845,37 +844,35 @@ def _choice_steps(
         yield from _call_steps(index, place, call, size)
     if message.get("function_call") is not None:
         yield from _call_steps(index, None, {"function_call": message["function_call"]}, size)
-    for _, _, field in _unknown(message, _MESSAGE, REASONING_NAMES, DELTA_NOISE):
-        yield _Writer.entry, (index, field)
+    for name, value in _unknown(message, _MESSAGE, REASONING_NAMES, DELTA_NOISE):
+        yield _Writer.entry, (index, f"{quote(name)}:{value}")
     if message.get("audio") is not None:
         yield _Writer.entry, (index, f'"audio":{_dump(message["audio"])}')
-    for _, _, field in _unknown(choice, _TEXT_CHOICE if is_text else _CHAT_CHOICE):
-        yield _Writer.entry, (index, "", f"{field},")
+    for name, value in _unknown(choice, _TEXT_CHOICE if is_text else _CHAT_CHOICE):
+        yield _Writer.entry, (index, "", f"{quote(name)}:{value},")
     if choice.get("finish_reason"):
         yield _Writer.finish, (index, choice["finish_reason"])
 
 
 def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int | None) -> Iterator[Step]:
     kind = next(name for name in ("function", "custom", "function_call") if call.get(name) is not None)
-    type = call.get("type")
     body = call[kind]
     text_name = "input" if kind == "custom" else "arguments"
     text = body.get(text_name) or ""
-    if type in (None, "", "function", "custom"):
+    type = call.get("type") or kind
+    if type in ("function", "custom"):
         type = kind
     # Alone, an empty string would not be read, and an id inside function as that of the call (rule 4 of
     # reading). So these go with the start.
+    inner, outer = _unknown(body, ("name", text_name)), _unknown(call, _CALL, ("index", kind))
     first = {"function": "", "tool_call": ""}
     then: list[Step] = []
-    for where, fields in (
-        ("function", _unknown(body, ("name", text_name))),
-        ("tool_call", _unknown(call, _CALL, ("index", kind))),
-    ):
-        for name, value, field in fields:
-            if value == "" or name == "id":
-                first[where] += f",{field}"
+    for where, fields in (("function", inner), ("tool_call", outer)):
+        for name, value in fields:
+            if value == '""' or name == "id":
+                first[where] += f",{quote(name)}:{value}"
             else:
-                then.append((_Writer.call, (index, place, where, field)))
+                then.append((_Writer.call, (index, place, where, f"{quote(name)}:{value}")))
     yield _Writer.start_call, (index, place, call.get("id"), body.get("name"), kind, type, *first.values())
     for piece, _ in _pieces(text_name, text if text.__class__ is str else _dump(text), size):
         yield _Writer.call, (index, place, "function", piece)
