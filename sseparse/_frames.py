@@ -191,10 +191,10 @@ class FrameParser(EventStreamParser):
 
     # Data lines and the blank line
 
-    def _dispatch(self, event: str, lines: list[bytes]) -> None:
+    def _dispatch(self, event: str, lines: list[bytes | bytearray]) -> None:
         value = self._pending
         if len(lines) == 1 and event != "error" and value.__class__ is not dict:
-            self._read_line(lines[0], event)
+            self._read_line(bytes(lines[0]), event)
         else:
             self._frame(event, data_of(lines), value if value.__class__ is dict else ABSENT)
 
@@ -270,6 +270,17 @@ class FrameParser(EventStreamParser):
             return False
         return continued.takes(text)
 
+    def _append(self, line: bytes) -> None:
+        """Append a stray line to the pending data. Lines that follow each other are kept as one, because a
+        bytes object for each would take up to 50 bytes for two."""
+        last = self._data[-1]
+        if last.__class__ is bytearray:
+            last += b"\n" + line
+        else:
+            self._data.append(bytearray(b"data: " + line))
+            self._pending.count += 1
+        self._pending_bytes += len(line)
+
     # Fields and stray lines
 
     def _field(self, line: bytes) -> None:
@@ -304,8 +315,7 @@ class FrameParser(EventStreamParser):
         with_end = text if self._reading == ENDING else text + "\n"  # close() passes a line that has no end
         if self._data:
             if self._continues(with_end):
-                self._data.append(b"data: " + line)
-                self._pending_bytes += len(line)
+                self._append(line)
                 return
         elif self._document is not None:
             if self._document.size + len(line) > self._max_event_bytes:  # counted like pending data lines
@@ -493,7 +503,7 @@ class _Document:
 class _Continued:
     """Scans pending data that stray lines continue (rule 12d).
 
-    ``count`` is the number of pending lines that were scanned. ``begins`` is the first character of the data
+    ``count`` is the number of entries of ``_data`` that were scanned. ``begins`` is the first character of the data
     that is not white space.
     """
 
@@ -504,7 +514,7 @@ class _Continued:
         self.count = 0
         self.begins = ""
 
-    def catch_up(self, lines: list[bytes]) -> bool:
+    def catch_up(self, lines: list[bytes | bytearray]) -> bool:
         """Scan the lines that were not scanned yet. Return whether more lines can complete an object."""
         while self.count < len(lines):
             text = data_of(lines[self.count : self.count + 1])
@@ -522,7 +532,6 @@ class _Continued:
         if scanner.error is not None:
             return False
         self.scanner = scanner
-        self.count += 1
         return True
 
 

@@ -67,7 +67,7 @@ def as_bytes(data: BytesLike) -> bytes:
         raise TypeError(f"feed() takes bytes, bytearray or memoryview, not {type(data).__name__}") from None
 
 
-def data_of(lines: list[bytes]) -> str:
+def data_of(lines: list[bytes | bytearray]) -> str:
     """Return the data of an event. ``lines`` are its ``data`` lines, field name included.
 
     Bytes that are not UTF-8 become U+FFFD. The standard decodes before it cuts lines. The result is the
@@ -108,7 +108,7 @@ class EventStreamParser:
         self._max_event_bytes = max_event_bytes
         self._line: bytearray = bytearray()
         self._skippable = _BOM
-        self._data: list[bytes] = []
+        self._data: list[bytes | bytearray] = []
         self._pending_bytes: int = 0
         self._event = ""
         self._later_event: str | None = None
@@ -125,7 +125,7 @@ class EventStreamParser:
 
     # Methods that subclasses override.
 
-    def _dispatch(self, event: str, lines: list[bytes]) -> None:
+    def _dispatch(self, event: str, lines: list[bytes | bytearray]) -> None:
         """Handle an event: its type (``""`` is the default) and its data lines.
 
         ``lines`` is reused afterwards.
@@ -336,7 +336,7 @@ class SSEDecoder(EventStreamParser):
         self.overflowed = True
         self._stop()
 
-    def _dispatch(self, event: str, lines: list[bytes]) -> None:
+    def _dispatch(self, event: str, lines: list[bytes | bytearray]) -> None:
         # At a blank line `_interpret` has moved `_id` to `_last_event_id`. So `_id` is set here only if
         # close() flushes an event.
         id = self._last_event_id if self._id is None else self._id

@@ -480,6 +480,19 @@ class Large(unittest.TestCase):
             with self.subTest(opening[:6]):
                 self.assertLess(peak(feed_all, lines), 48 * size(lines) + FIXED)  # 42 measured
 
+    def test_lines_without_a_prefix(self):
+        """What is held before the frame is whole; it is read as one with the lines joined."""
+        for opening, line in (('{"a":[1', b",1\n"), ('{"a":1', b" \n")):
+            stream = sseparse.ChatStream()
+            pieces = [f"data: {opening}\n".encode(), *[line * 500] * 40]
+            with self.subTest(line=line):
+                self.assertLess(peak(lambda s=stream, p=pieces: [s.feed(one) for one in p]),
+                                4 * size(pieces) + FIXED)  # fmt: skip
+        stream = sseparse.ChatStream()
+        for piece in (b'data: {"choices":[\n', b'{"delta":\n{"content":\n', b'data: "a"\n', b"}}\n", b"]}\n\n"):
+            events = stream.feed(piece)
+        self.assertEqual([event.type for event in events], ["start", "content.delta"])
+
     def test_usage_that_hardly_changes(self):
         for kept in ({f"k{at}": {"a": at} for at in range(250)}, {"k": [[at] for at in range(400)]}):
             wire = sse({"usage": kept}, *[{"usage": {"": at % 2}} for at in range(2500)])
