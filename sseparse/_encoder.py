@@ -57,7 +57,7 @@ from json.encoder import encode_basestring as quote
 from os import urandom
 
 from ._answer import id_tail
-from ._assembler import DELTA_NOISE, REASONING_FIELDS
+from ._assembler import DELTA_NOISE, REASONING_FIELDS, ChatAssembler
 from ._json import TOO_DEEP, is_too_deep, parse_json, write_json
 from ._text import well_formed
 from ._values import (
@@ -752,6 +752,10 @@ def _normalise_message(message: dict[str, Any], path: str) -> None:
             if not is_absent(part):
                 add_part(parts, part, False)
         message["content"] = render(parts, False) or None
+    if message.get("audio"):
+        reader = ChatAssembler()
+        reader.add({"choices": [{"delta": {"audio": message["audio"]}}]})
+        message["audio"] = reader.message()["audio"]
     ids: set[str] = set()
     for position, call in enumerate(message.get("tool_calls") or ()):
         where = f"{path}.tool_calls[{position}]"

@@ -880,6 +880,20 @@ class Completions(unittest.TestCase):
                 answer({"role": "assistant", "content": "a", "x": [1, None]}),
             ),
             (answer({"content": "a\ud83d"}), answer({"role": "assistant", "content": "a\ufffd"})),
+            (
+                answer({"audio": {"transcript": "a", "data": "QQ==QQ==", "id": "i", "expires_at": None}}),
+                answer(
+                    {
+                        "role": "assistant",
+                        "content": None,
+                        "audio": {"id": "i", "data": "QUE=", "transcript": "a"},
+                    }
+                ),
+            ),
+            (
+                answer({"content": "a", "audio": {"data": None}}),
+                answer({"role": "assistant", "content": "a", "audio": {}}),
+            ),
         ):
             with self.subTest(repr(completion)):
                 wire = b"".join(sseparse.encode(completion))
