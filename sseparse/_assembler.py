@@ -1026,8 +1026,8 @@ class ChunkReader:
         if len(fragment) == 2 and index in choice.calls.at and body.__class__ is dict and len(body) == 1:
             piece: Any = body.get("arguments")
             if piece.__class__ is str and piece:  # rule (b), which is nearly all fragments
-                call = choice.calls.last = choice.calls.at[index]
-                self.arguments(choice, call, piece)
+                last = choice.calls.last = choice.calls.at[index]
+                self.arguments(choice, last, piece)
                 return
         if body.__class__ is not dict or "custom" in fragment:
             kind, body = self._body_of(choice, fragment)
