@@ -271,8 +271,8 @@ class FrameParser(EventStreamParser):
         return continued.takes(text)
 
     def _append(self, line: bytes) -> None:
-        """Append a stray line to the pending data. Lines that follow each other are kept as one, because a
-        bytes object for each would take up to 50 bytes for two."""
+        """Append a stray line to the pending data. Stray lines that follow each other share one bytearray: an
+        object for each would take up to 50 bytes for a line of two."""
         last = self._data[-1]
         if last.__class__ is bytearray:
             last += b"\n" + line
@@ -503,8 +503,8 @@ class _Document:
 class _Continued:
     """Scans pending data that stray lines continue (rule 12d).
 
-    ``count`` is the number of entries of ``_data`` that were scanned. ``begins`` is the first character of the data
-    that is not white space.
+    ``count`` is the number of entries of ``_data`` that were scanned. ``begins`` is the first character of
+    the data that is not white space.
     """
 
     __slots__ = ("begins", "count", "scanner")

@@ -5,8 +5,9 @@
     parse_json("[" * 200)               # ValueError: JSON nested deeper than 128 levels
     status_of('{"a": "b')               # "incomplete"
 
-The standard library parses the texts. This file adds two checks that the library lacks: whether a text is
-nested too deep, and how the arguments of a call ended. It knows nothing of streams, choices or tool calls.
+The standard library reads and writes the texts. This file adds two checks that the library lacks: whether a
+text is nested too deep, and how the arguments of a call ended. It also reads and writes without recursion if
+the caller's stack is nearly full. It knows nothing of streams, choices or tool calls.
 """
 
 from __future__ import annotations
@@ -105,9 +106,9 @@ def _has_many(text: str, bracket: str) -> bool:
 
 
 def scan_deep(text: str, pos: int) -> tuple[Any, int]:
-    """Do what ``scan_json`` does, however full the caller's stack is. Raises ValueError alone.
+    """Scan like ``scan_json``, but never raise RecursionError, and ValueError in place of StopIteration.
 
-    Up to Python 3.11 the scanner takes a level of the stack for each level of JSON.
+    Up to Python 3.11 the scanner uses one level of the caller's stack for each level of JSON.
     """
     try:
         try:
@@ -119,10 +120,13 @@ def scan_deep(text: str, pos: int) -> tuple[Any, int]:
 
 
 def _scan_without_recursion(text: str, pos: int) -> tuple[Any, int]:
-    """Scan one string, number or literal after the other. (That takes ten times as long.)"""
+    """Scan the strings, numbers and literals one by one, and build the containers here.
+
+    This takes ten times as long.
+    """
     skip: Callable[[str, int], Any] = re.compile(f"[{BLANK}]*").match
-    around: list[Any] = []  # the containers that are open
-    keys: list[str] = []  # of the values that go into objects
+    around: list[Any] = []  # the open containers
+    keys: list[str] = []  # the keys of the values that go into the open objects
     value: Any
     while True:
         if around and around[-1].__class__ is dict:
@@ -161,13 +165,13 @@ def _scan_without_recursion(text: str, pos: int) -> tuple[Any, int]:
 
 
 def write_json(value: Any, sort_keys: bool = False) -> str:
-    """Return the shortest JSON text of a plain value, however full the caller's stack is."""
+    """Return the shortest JSON text of a plain value, even if the caller's stack is nearly full."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=sort_keys)
-    except RecursionError:  # of the writer in C, up to Python 3.11
+    except RecursionError:  # up to Python 3.11
         pass
     pieces: list[str] = []
-    todo: list[Any] = [value]  # and in tuples what stands between the values
+    todo: list[Any] = [value]  # values, and tuples of the text between them
     while todo:
         one = todo.pop()
         inner: list[Any] = []
