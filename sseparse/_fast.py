@@ -29,13 +29,15 @@ around its holes.
    line end. Between the values inside an object JSON takes a raw CR for white space, but to SSE it is a line
    end: a line with such a hole takes the full path if it has a CR. So do nesting that is too deep, what is
    not UTF-8, and escaped halves of surrogate pairs. The values of padding, id and time are no containers.
-2. *Where its leaf is.* The assembler finds a value along a path of keys. The place of that value in the line
-   is guessed by a key that stands there once, or found by a walk along the path. Then the line is parsed
-   once more with other values in all holes, and the result must be the chunk with these values at these
-   paths, and otherwise equal. This excludes a duplicate key that wins later, a look-alike inside a string,
-   and an escaped key that is taken for another. A text event is never matched with a leaf by its text
-   alone: a delta with two sources of the same event (``custom`` and ``function`` in one fragment, two
-   reasoning fields) is not learnt.
+2. *Where its leaf is.* The assembler finds a value along a path of keys. Let the last key of each path stand
+   in the line once, between quotes and before a colon, and let the line have no backslash except inside the
+   strings of holes. Then all keys stand there as they are, and from the first hole to the last, a quote
+   begins or ends a string: so what stands behind that key is the value. Otherwise its place is found by a
+   walk along the path, and the line is parsed once more with other values in all holes: the result must be
+   the chunk with these values at these paths, and otherwise equal. This excludes a duplicate key that wins
+   later, a look-alike inside a string, and an escaped key that is taken for another. A text event is never
+   matched with a leaf by its text alone: a delta with two sources of the same event (``custom`` and
+   ``function`` in one fragment, two reasoning fields) is not learnt.
 3. *What the assembler may ask of the value.* A text is a string that is not empty, as it was: ``""`` takes
    the full path, because what an empty text does may depend on its neighbours. (Only content without
    neighbours may be empty, and then nothing is done.) Usage and logprobs are objects that are not empty, as
@@ -83,8 +85,8 @@ if TYPE_CHECKING:
     Path = tuple[Union[str, int], ...]
 
 MAX_TEMPLATES = 16
-# To learn a line means to parse it three times at most: once, once with other values, and a walk. What is
-# parsed for that is at most FIRST_CREDIT bytes, half of the bytes that were read in full, and 64 bytes for
+# To learn a line means to parse it twice at most: a walk, and once with other values. What is parsed for that
+# is at most FIRST_CREDIT bytes, half of the bytes that were read in full, and 64 bytes for
 # each frame that a template read. There are MAX_ATTEMPTS at first, then one for every eighth frame that a
 # template might have read, and one for every fourth that one did read. All is given up after MAX_MISSES
 # frames that a template might have read, beyond two for each that one did read.
@@ -106,7 +108,7 @@ TEXT, CONTENT, PADDING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = range(8)
 
 _HAS_BULK = sys.implementation.name != "pypy"  # there it is slower than one frame at a time
 _JOINT = "\x7f"  # rare, and no escape when it follows a backslash
-_QUOTE, _LF = 34, 10
+_QUOTE, _LF, _SPACE = 34, 10, 32
 _new = object.__new__
 _FOLD_AT = Text.FOLD_AT
 
@@ -117,7 +119,8 @@ KNOWN_FIELDS = frozenset(
     + ("token_ids", "tool_calls", "usage", "x_groq", *REASONING_FIELDS)
 )
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
-
+_NOISE = frozenset(NOISE_FIELDS)
+_ALONE = DELTA_NOISE | {"content", "role"}  # what an empty content may have beside it
 
 
 class FastPath:
@@ -312,10 +315,11 @@ class FastPath:
             template.bulk = min(template.bulk * 2, LARGEST_BULK)
         return pos
 
-    def learn(self, line: bytes, news: list[Any], kept: int) -> None:
+    def learn(self, line: bytes, text: str, chunk: dict[str, Any], news: list[Any], kept: int) -> None:
         """Learn the frame of one data line that the full path just read, and that left ``version`` alone.
 
-        ``news`` are its events, ``kept`` is what ``reader.kept`` was before it.
+        ``text`` is what the line says, ``chunk`` its JSON, and ``news`` are its events. ``kept`` is what
+        ``reader.kept`` was before it.
         """
         if not news and not self.templates:
             return
@@ -328,40 +332,37 @@ class FastPath:
             self.due = self._last = None
             return
         # Only the second time tells whether an unknown field changes or stays.
-        fields = {event.field for event in news if event.__class__ is Extra}
+        fields = [event.field for event in news if event.__class__ is Extra]
         if not news or (fields and not self._knows(fields)):
             return
-        cost = 3 * len(line)
+        cost = 2 * len(line)
         self._credit += len(line) // 2
         attempts = MAX_ATTEMPTS + self._misses // 8 + self.hits // 4
         if self._attempts >= attempts or cost > self._credit + 64 * self.hits or len(line) > MAX_LINE:
             return
         self._credit -= cost
+        # Later, only frames whose order of keys came before: where no two are alike, attempts are in vain.
+        if not self._knows([hash(tuple(chunk))]) and self._attempts >= FREE_ATTEMPTS:
+            return
+        self._attempts += 1
+        lesson = Lesson(text, chunk, reader, self._usage)
+        usage = chunk.get("usage")
+        self._usage = None if usage is None else render(usage, False)
         try:
-            template = self._learn(line, news, reader.kept - kept)
-        except (UnicodeDecodeError, RecursionError):  # (a deep value, and the stack is nearly full)
+            template = lesson.learn(news, reader.kept - kept, line[: 5 + (line[5] == _SPACE)], self.blank)
+        except RecursionError:  # (a deep value, and the stack is nearly full)
             return
         if template is not None:
             self._add(template)
 
-    def _learn(self, line: bytes, news: list[Any], changes: int) -> Template | None:
-        text = line.decode()
-        begin = 6 if text[5] == " " else 5
-        chunk: Any = scan_json(text, begin)[0]
-        # Later, only frames whose order of keys came before: where no two are alike, attempts are in vain.
-        if not self._knows({hash(tuple(chunk))}) and self._attempts >= FREE_ATTEMPTS:
-            return None
-        self._attempts += 1
-        lesson = Lesson(text, begin, chunk, self._reader, self._usage)
-        self._usage = render(chunk.get("usage"), False)
-        return lesson.learn(news, changes, self.blank)
-
-    def _knows(self, marks: set[Any]) -> bool:
+    def _knows(self, marks: list[Any]) -> bool:
         """Whether all of these came before; note them."""
-        seen = self._seen = self._seen or set()
-        knows = marks <= seen
-        if len(seen) < MAX_SEEN:
-            seen |= marks
+        seen = self._seen
+        if seen is None:
+            seen = self._seen = set()
+        knows = seen.issuperset(marks)
+        if not knows and len(seen) < MAX_SEEN:
+            seen.update(marks)
         return knows
 
     def _add(self, template: Template) -> None:
@@ -813,15 +814,13 @@ class Logprobs(Step):
 class Lesson:
     """What is learnt from one line: its steps, and the holes that they need: by path, what each may hold.
 
-    ``text`` is the line, and ``chunk`` what its JSON says, which begins at ``begin``. ``usage`` is that of an
-    earlier chunk.
+    ``text`` is what the line says, ``chunk`` is its JSON. ``usage`` is that of an earlier chunk.
     """
 
-    __slots__ = ("begin", "chunk", "delta", "echo", "entry", "holes", "reader", "steps", "text", "usage")
+    __slots__ = ("chunk", "delta", "echo", "entry", "holes", "reader", "steps", "text", "usage")
 
-    def __init__(self, text: str, begin: int, chunk: dict[str, Any], reader: ChunkReader, usage: Any) -> None:
+    def __init__(self, text: str, chunk: dict[str, Any], reader: ChunkReader, usage: Any) -> None:
         self.text = text
-        self.begin = begin
         self.chunk = chunk
         self.reader = reader
         self.usage = usage
@@ -831,45 +830,63 @@ class Lesson:
         self.echo: list[Path] = []  # two holes that must hold the same text
         self.steps: list[tuple[Step, Path | None]] = []
 
-    def learn(self, news: list[Event], changes: int, blank: bytes) -> Template | None:
+    def learn(self, news: list[Event], changes: int, begin: bytes, blank: bytes) -> Template | None:
         """Return a template of the line, None if it cannot be proven.
 
-        ``news`` are its events, ``changes`` says how many kept values of unknown fields it changed.
+        ``news`` are its events, ``changes`` says how many kept values of unknown fields it changed, ``begin``
+        and ``blank`` are what stands in the frame before the text and behind it.
         """
         if not self.explains(news, changes):
             return None
         self.find_passing()
         text, holes = self.text, self.holes
-        spans: dict[Path, tuple[int, int]] = {}
-        if not _guess(text, holes, spans):
-            spans.clear()
-            _walk(text, self.begin, self.tree(), spans)
-        if len(spans) != len(holes) or not holes:
+        if not holes:
             return None
-        order = sorted(holes, key=lambda path: spans[path][0])
+        spans: dict[Path, tuple[int, int]] = {}
+        is_proven = _find(text, holes, spans)
+        if not is_proven:
+            spans.clear()
+            _walk(text, 0, self.tree(), spans)
+            if len(spans) != len(holes):
+                return None
+        order = sorted(spans, key=spans.__getitem__) if len(spans) > 1 else [*spans]
         pieces: list[str] = []
         insides: list[str] = []
-        changed: list[str] = []
         pos = 0
-        for number, path in enumerate(order):
+        for path in order:
             start, stop = spans[path]
-            is_inside = holes[path] <= PADDING
-            if is_inside:
-                start, stop = start + 1, stop - 1
+            if holes[path] <= PADDING:
+                start += 1
+                stop -= 1
+            is_proven = is_proven and start >= pos
             pieces.append(text[pos:start])
             insides.append(text[start:stop])
             pos = stop
-            other = f"{number}x" if insides[-1] != f"{number}x" else f"{number}y"
-            _put(self.chunk, path, other)
-            changed += (pieces[-1], other if is_inside else f'"{other}"')
         pieces.append(text[pos:])
-        whole = "".join([*changed, pieces[-1]])
+        if "\\" in text and is_proven:
+            others = [inside for path, inside in zip(order, insides) if holes[path] > PADDING]
+            is_proven = not any("\\" in piece for piece in pieces + others)
+        if not (is_proven or self.proves(order, pieces, insides)):
+            return None
+        return self.template(order, pieces, insides, begin, blank)
+
+    def proves(self, order: list[Path], pieces: list[str], insides: list[str]) -> bool:
+        """Whether the line with other values in its holes says that these stand at the ends of the paths."""
+        changed: list[str] = []
+        values: list[str] = []
+        for number, (path, piece, inside) in enumerate(zip(order, pieces, insides)):
+            value = f"{number}x" if inside != f"{number}x" else f"{number}y"
+            changed += (piece, value if self.holes[path] <= PADDING else f'"{value}"')
+            values.append(value)
         try:
-            if scan_json(whole, self.begin) != (self.chunk, len(whole)):
-                return None
-        except (ValueError, StopIteration):
-            return None  # a guess was wrong
-        return self.template(order, pieces, insides, blank)
+            chunk = scan_json("".join([*changed, pieces[-1]]), 0)[0]
+            for path, value in zip(order, values):
+                if _at(chunk, path) != value:
+                    return False
+                _put(chunk, path, _at(self.chunk, path))
+        except (ValueError, StopIteration, LookupError, TypeError):
+            return False  # a place was wrong
+        return bool(chunk == self.chunk)
 
     def explains(self, news: list[Any], changes: int) -> bool:
         """Find the steps that these events come from; return whether that explains all of them.
@@ -885,9 +902,10 @@ class Lesson:
             self.delta = delta
         elif delta is not None or self.entry.get("message") is not None:
             return False
-        in_delta = [event for event in news if event.__class__ is Extra and event.place == "delta"]
         # Each unknown field of a delta counts as changed.
-        is_again = changes == len(in_delta)
+        is_again = not changes or changes == sum(
+            [event.__class__ is Extra and event.place == "delta" for event in news]
+        )
         has_usage = self.chunk.get("usage").__class__ is dict
         for event in news:
             kind = event.__class__
@@ -970,8 +988,8 @@ class Lesson:
         if leaf.__class__ is not dict or leaf.get(name) != (event.arguments if call else event.text):
             return False
         # Without other fields beside it, content that is empty does nothing. (llama-cpp-python sends it)
-        is_alone = kind is ContentDelta and not any(
-            value is not None and key not in ("content", "role", *DELTA_NOISE) for key, value in leaf.items()
+        is_alone = kind is ContentDelta and _ALONE.issuperset(
+            [key for key, value in leaf.items() if value is not None]
         )
         step = Append(event, choice, text, call, needs_last)
         self._step(step, (*path, name), CONTENT if is_alone else TEXT)
@@ -1013,15 +1031,15 @@ class Lesson:
     def find_passing(self) -> None:
         """Add the holes that no step reads."""
         answer = self.reader.answer
-        entry = ("choices", 0)
-        places: list[tuple[Path, Any, Any]] = [
-            ((), self.chunk, NOISE_FIELDS),
-            (entry, self.entry, NOISE_FIELDS),
+        entry: Path = ("choices", 0)
+        places: tuple[tuple[Path, Any, Any], ...] = (
+            ((), self.chunk, _NOISE),
+            (entry, self.entry, _NOISE),
             ((*entry, "delta"), self.delta or {}, DELTA_NOISE),
-        ]
+        )
         for path, fields, names in places:
-            for name in names:
-                if name in fields:
+            if not names.isdisjoint(fields):
+                for name in names & fields.keys():
                     self._passing((*path, name), fields[name])
         for name, known in (("id", answer.id), ("created", answer.created)):
             if known and self.chunk.get(name) != known:
@@ -1050,7 +1068,7 @@ class Lesson:
         return tree
 
     def template(
-        self, order: list[Path], pieces: list[str], insides: list[str], blank: bytes
+        self, order: list[Path], pieces: list[str], insides: list[str], begin: bytes, blank: bytes
     ) -> Template:
         steps: list[Step] = []
         for step, path in self.steps:
@@ -1059,6 +1077,7 @@ class Lesson:
             steps.append(step)
         echo = [order.index(path) for path in self.echo]
         time = next((inside for path, inside in zip(order, insides) if path == ("created",)), "")
+        pieces[0] = begin.decode() + pieces[0]
         template = Template(pieces, [self.holes[path] for path in order], steps, echo, time, blank)
         template.version = self.reader.version
         template.kept = self.reader.kept
@@ -1118,19 +1137,20 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:
     return paths
 
 
-def _guess(text: str, holes: dict[Path, int], spans: dict[Path, tuple[int, int]]) -> bool:
+def _find(text: str, holes: dict[Path, int], spans: dict[Path, tuple[int, int]]) -> bool:
     """Note where the values of the holes begin and end, by keys that stand once in the line; return False if
-    that does not tell. (A guess takes a third of the time of a walk, and is proven like it.)"""
-    try:
-        for path in holes:
-            key = f'"{path[-1]}"'
-            pos = text.index(key)
-            if text.find(key, pos + 1) >= 0:
-                return False
-            pos = _skip(text, _skip(text, pos + len(key)) + 1)
-            spans[path] = pos, scan_json(text, pos)[1]
-    except (ValueError, StopIteration, IndexError):
-        return False
+    that does not tell."""
+    for path in holes:
+        name: Any = path[-1]
+        key = f'"{name}"'
+        pos = text.find(key)
+        if pos < 0 or text.find(key, pos + 1) >= 0 or not name.isidentifier():
+            return False
+        pos = _skip(text, pos + len(key))
+        if text[pos] != ":":
+            return False
+        pos = _skip(text, pos + 1)
+        spans[path] = pos, (scanstring(text, pos + 1) if text[pos] == '"' else scan_json(text, pos))[1]
     return True
 
 

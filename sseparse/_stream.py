@@ -644,9 +644,10 @@ class ChatStream(FrameParser, Reading):
         events = reader.events
         version, kept = reader.version, reader.kept
         count = len(events)
+        chunk = value.copy()  # read() takes fields out of it
         reader.read(value, text, halves)
         if reader.version == version:
-            fast.learn(line, events[count:], kept)
+            fast.learn(line, text, chunk, events[count:], kept)
 
     def __repr__(self) -> str:
         if self._reader.stopped:
