@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The limits, to the byte and wherever the input is cut, and the time and memory that input can cost.
 
-Time is measured as a ratio: the CPU time for four times the bytes and for the bytes (``growth``). Memory is
-measured with ``tracemalloc``. Both tests have wide margins.
+Time is measured as a ratio of CPU times, for an input and for one eight times as large (``growth``). Memory
+is measured with ``tracemalloc``. Both tests have wide margins.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ WRITING = ("_encoder.py", "_think.py", "test_encoder.py", "test_think.py")
 
 
 class TestRules(unittest.TestCase):
-    """The rules stand in the package, each once, at the top of the room that implements it.
+    """Each rule is written once in the package, at the top of the file that implements it.
 
     The rules of reading have the numbers 1 to 16. Those of writing, in ``_encoder.py``, have their own.
     """

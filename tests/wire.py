@@ -175,13 +175,13 @@ def usage(**fields):
 
 
 def extra(field, value, choice=None, index=None, place=None):
-    """An Extra; where ``place`` is not given, the usual one for its choice and index."""
+    """An Extra. If ``place`` is not given, it is the usual one for the choice and the index."""
     usual = "chunk" if choice is None else "delta" if index is None else "tool_call"
     return sseparse.Extra(choice, index, field, value, place or usual)
 
 
 def server(message, code, data, frame, choice=None):
-    """An error of the server, whose ``server_type`` is the ``type`` of its value, where that is a string."""
+    """An error of the server. Its ``server_type`` is the ``type`` of ``data``, if that is a string."""
     kind = data.get("type") if isinstance(data, dict) else None
     kind = kind if isinstance(kind, str) else None
     return sseparse.Error("server", message, choice, code, data, frame, kind)
@@ -191,12 +191,12 @@ NO_MESSAGE = "the server reported an error without a message"
 
 
 def malformed(what, frame, data, choice=None):
-    """``data``: the frame as in the row, of which an error quotes 200 characters."""
+    """A malformed error. ``data`` is the frame as in the row; the error quotes 200 characters of it."""
     return sseparse.Error("malformed", what, choice, None, text_of(data)[:200], frame)
 
 
 def cut(frame=None, data=None, begun=True):
-    """The error of a stream that was cut: inside ``frame``, or before an end, or before it began."""
+    """The error of a stream that was cut: inside ``frame``, before its end, or before its beginning."""
     what = (
         "the stream ended before its first frame"
         if not begun
@@ -237,7 +237,7 @@ def deliver(pieces, stream=None, **options):
 
 
 def deliver_to_copies(pieces, stream=None, **options):
-    """The same, but each piece goes to a pickled or deep copy of the stream that took the one before."""
+    """Like deliver(), but each piece goes to a pickled or deep copy of the stream that got the piece before."""
     stream = stream or sseparse.ChatStream(**options)
     events = []
     for number, piece in enumerate(pieces):
@@ -260,14 +260,14 @@ def eighths(wire):
     return [wire[start:stop] for start, stop in zip(places, places[1:])]
 
 
-CUT_BEFORE = set()  # frames, each with the limits it met, that were cut at every place
+CUT_BEFORE = set()  # frames that were cut at every place, each with the limits of that stream
 
 
 def places(pieces, every, limits):
-    """Where the bytes are cut in two, if each piece is a frame.
+    """Yield the places at which to cut the bytes in two. Each piece is a frame.
 
-    With ``every``: at each place of a frame that no row before this one had, and at every seventh of the
-    others. Without: at every seventh.
+    If ``every``, a frame that no row has had before is cut at each place. All other frames are cut at every
+    seventh place, which is enough and much faster.
     """
     start = 0
     for piece in pieces:
@@ -296,18 +296,18 @@ def ways(frames, **options):
 
 
 def one_way(frames, **options):
-    """In place of ways(): cut at every byte, and no more."""
+    """Use this in place of ways() to deliver the frames byte by byte only."""
     yield ("byte by byte", *deliver(single_bytes(sse(*frames)), **options))
 
 
 def readings(stream):
-    """Everything that can be read off a stream, except for its events."""
+    """Return everything that a stream shows, except its events."""
     facts = [name for name in ("done", "finished", "truncated") if getattr(stream, name)]
     return (" ".join(facts), stream.errors, stream.snapshot(), stream.comments)
 
 
 def differences(expected, actual, path="final"):
-    """Say where ``expected`` is not part of ``actual``."""
+    """Return the places at which ``expected`` is not part of ``actual``."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         found = []
         for key, value in expected.items():
@@ -325,7 +325,7 @@ def differences(expected, actual, path="final"):
 
 
 def check_final(test, stream, events):
-    """The deltas joined are what Done says and what is in the final object, which is strict JSON."""
+    """Check that the joined deltas, the Done events and the final object agree, and that it is strict JSON."""
     joined = {}
     done = {}
     for event in events:
@@ -354,7 +354,7 @@ def check_final(test, stream, events):
 
 
 def check(test: TestCase, row, **options):
-    """Deliver a row in every way and see that each gives what it says."""
+    """Deliver a row in every way, and check that each way gives the result in the row."""
     name, frames, events, facts, final = row
     with test.subTest(name):
         errors = [event for event in events if event.type == "error"]
@@ -377,16 +377,17 @@ measures_memory = skipIf(tracemalloc is None, "this Python has no tracemalloc")
 
 
 def growth(work, make, size):
-    """Return how many times the CPU time it takes for eight times the size (``4 * size`` at most).
+    """Return the ratio of the CPU times for ``4 * size`` and for ``size / 2``, an eighth of that.
 
-    Linear work gives 8 and quadratic work 64; the best of several runs each, so that 24 tells them apart.
+    Linear work gives 8 and quadratic work 64. Each time is the best of several runs, so a limit of 24
+    separates the two.
     """
     return best_time(work, make(4 * size), 3) / best_time(work, make(size // 2), 6)
 
 
 def best_time(work, given, runs):
     times = []
-    gc.disable()  # or its turns, which come by the number of objects, decide on small times
+    gc.disable()  # otherwise a run of the garbage collector could decide a small time
     try:
         for _ in range(runs):
             start = time.process_time()
