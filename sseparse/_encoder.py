@@ -755,7 +755,7 @@ def _normalise_message(message: dict[str, Any], path: str) -> None:
     if message.get("audio"):
         reader = ChatAssembler()
         reader.add({"choices": [{"delta": {"audio": message["audio"]}}]})
-        message["audio"] = reader.message()["audio"]
+        message["audio"] = reader.message().get("audio")
     ids: set[str] = set()
     for position, call in enumerate(message.get("tool_calls") or ()):
         where = f"{path}.tool_calls[{position}]"

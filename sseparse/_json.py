@@ -124,22 +124,27 @@ def _scan_without_recursion(text: str, pos: int) -> tuple[Any, int]:
 
     This takes ten times as long.
     """
-    skip: Callable[[str, int], Any] = re.compile(f"[{BLANK}]*").match
+    blank = re.compile(f"[{BLANK}]*")
+
+    def skip(pos: int) -> int:
+        found = blank.match(text, pos)
+        return found.end() if found else pos
+
     around: list[Any] = []  # the open containers
     keys: list[str] = []  # the keys of the values that go into the open objects
     value: Any
     while True:
         if around and around[-1].__class__ is dict:
             key, pos = scan_json(text, pos)
-            pos = skip(text, pos).end()
+            pos = skip(pos)
             if key.__class__ is not str or text[pos : pos + 1] != ":":
                 raise ValueError
             keys.append(key)
-            pos = skip(text, pos + 1).end()
+            pos = skip(pos + 1)
         first = text[pos : pos + 1]
         if first == "{" or first == "[":
             value = {} if first == "{" else []
-            pos = skip(text, pos + 1).end()
+            pos = skip(pos + 1)
             if text[pos : pos + 1] != ("}" if first == "{" else "]"):
                 around.append(value)
                 continue
@@ -152,10 +157,10 @@ def _scan_without_recursion(text: str, pos: int) -> tuple[Any, int]:
                 into[keys.pop()] = value
             else:
                 into.append(value)
-            pos = skip(text, pos).end() + 1
+            pos = skip(pos) + 1
             mark = text[pos - 1 : pos]
             if mark == ",":
-                pos = skip(text, pos).end()
+                pos = skip(pos)
                 break
             if mark != ("}" if into.__class__ is dict else "]"):
                 raise ValueError
