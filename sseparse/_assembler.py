@@ -169,6 +169,8 @@ GOOD_ENDS = frozenset((
 CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "usage", "error", *NOISE_FIELDS))
 PASSING_FIELDS = ("id", "created", *NOISE_FIELDS)
 
+_LAST_BEFORE_FOLD = Text.FOLD_AT - 1  # so many pieces take one more as it is
+
 # Fields of a delta that mean nothing.
 DELTA_NOISE = frozenset(("index", "token_id", *NOISE_FIELDS))
 
@@ -249,7 +251,13 @@ class ChunkReader:
         choices: Any = chunk.pop("choices", ...)
         usage: Any = chunk.pop("usage", ...)
         try:
-            if error is None and (chunk == self._header or self._repeats(chunk)):
+            header = self._header
+            if (
+                error is None
+                and header is not None
+                # The previous chunk's fields had no effect, so these have none; padding, id and time aside.
+                and (chunk == header or {**chunk, **self._passing} == header)
+            ):
                 if (usage is ... or usage is None) and choices.__class__ is list and len(choices) == 1:
                     entry: Any = choices[0]  # pyright: ignore[reportUnknownVariableType]
                     if entry.__class__ is dict:  # nearly all
@@ -463,10 +471,10 @@ class ChunkReader:
             if answer.created is None and is_number(created) and created:
                 answer.created = created
                 self.version += 1
-        if not self._started and not all(map(is_absent, choices)):
+        if not self._started and choices and not all(map(is_absent, choices)):
             self._started = True
             self.version += 1
-            first = next(entry for entry in choices if not is_absent(entry))
+            first = choices[0] or next(entry for entry in choices if not is_absent(entry))
             shape: ObjectName = "text_completion" if _is_text_entry(first) else "chat.completion"
             self.events.append(Start(answer.id, answer.model, answer.created, shape))
         fallback: Any = None
@@ -476,8 +484,10 @@ class ChunkReader:
             fallback = render(fallback.get("usage"), False) if fallback.__class__ is dict else None
             self.keep(answer.extras, extras, None, None, "chunk")
         is_settled = self._started and answer.id and answer.created and not (self._halves or answer.done)
-        self._header = chunk if repeats and is_settled else None
-        self._passing = {name: chunk[name] for name in PASSING_FIELDS if name in chunk}
+        self._header = None
+        if repeats and is_settled:
+            self._header = chunk
+            self._passing = {name: chunk[name] for name in PASSING_FIELDS if name in chunk}
         if usage.__class__ is dict:
             if usage:
                 return usage
@@ -545,9 +555,12 @@ class ChunkReader:
             and "index" in entry
             and choice.shape == CHAT_SHAPE
         ):
-            piece: Any = delta.get("content")
-            if len(delta) == 1 and piece.__class__ is str:
-                self.content(choice, piece)
+            if len(delta) > 1:
+                self._delta(choice, delta)
+            elif "content" in delta and delta["content"].__class__ is str:
+                self.content(choice, delta["content"])
+            elif "tool_calls" in delta:
+                self._tool_calls(choice, delta["tool_calls"])
             else:
                 self._delta(choice, delta)
             return None
@@ -696,7 +709,8 @@ class ChunkReader:
     def logprobs(self, choice: Choice, logprobs: dict[str, Any]) -> None:
         """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions; a number
         is a field nobody knows: togethercomputer/openapi#27)"""
-        logprobs = self._own(logprobs)
+        if self._halves or self._borrowed:
+            logprobs = render(logprobs, self._halves)
         if choice.logprobs is None:
             choice.logprobs = {}
         extend(choice.logprobs, logprobs)
@@ -772,6 +786,8 @@ class ChunkReader:
         """Read a delta; ``thought``: its reasoning was emitted before."""
         content: Any = None
         fragments: Any = None
+        name = None  # of a field that is reasoning, and its text
+        thinking = ""
         rest: dict[str, Any] | None = None
         for key, value in delta.items():
             if value is None:
@@ -786,17 +802,25 @@ class ChunkReader:
                 if choice.role is None and value.__class__ is str and value:
                     choice.role = self._text(value)
                     self.version += 1
+            elif name is None and value.__class__ is str and key in REASONING_FIELDS:
+                name = key
+                thinking = value
             elif key not in DELTA_NOISE:
                 if rest is None:
                     rest = {}
                 rest[key] = value
-        if rest is None and (content is None or content.__class__ is str):
-            if content is not None:
-                self.content(choice, content)
-            if fragments is not None:
-                self._tool_calls(choice, fragments)
-        else:
-            self._delta_in_order(choice, content, fragments, rest or {}, thought)
+        if rest is not None or not (content is None or content.__class__ is str):
+            rest = rest or {}
+            if name is not None:
+                rest[name] = thinking
+            self._delta_in_order(choice, content, fragments, rest, thought)
+            return
+        if name is not None:
+            self.reasoning(choice, name, thinking, thought)
+        if content is not None:
+            self.content(choice, content)
+        if fragments is not None:
+            self._tool_calls(choice, fragments)
 
     def _delta_in_order(
         self, choice: Choice, content: Any, fragments: Any, rest: dict[str, Any], thought: bool
@@ -843,7 +867,8 @@ class ChunkReader:
     def _say(self, text: Text, piece: str) -> str:
         """Append a piece to a text; return the part that can be emitted now.
 
-        All text that events carry is appended here. The only copies are in the hottest loops of ``_fast.py``.
+        All text that events carry is appended here. Copies of it are in content() and in the hottest loops of
+        ``_fast.py`` only.
         """
         pieces = text.pieces
         if not pieces and not text.blocks:
@@ -870,7 +895,11 @@ class ChunkReader:
             if choice.parts is not None:
                 self.version += 1
                 add_part(choice.parts, {"type": "text", "text": piece}, self._halves)
-            piece = self._say(content, piece)
+            pieces = content.pieces
+            if pieces and len(pieces) < _LAST_BEFORE_FOLD and not (content.held or self._halves):
+                pieces.append(piece)  # what _say() does then, in less time
+            else:
+                piece = self._say(content, piece)
             if piece:
                 self.events.append(ContentDelta(choice.index, piece))
 
@@ -927,15 +956,24 @@ class ChunkReader:
             self._unshare(choice)
             text.append(piece, self._halves)
         else:
-            self._emit_thought(choice, text, piece, name)
+            piece = self._say(text, piece)
+            if text.held:
+                choice.thoughts_field = name
+            if piece:
+                self.events.append(ReasoningDelta(choice.index, piece, name))
         return True
 
     def _think(self, choice: Choice, piece: str, field: str) -> None:
         """Emit reasoning from a second source."""
         self._unshare(choice)
-        if choice.thoughts is None:
-            choice.thoughts = Text()
-        self._emit_thought(choice, choice.thoughts, piece, field)
+        thoughts = choice.thoughts
+        if thoughts is None:
+            thoughts = choice.thoughts = Text()
+        piece = self._say(thoughts, piece)
+        if thoughts.held:
+            choice.thoughts_field = field
+        if piece:
+            self.events.append(ReasoningDelta(choice.index, piece, field))
 
     def _unshare(self, choice: Choice) -> None:
         """From now on keep what is emitted apart from what came under its wire name."""
@@ -948,13 +986,6 @@ class ChunkReader:
                 choice.thoughts = thoughts.copy()
                 thoughts.held = ""
                 self.version += 1
-
-    def _emit_thought(self, choice: Choice, thoughts: Text, piece: str, field: str) -> None:
-        piece = self._say(thoughts, piece)
-        if thoughts.held:
-            choice.thoughts_field = field
-        if piece:
-            self.events.append(ReasoningDelta(choice.index, piece, field))
 
     def refusal(self, choice: Choice, piece: str) -> None:
         """Append to the refusal."""
@@ -1025,9 +1056,12 @@ class ChunkReader:
         body: Any = fragment.get(kind)
         if len(fragment) == 2 and index in choice.calls.at and body.__class__ is dict and len(body) == 1:
             piece: Any = body.get("arguments")
-            if piece.__class__ is str and piece:  # rule (b), which is nearly all fragments
-                last = choice.calls.last = choice.calls.at[index]
-                self.arguments(choice, last, piece)
+            here = choice.calls.at[index]
+            if piece.__class__ is str and piece and here.stage == STARTED:  # rule (b), nearly all fragments
+                choice.calls.last = here
+                piece = self._say(here.arguments, piece)
+                if piece:
+                    self.events.append(ToolCallDelta(choice.index, here.index, piece))
                 return
         if body.__class__ is not dict or "custom" in fragment:
             kind, body = self._body_of(choice, fragment)

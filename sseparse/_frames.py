@@ -291,12 +291,12 @@ class FrameParser(EventStreamParser):
         elif name not in (b"id", b"retry"):
             self._other_field(line)
             return
-        if carries_frame(line):
+        if (b'"' in line or b"{" in line) and carries_frame(line):
             self._ignore(line)  # for example: event: messagedata: {"choices": ...
         else:
             if name == b"event" and self._body != EVENTS:
                 self._see_stream()
-            super()._field(line)
+            EventStreamParser._field(self, line)  # super() takes longer than the rest of this
         if self._body == UNKNOWN:
             self._body = STARTED
 

@@ -517,14 +517,16 @@ class ChatStream(FrameParser, Reading):
 
         A CR inside would end it earlier: the caller looks for one, because each has a cheaper way.
         """
+        if not data.startswith(b"data: ", pos):
+            return -1
         blank = self._fast.blank
         end = data.find(b"\n", pos) + 1 - len(blank) // 2
-        is_data = end > pos and data.startswith(b"data: ", pos) and data.startswith(blank, end)
-        return end if is_data and end - pos <= self._max_event_bytes else -1
+        is_line = end > pos and data.startswith(blank, end)
+        return end if is_line and end - pos <= self._max_event_bytes else -1
 
     def _read_line(self, line: bytes, event: str = "") -> None:
-        frame = line + self._fast.blank
-        if not self._fast.templates or not self._fast.resume(frame, 0, self._reader.events):
+        fast = self._fast
+        if not fast.templates or not fast.resume(line + fast.blank, 0, self._reader.events):
             self._read_in_full(line, event)
 
     def _read(self, data: bytes) -> None:
@@ -566,7 +568,7 @@ class ChatStream(FrameParser, Reading):
             end += len(blank)
             self._parse(data[pos:end])
             pos = end
-            if self._skippable or not self._is_between_frames():
+            if pos == len(data) or self._skippable or not self._is_between_frames():
                 break
         if pos < len(data):
             self._parse(data[pos:] if pos else data)

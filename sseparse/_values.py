@@ -41,6 +41,9 @@ PRINTED = 2000
 SMALL_INT = 1 << 30  # two different integers below this never have the same hash, on any build of Python
 CHANGED, GROWN = 1, 2  # results of overlay()
 SCALARS = frozenset((str, int, float, bool, None.__class__))
+TEXTS = frozenset((str, None.__class__))
+OBJECTS = frozenset((dict, None.__class__))
+NULLS = frozenset((None.__class__,))
 
 # Keys of strings that are appended (rule 10), besides those that begin with "reasoning". (OpenRouter:
 # agno-agi/agno#8794; LiteLLM thinking_blocks)
@@ -226,7 +229,12 @@ def is_same(old: Any, new: Any) -> bool:
     """Whether two JSON values are the same. (For Python's ==, 1 and true are.)"""
     todo: list[tuple[Any, Any]] = [([old], [new])]
     for one, other in todo:
-        if one.__class__ is dict:
+        is_object = one.__class__ is dict
+        if TEXTS.issuperset(map(type, one.values() if is_object else one)):
+            if one != other:  # a text equals nothing but a text, and null nothing but null
+                return False
+            continue
+        if is_object:
             if one.keys() != other.keys():
                 return False
             pairs = ((value, other[key]) for key, value in one.items())
@@ -272,7 +280,11 @@ def overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
             kind = value.__class__
             if value is None or value is old or (kind is str and value == old):  # the common case
                 continue
-            if kind is dict and old.__class__ is dict:
+            if kind is old.__class__ and (kind is int or kind is float):
+                if value != old:
+                    kept[key] = value
+                    changed |= CHANGED
+            elif kind is dict and old.__class__ is dict:
                 todo.append((old, value))
             elif kind is dict or kind is list or old.__class__ is dict or old.__class__ is list:
                 changed |= 0 if is_same(old, value) else GROWN
@@ -317,18 +329,24 @@ def grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
         if into is None:
             todo.pop()
             continue
-        if into.__class__ is Items:
-            todo.append(zip(repeat(into.at(value)), value, value.values()))
-        elif value.__class__ is dict:
-            if into.get(key).__class__ is not dict:
-                into[key] = {}
-            todo.append(zip(repeat(into[key]), value, value.values()))
+        if value.__class__ is dict:
+            if into.__class__ is Items:
+                into = into.at(value)
+            else:
+                if into.get(key).__class__ is not dict:
+                    into[key] = {}
+                into = into[key]
+            if SCALARS.issuperset(map(type, value.values())):  # the common case
+                for name, inner in value.items():
+                    _grow_scalar(into, name, inner, halves)
+            else:
+                todo.append(zip(repeat(into), value, value.values()))
         elif value.__class__ is not list:
             _grow_scalar(into, key, value, halves)
-        elif not any(entry is not None for entry in value):
+        elif NULLS.issuperset(map(type, value)):
             if into.get(key) is None:
                 into[key] = value.copy()
-        elif all(entry.__class__ is dict or entry is None for entry in value):
+        elif OBJECTS.issuperset(map(type, value)):
             if into.get(key).__class__ is not Items:
                 into[key] = Items()
             todo.append(zip(repeat(into[key]), repeat(key), (entry for entry in value if entry is not None)))
