@@ -867,8 +867,8 @@ class ChunkReader:
     def _say(self, text: Text, piece: str) -> str:
         """Append a piece to a text; return the part that can be emitted now.
 
-        All text that events carry is appended here. Copies of it are in content() and in the hottest loops of
-        ``_fast.py`` only.
+        All text that events carry is appended here. Copies of it are only in content(), reasoning() and
+        the hottest loops of ``_fast.py``.
         """
         pieces = text.pieces
         if not pieces and not text.blocks:
@@ -955,25 +955,19 @@ class ChunkReader:
         elif fed:
             self._unshare(choice)
             text.append(piece, self._halves)
+        elif text.pieces and len(text.pieces) < _LAST_BEFORE_FOLD and not (text.held or self._halves):
+            text.pieces.append(piece)  # what _emit_thought() does then, in less time
+            self.events.append(ReasoningDelta(choice.index, piece, name))
         else:
-            piece = self._say(text, piece)
-            if text.held:
-                choice.thoughts_field = name
-            if piece:
-                self.events.append(ReasoningDelta(choice.index, piece, name))
+            self._emit_thought(choice, text, piece, name)
         return True
 
     def _think(self, choice: Choice, piece: str, field: str) -> None:
         """Emit reasoning from a second source."""
         self._unshare(choice)
-        thoughts = choice.thoughts
-        if thoughts is None:
-            thoughts = choice.thoughts = Text()
-        piece = self._say(thoughts, piece)
-        if thoughts.held:
-            choice.thoughts_field = field
-        if piece:
-            self.events.append(ReasoningDelta(choice.index, piece, field))
+        if choice.thoughts is None:
+            choice.thoughts = Text()
+        self._emit_thought(choice, choice.thoughts, piece, field)
 
     def _unshare(self, choice: Choice) -> None:
         """From now on keep what is emitted apart from what came under its wire name."""
@@ -986,6 +980,13 @@ class ChunkReader:
                 choice.thoughts = thoughts.copy()
                 thoughts.held = ""
                 self.version += 1
+
+    def _emit_thought(self, choice: Choice, thoughts: Text, piece: str, field: str) -> None:
+        piece = self._say(thoughts, piece)
+        if thoughts.held:
+            choice.thoughts_field = field
+        if piece:
+            self.events.append(ReasoningDelta(choice.index, piece, field))
 
     def refusal(self, choice: Choice, piece: str) -> None:
         """Append to the refusal."""
@@ -1234,14 +1235,15 @@ class ChunkReader:
             (choice.thoughts, ReasoningDelta, ReasoningDone),
             (choice.refusal, RefusalDelta, RefusalDone),
         ):
-            if text:
+            if text is not None and (text.pieces or text.blocks):
                 if text.held and text is choice.thoughts:
                     emit(ReasoningDelta(index, "\ufffd", choice.thoughts_field))
                 elif text.held:
                     emit(delta(index, "\ufffd"))
                 emit(whole(index, text.settle()))
-        for id, call in zip(self.answer.call_ids(choice), choice.calls):
-            self._finish_call(choice, call, id, done)
+        if choice.calls.in_order:
+            for id, call in zip(self.answer.call_ids(choice), choice.calls):
+                self._finish_call(choice, call, id, done)
         legacy = choice.function_call
         if legacy is not None:
             if legacy.stage == STARTED or not choice.calls:

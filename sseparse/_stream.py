@@ -381,6 +381,8 @@ class ChatStream(FrameParser, Reading):
 
     def _judge(self) -> None:
         """At the end of input: say what is wrong with the whole, if anything is."""
+        if self._answer.done and self._body == EVENTS and self._api == CHAT and self._cut is None:
+            return  # nearly all streams
         if self._body == FOREIGN or self._displaced is not None:
             what = "the body is no event stream (a web page or plain text?): look at HTTP status and headers"
             self._report("not_sse", what, self._skipped)
