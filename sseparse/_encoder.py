@@ -43,7 +43,7 @@ leaves the encoder as it was.
 
 Five things wait. *Chunks before the header*: it is open until ``Start`` or the first entry of ``choices``,
 because Azure's first chunk has no id yet. *Unknown fields of a call* that was not started. *Usage*, for
-``Done`` or ``close()``. *An error that tells of a cut*, for ``close()``. And *a frame with reasoning*, for the
+``Done`` or ``close()``. *An error that tells of a cut*, for ``close()``. *A frame with reasoning*, for the
 next event: reasoning may come as text and then as an object (OpenRouter: ``reasoning`` and
 ``reasoning_details``), and both must go in one delta, or a reader takes them for two thoughts. The first
 such frame of each choice waits, and all of a choice that had an object. No other text is kept.
@@ -282,15 +282,14 @@ class _Writer:
 
     def settle(self) -> None:
         """Write what has waited for a frame that will not come."""
-        if self.waiting_chunks or self.late:
-            self.open()
         if not self.usage and self.groq.get("usage"):
             del self.groq["usage"]
         fields = [f'"usage":{_dump(self.usage)}'] if self.usage else []
         if self.groq:
             fields.append(f'"x_groq":{_dump(self.groq)}')
-        if fields or self.last_head != self.head:
+        if fields or self.waiting_chunks or self.late:
             self.open()
+        if fields or self.last_head != self.head:
             self.chunk(*fields)
         self.usage = {}
         self.groq = {}
@@ -570,7 +569,7 @@ class ChatEncoder:
             kind: Any = getattr(event, "type", None)
             try:
                 step = _READ[kind](event)
-            except Unreadable as reason:
+            except (Unreadable, OverflowError) as reason:  # Start(created=inf)
                 raise ValueError(str(reason)) from None
             except (AttributeError, KeyError, TypeError) as reason:
                 raise TypeError(_no_event(event, reason)) from reason
@@ -834,11 +833,11 @@ def _choice_steps(
         yield _Writer.entry, (index, _dump({**cut, **objects})[1:-1])
         objects = {}
     if content.__class__ is list:
-        yield _Writer.entry, (index, f'"content":{_dump(content)}', more)
-    elif content:
-        for piece in _pieces("content", content, size, more):
-            yield _Writer.entry, (index, *piece)
-    elif more:
+        yield _Writer.entry, (index, f'"content":{_dump(content)}')
+    text = content if content.__class__ is str else ""
+    for piece in _pieces("content", text, size, more):
+        yield _Writer.entry, (index, *piece)
+    if more and not text:
         yield _Writer.entry, (index, "", more)
     if message.get("refusal") == "":
         yield _Writer.entry, (index, '"refusal":""')

@@ -657,6 +657,7 @@ class Frames(unittest.TestCase):
             EXTRA(0, None, "index", 1, "choice"),
             EXTRA(0, 0, "id", "i", "tool_call"),
             EXTRA(0, None, "x", 1, "elsewhere"),
+            sseparse.Start("i", "m", float("inf")),
         ):
             encoder = sseparse.ChatEncoder()
             with self.assertRaises(ValueError):
