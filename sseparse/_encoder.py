@@ -642,12 +642,22 @@ _MESSAGE: Table = {
     "audio": _OBJECT,
     **dict.fromkeys(REASONING_FIELDS, (str, dict, list)),
 }
-_CHOICE: Table = {"index": (int,), "finish_reason": _TEXT, "logprobs": (dict, int, float)}
-_CHOICE.update(delta=(), usage=(), error=())
+_CHOICE: Table = {
+    "index": (int,),
+    "finish_reason": _TEXT,
+    "logprobs": (dict, int, float),
+    **dict.fromkeys(("delta", "usage", "error"), ()),
+}
 _CHAT_CHOICE: Table = {**_CHOICE, "message": _MESSAGE}
 _TEXT_CHOICE: Table = {**_CHOICE, "text": _TEXT, "message": ()}
-_COMPLETION: Table = {"id": _TEXT, "model": _TEXT, "created": (int, float), "choices": (list,)}
-_COMPLETION.update(usage=_OBJECT, error=())
+_COMPLETION: Table = {
+    "id": _TEXT,
+    "model": _TEXT,
+    "created": (int, float),
+    "choices": (list,),
+    "usage": _OBJECT,
+    "error": (),
+}
 _NAMES = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
 
 
@@ -834,7 +844,7 @@ def _choice_steps(
         objects = {}
     if content.__class__ is list:
         yield _Writer.entry, (index, f'"content":{_dump(content)}')
-    text = content if content.__class__ is str else ""
+    text: Any = content if content.__class__ is str else ""
     for piece in _pieces("content", text, size, more):
         yield _Writer.entry, (index, *piece)
     if more and not text:
