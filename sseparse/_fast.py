@@ -119,6 +119,7 @@ KNOWN_FIELDS = frozenset(
     + ("token_ids", "tool_calls", "usage", "x_groq", *REASONING_FIELDS)
 )
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
+_TIME = ("created",)
 _NOISE = frozenset(NOISE_FIELDS)
 _ALONE = DELTA_NOISE | {"content", "role"}  # what an empty content may have beside it
 
@@ -454,7 +455,10 @@ class Template:
         self.most = 2 * (self.start + self.last_size) if self.only is not None else 0
         self.ended = 0
         self.number = self.then = 0
-        self.waits = next((step for step in steps if step.needs_last), None)
+        self.waits = None
+        for step in steps:
+            if step.needs_last:
+                self.waits = step
         self.version = 0
         self.kept = 0
 
@@ -1076,7 +1080,7 @@ class Lesson:
                 step.place(order, path)
             steps.append(step)
         echo = [order.index(path) for path in self.echo]
-        time = next((inside for path, inside in zip(order, insides) if path == ("created",)), "")
+        time = insides[order.index(_TIME)] if _TIME in self.holes else ""
         pieces[0] = begin.decode() + pieces[0]
         template = Template(pieces, [self.holes[path] for path in order], steps, echo, time, blank)
         template.version = self.reader.version
@@ -1087,10 +1091,12 @@ class Lesson:
 def _goes_on(fragment: Any, call: Call) -> bool:
     """Whether a fragment goes to its call whatever the arguments were: it says no more than the call's name
     and id, and has only one of ``function`` and ``custom``."""
-    bodies = [fragment[key] for key in ("function", "custom") if fragment.get(key) is not None]
-    if len(bodies) != 1 or bodies[0].__class__ is not dict:
+    function = fragment.get("function")
+    custom = fragment.get("custom")
+    body = custom if function is None else function
+    if body.__class__ is not dict or not (function is None or custom is None):
         return False
-    name = bodies[0].get("name")
+    name = body.get("name")
     id = fragment.get("id")
     return (not id or id == call.id) and (not name or (bool(id) and name == call.full_name()))
 
