@@ -522,20 +522,6 @@ class ChunkReader:
         if changed and not (before is not None and is_same(kept, before)):
             self.events.append(Usage(render(kept, False)))
 
-    def recount(
-        self, places: list[tuple[dict[str, Any], Any]], numbers: list[Any], inner: tuple[Any, ...]
-    ) -> None:
-        """Overlay usage that says again what is kept, except for numbers. ``places`` is where these are kept,
-        ``inner`` where in usage there are containers."""
-        changed = False
-        for (kept, key), number in zip(places, numbers):
-            old = kept[key]
-            if old != number or old.__class__ is not number.__class__:
-                kept[key] = number
-                changed = True
-        if changed:
-            self.events.append(Usage(copy_of(self.answer.usage, inner)))
-
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read one entry of ``choices``; return the usage it carries, if any."""
         index: Any = entry.get("index")

@@ -43,8 +43,8 @@ around its holes.
    neighbours may be empty, and then nothing is done.) Usage and logprobs are objects that are not empty, as
    they were. The value of an unknown field is anything but null, as it was. All three go to the assembler's
    own methods for them, which report no error about such values: where usage might become too large,
-   ``version`` changes. Only the append of a text is written here, and the tests compare what comes of it
-   with the full path.
+   ``version`` changes. Only the append of a text is written here, and the overlay of numbers over numbers
+   in usage that says again what is kept. The tests compare what comes of these with the full path.
 4. *What the rest of the line does.* The assembler counts the changes of state that can affect how a later
    chunk is read: ``version``, and ``kept`` for unknown fields. A line is learnt only if ``version`` stood
    still and each event it caused belongs to one of the steps, so the rest of the line had no effect. It
@@ -159,7 +159,7 @@ class FastPath:
         if due is None:
             return pos
         size = len(data)
-        if due.holes and due.read(data, pos, self._reader, events):  # several pieces of news
+        if due.holes and due.read_holes(data, pos, self._reader, events):  # several pieces of news
             self.hits += 1
             pos = due.ended
             self._last = due
@@ -505,23 +505,75 @@ class Template:
 
     def read(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
         """Read the frame at ``pos`` and note where it ended; return False if it does not fit."""
-        if not data.startswith(self.head, pos) and not self.set_time(data, pos):
+        if self.holes:
+            return self.read_holes(data, pos, reader, events)
+        stop = self._end(data, pos)
+        if stop < 0:
             return False
-        blank = self.blank
-        stop = data.find(_LF, pos) + 1 - len(blank) // 2
-        if not (pos < stop <= pos + LARGEST_BULK and data.startswith(blank, stop)):
-            return False
-        self.ended = stop + len(blank)
+        self.ended = stop + len(self.blank)
         try:
-            if self.holes:
-                values = self._values(data[pos + self.start : stop].decode())
-            else:
-                values = self._text(data, pos)
-        except (ValueError, StopIteration, IndexError, RecursionError):
+            values = self._text(data, pos)
+        except ValueError:
             return False
         if values is None:
             return False
         self.take(values, reader, events)
+        return True
+
+    def _end(self, data: bytes, pos: int) -> int:
+        """Return where the line at ``pos`` ends, -1 if it does not begin and end as it should."""
+        if not data.startswith(self.head, pos) and not self.set_time(data, pos):
+            return -1
+        blank = self.blank
+        stop = data.find(_LF, pos) + 1 - len(blank) // 2
+        return stop if pos < stop <= pos + LARGEST_BULK and data.startswith(blank, stop) else -1
+
+    def read_holes(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
+        """Do what ``read()`` does, for a template that is not plain."""
+        stop = self._end(data, pos)
+        if stop < 0:
+            return False
+        values: list[Any] = []
+        value: Any
+        try:
+            line = data[pos + self.start : stop].decode()
+            if "\\" in line and has_escaped_half(line):
+                return False
+            if self.nests and ("\r" in line or line.count("{") + line.count("[") > MAX_BRACKETS):
+                return False
+            pos = 0
+            for kind, piece, size in self.holes:
+                if kind <= PADDING:
+                    value, pos = scanstring(line, pos)
+                    if not value and kind == TEXT:
+                        return False
+                else:
+                    if kind <= SCALAR and line[pos] in "{[":
+                        return False
+                    value, pos = scan_json(line, pos)
+                    if kind == NUMBER:
+                        if value.__class__ is not int and value.__class__ is not float:
+                            return False
+                    elif kind == OBJECT:
+                        if value.__class__ is not dict or not value:
+                            return False
+                    elif kind == PRESENT and value is None:
+                        return False
+                if not line.startswith(piece, pos):
+                    return False
+                pos += size
+                values.append(value)
+        except (ValueError, StopIteration, IndexError, RecursionError):
+            return False
+        if pos != len(line) or (self.echo and values[self.echo[0]] != values[self.echo[1]]):
+            return False
+        self.ended = stop + len(self.blank)
+        held = reader.events
+        reader.events = events
+        for step in self.steps:
+            step.take(values, reader)
+        reader.events = held
+        self.kept = reader.kept
         return True
 
     def take(self, values: Sequence[Any], reader: ChunkReader, events: list[Event]) -> None:
@@ -549,41 +601,6 @@ class Template:
             _string(data[start:stop].decode())
             start = stop + self.last_size
         return [text] if stop >= 0 and start == self.ended and (text or self.is_loose) else None
-
-    def _values(self, line: str) -> list[Any] | None:
-        """Return the values in the holes of a line, of which this is what follows ``head``; None, or an
-        exception of the scanner, if it does not fit."""
-        if "\\" in line and has_escaped_half(line):
-            return None
-        if self.nests and ("\r" in line or line.count("{") + line.count("[") > MAX_BRACKETS):
-            return None
-        pos = 0
-        values: list[Any] = []
-        value: Any
-        for kind, piece, size in self.holes:
-            if kind <= PADDING:
-                value, pos = scanstring(line, pos)
-                if not value and kind == TEXT:
-                    return None
-            else:
-                if kind <= SCALAR and line[pos] in "{[":
-                    return None
-                value, pos = scan_json(line, pos)
-                if kind == NUMBER:
-                    if value.__class__ is not int and value.__class__ is not float:
-                        return None
-                elif kind == OBJECT:
-                    if value.__class__ is not dict or not value:
-                        return None
-                elif kind == PRESENT and value is None:
-                    return None
-            if not line.startswith(piece, pos):
-                return None
-            pos += size
-            values.append(value)
-        if self.echo and values[self.echo[0]] != values[self.echo[1]]:
-            return None
-        return values if pos == len(line) else None
 
     def read_many(self, data: bytes, pos: int) -> tuple[list[str], int]:
         """Return the texts of the frames from ``pos`` on, and where they end; none where it cannot tell."""
@@ -692,8 +709,19 @@ class Append(Step):
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
         text = values[self.hole]
-        if text:
-            self.add(text, reader.events)
+        if not text:
+            return
+        pieces = self.pieces
+        pieces.append(text)
+        if len(pieces) >= _FOLD_AT:
+            self.text.fold()
+        if self.is_simple:
+            event = _new(self.event)
+            event.choice = self.index
+            event.text = text
+            reader.events.append(event)
+        else:
+            self.fire(text, reader.events)
 
     def add(self, text: str, events: list[Event]) -> None:
         """Append a text and fire its event."""
@@ -773,22 +801,31 @@ class Counts(Step):
     ``reader.counted`` is this step, only the numbers are laid over, where they are kept (``kept``).
     """
 
-    __slots__ = ("holes", "inner", "kept", "paths", "usage")
+    __slots__ = ("inner", "kept", "paths", "start", "stop", "usage")
 
     def __init__(self, usage: dict[str, Any], paths: list[Path]) -> None:
         self.usage = usage
         self.paths = paths
-        self.holes: list[int] = []
         self.kept: list[tuple[dict[str, Any], Any]] = []
         self.inner: tuple[Any, ...] = ()
 
     def place(self, order: list[Path], path: Path) -> None:
-        self.holes = [order.index(path + inside) for inside in self.paths]
+        count = len(self.paths)
+        self.paths.sort(key=lambda inside: order.index(path + inside))
+        self.start = order.index(path + self.paths[0]) if count else 0
+        self.stop = self.start + count  # nothing else is a hole inside of usage
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
-        numbers = [values[hole] for hole in self.holes]
+        numbers = values[self.start : self.stop]
         if reader.counted is self:
-            reader.recount(self.kept, numbers, self.inner)
+            is_changed = False
+            for (kept, key), number in zip(self.kept, numbers):
+                old = kept[key]
+                if old != number or old.__class__ is not number.__class__:
+                    kept[key] = number
+                    is_changed = True
+            if is_changed:
+                reader.events.append(Usage(copy_of(reader.answer.usage, self.inner)))
             return
         usage = render(self.usage, False)
         for path, number in zip(self.paths, numbers):
