@@ -69,6 +69,8 @@ _HEADS = (
     (b"\xff\xfe", "the body is UTF-16: feed it as UTF-8"),
     (b"\xfe\xff", "the body is UTF-16: feed it as UTF-8"),
 )
+# How a body begins that is no HTTP head and has no byte order mark: with "data", a comment, "event" or "id".
+_BEGINNINGS = (b"d", b":", b"e", b"i")
 _OVER_TOTAL = "the stream exceeds max_total_bytes; what comes after them is not read"
 
 
@@ -309,7 +311,7 @@ class ChatStream(FrameParser, Reading):
             data = data[: self._budget]
             self._budget -= len(data)
         if self._head is not None:
-            if not self._head and data[:1] == b"d":  # nearly always: "data"
+            if not self._head and data[:1] in _BEGINNINGS:
                 self._head = None
                 self._skippable = b""
             else:

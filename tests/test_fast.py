@@ -246,6 +246,26 @@ class Runs(unittest.TestCase):
         self.assertEqual(events, deliver(wires, fast_path=False)[1])
         self.assertLessEqual(read_in_full(stream), 2)
 
+    def test_a_whole_body_that_begins_with_another_line(self):
+        """The grammar reads the first frame, not the whole feed. (OpenRouter begins with a comment.)"""
+        body = b"".join(wires_of(run_of(CONTENT, WORDS)))
+        for first in (b"", b": OPENROUTER PROCESSING\n\n", b"event: message\n", b"id: 1\n"):
+            stream = Watched()
+            stream.feed(first + body)
+            with self.subTest(first):
+                self.assertEqual(stream.text(), "".join(WORDS))
+                self.assertLess(stream.parsed, len(first + body) / 10)
+
+
+class Watched(sseparse.ChatStream):
+    """It counts the bytes that the grammar reads."""
+
+    parsed = 0
+
+    def _parse(self, data):
+        self.parsed += len(data)
+        super()._parse(data)
+
 
 def with_usage(number):
     return {"n": number, "m": 3, "d": {"k": number, "l": 0}, "x": None}
