@@ -73,7 +73,7 @@ class ServerSentEvent(_Record):
     __slots__ = __match_args__ = ("event", "data", "id")
     type: Literal["sse"] = "sse"
 
-    def __init__(self, event: str, data: str, id: str = "") -> None:
+    def __init__(self, event: str = "message", data: str = "", id: str = "") -> None:
         self.event = event
         self.data = data
         self.id = id

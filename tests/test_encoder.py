@@ -953,6 +953,7 @@ class ServerSentEvents(unittest.TestCase):
         for event, wire in (
             (sseparse.ServerSentEvent("message", "a"), b"data: a\n\n"),
             (sseparse.ServerSentEvent("", "a"), b"data: a\n\n"),
+            (sseparse.ServerSentEvent(data="a"), b"data: a\n\n"),
             (sseparse.ServerSentEvent("x", "a\nb", "7"), b"event: x\nid: 7\ndata: a\ndata: b\n\n"),
             (sseparse.ServerSentEvent("message", " a\r\n\rb\n"), b"data:  a\ndata: \ndata: b\ndata: \n\n"),
             (
@@ -972,6 +973,7 @@ class ServerSentEvents(unittest.TestCase):
             ("a", "x", "\r"),
             ("a", "x", "\0"),
             ("a", ""),
+            ("a",),
         ):
             with self.assertRaises(ValueError):
                 sseparse.ServerSentEvent(*fields).encode()
