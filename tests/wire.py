@@ -60,7 +60,7 @@ END = "data: [DONE]\n\n"
 
 
 def delta(fields, choice=0, **entry):
-    """A chunk with one entry, and a second key as all servers send it: only such chunks take the fast path."""
+    """A chunk with one entry and a second key, as all servers send: only such chunks take the fast path."""
     return {"object": "", "choices": [{"index": choice, "delta": fields, **entry}]}
 
 
@@ -237,7 +237,7 @@ def deliver(pieces, stream=None, **options):
 
 
 def deliver_to_copies(pieces, stream=None, **options):
-    """Like deliver(), but each piece goes to a pickled or deep copy of the stream that got the piece before."""
+    """Like deliver(), but each piece goes to a pickled or deep copy of the stream so far."""
     stream = stream or sseparse.ChatStream(**options)
     events = []
     for number, piece in enumerate(pieces):
@@ -325,7 +325,7 @@ def differences(expected, actual, path="final"):
 
 
 def check_final(test, stream, events):
-    """Check that the joined deltas, the Done events and the final object agree, and that it is strict JSON."""
+    """Check that the joined deltas, the Done events and the final object agree. It must be strict JSON."""
     joined = {}
     done = {}
     for event in events:
