@@ -1,60 +1,64 @@
 # SPDX-License-Identifier: MIT
-"""From chunks to the message: what a chunk changes, and the events that tell of it.
+"""From chunks to events and the final message.
 
-It takes chunks (decoded JSON objects), emits events, and keeps in ``Answer`` what the non-streaming response
-would have said. It knows no bytes, no frames and no ``[DONE]``. The caller that sees them calls ``close()``.
+This file reads chunks (decoded JSON objects), emits events, and keeps in ``Answer`` what the non-streaming
+response would contain. It knows no bytes, no frames and no ``[DONE]``. The caller that sees them calls
+``close()``.
 
-The rules that it follows itself (1 and 10 are in ``_values.py``, 4 and 5 in ``_calls.py``, 15 in
-``_text.py``, 12 and 13 in ``_frames.py``):
+The other rules are in ``_values.py`` (1 and 10), ``_calls.py`` (4 and 5), ``_frames.py`` (12 and 13) and
+``_text.py`` (15). These are in this file:
 
-Rule 2. Top level. The first non-empty ``id``, the first ``created`` that is not zero, the last non-empty
-    ``model``. Unknown fields, here and on choices and calls: the last non-null value; objects are merged.
-    ``{"id": "a"}`` and then ``{"id": "b"}`` is "a". The ``object`` of a chunk is not trusted: Azure sends "",
-    Perplexity "chat.completion.done".
+Rule 2. Top level. These are kept: the first non-empty ``id``, the first ``created`` that is not zero, the
+    last non-empty ``model``. After ``{"id": "a"}`` and ``{"id": "b"}`` the id is "a". Of an unknown field,
+    here and on choices and calls, the last value that is not null is kept; objects are merged. The ``object``
+    of a chunk is ignored: Azure sends "", Perplexity "chat.completion.done".
 
-Rule 3. Choices are known by their ``index``, else by their position in the chunk. Any may come first.
+Rule 3. A choice is identified by its ``index``, or by its position in the chunk if it has none. Choices may
+    come in any order.
 
-Rule 6. Arguments append as they are and are never repaired. An object is written compactly:
-    ``"arguments": {"a": 1}`` is the text ``{"a":1}``. The legacy ``function_call`` fires nothing once its
-    choice has tool calls, because some servers mirror one call in both (llama-cpp-python).
+Rule 6. Arguments are appended as they are and never repaired. If they are an object, its compact JSON is the
+    text: ``"arguments": {"a": 1}`` is ``{"a":1}``. The legacy ``function_call`` causes no events if its
+    choice has tool calls, because some servers send one call in both places (llama-cpp-python).
 
-Rule 7. The first ``role`` and the last non-empty ``finish_reason`` count. But "stop" replaces none of
-    LASTING_FINISH_REASONS, except "tool_calls" if text of content came after it. "error" alone is an Error.
+Rule 7. The first ``role`` and the last non-empty ``finish_reason`` count. But "stop" does not replace one of
+    LASTING_FINISH_REASONS, unless that is "tool_calls" and content came after it. The finish_reason "error"
+    without an error is itself reported as an Error.
 
-Rule 8. Content is a string, or a list of parts: text parts are text, ``thinking`` and ``reasoning`` parts are
-    reasoning, any other is an Extra. ``[{"type": "text", "text": "Hi"}]`` is the text "Hi".
+Rule 8. Content is a string or a list of parts. Text parts are text, ``thinking`` and ``reasoning`` parts are
+    reasoning, any other part is an Extra. ``[{"type": "text", "text": "Hi"}]`` is the text "Hi".
 
-Rule 9. Reasoning has four names and each is kept under its own. If several come in one delta, the first of
-    REASONING_FIELDS feeds the events. If no string does, the text inside an object or a list does: under one
-    of these names, else in DETAIL_FIELDS. ``{"reasoning_details": [{"text": "Hm"}]}`` is the reasoning "Hm".
-    Lists of objects merge by type and index; an entry without index joins the last of its type if its type
-    is in JOINED_TYPES and that one has no signature, else it is appended. Without a type it joins only if it
-    is nothing but text: search results are objects without a type, too.
+Rule 9. Reasoning has four names, and each is kept under its own name. If several names come in one delta, the
+    events have only the first one of REASONING_FIELDS. If none of them is a string, the events have the text
+    inside an object or a list: under one of these names, or else in DETAIL_FIELDS.
+    ``{"reasoning_details": [{"text": "Hm"}]}`` is the reasoning "Hm". In a list of objects, entries with the
+    same type and index are merged. An entry without an index is merged with the last entry of its type, if
+    the type is in JOINED_TYPES and that entry has no signature. Otherwise it is appended. An entry without a
+    type is merged only if it has nothing but text, because search results have no type either.
 
-Rule 11. Usage is laid over what came before and never summed: ``{"a": 1}`` and then ``{"b": 2}`` is both.
-    It may stand in ``x_groq`` or on a choice. Each list in logprobs is extended. Fields of audio are set; its
-    data and transcript append.
+Rule 11. Usage is updated field by field and never summed: ``{"a": 1}`` and then ``{"b": 2}`` give both. It
+    may also be in ``x_groq`` or on a choice. Each list in logprobs is extended. Fields of audio are replaced,
+    but its data and transcript are appended.
 
-Rule 14. A whole ``message`` in place of a delta is one delta, but it only fills what is still empty. After
-    ``[DONE]`` usage and unknown fields of the chunk are still read, choices are not.
+Rule 14. A whole ``message`` in place of a delta is read as one delta, but only for fields that are still
+    empty. After ``[DONE]`` usage and unknown fields of the chunk are still read, choices are not.
 
-Rule 16. Never guess: the same delta twice counts twice, and text that repeats what came before is not cut.
+Rule 16. Never guess: a delta that comes twice counts twice, and text that repeats earlier text is not cut.
 
 Theory of operation
 -------------------
-A *choice* begins with the first entry of ``choices`` that names its index. A finish_reason closes nothing,
-because servers send content, usage, even whole tool calls after it. ``finish()`` ends all choices at once
-and fires every Done event. From then on entries of ``choices`` are not read any more. A *call* goes through
-the stages in ``_calls.py``; it is done with its choice and never before, because arguments that parse as
-JSON may still go on.
+A *choice* begins with the first entry of ``choices`` that has its index. A finish_reason ends nothing,
+because servers send content, usage and even whole tool calls after it. ``finish()`` ends all choices at once
+and emits every Done event. After that, entries of ``choices`` are ignored. A *call* goes through the stages
+in ``_calls.py``. It ends with its choice and never before, because arguments that are valid JSON may still
+continue.
 
 Each effect that a field can have is one method of ``ChunkReader``: ``content``, ``reasoning``, ``refusal``,
-``arguments``, ``logprobs``, ``usage``, ``keep`` and ``keep_in_delta``. The fast path (``_fast.py``) calls
-these very methods. Two numbers tell it what a chunk changed. ``kept`` increases when the kept value of an
+``arguments``, ``logprobs``, ``usage``, ``keep`` and ``keep_in_delta``. The fast path (``_fast.py``) calls the
+same methods. Two numbers tell it what a chunk has changed. ``kept`` increases when the kept value of an
 unknown field changes. ``version`` increases with every other state change that can affect how a later chunk
-is read, except for text appended to an existing text, usage, logprobs, and which call was touched last. A
-chunk that changes neither number would have the same effects again, with another text. Whoever adds state
-here must increase ``version`` where it changes.
+is read. Four changes do not count: text appended to an existing text, usage, logprobs, and which call is the
+last. If a chunk changed neither number, the same chunk with another text would have the same effects. If you
+add state here, increase ``version`` where it changes.
 """
 
 from __future__ import annotations
@@ -138,13 +142,13 @@ if TYPE_CHECKING:
 MAX_CHOICES = 128
 MAX_TOOL_CALLS = 128
 MAX_ERRORS = 100
-MAX_USAGE_VALUES = 128  # each Usage event copies them, so their number is bounded; servers send 5 to 40
+MAX_USAGE_VALUES = 128  # each Usage event copies them, so their number is limited; servers send 5 to 40
 
-# Each table names in a comment the server or the report that showed the need for it.
+# The comment of each table names the servers or reports that made it necessary.
 
-# Fields of a delta that are reasoning. The first that has text feeds the events, all are kept under
-# their own name. (DeepSeek, Qwen, xAI; OpenRouter, Groq, vLLM: vllm-project/vllm#27755; GitHub
-# Copilot: ericc-ch/copilot-api#152; both at once: OpenRouter, azrtydxb/Fastllm-proxy#23)
+# Fields of a delta that are reasoning (rule 9). (DeepSeek, Qwen, xAI; OpenRouter, Groq, vLLM:
+# vllm-project/vllm#27755; GitHub Copilot: ericc-ch/copilot-api#152; two at once: OpenRouter,
+# azrtydxb/Fastllm-proxy#23)
 REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 
 # Fields that may hold reasoning if no string does. (OpenRouter: BerriAI/litellm#27483; LiteLLM:
@@ -156,8 +160,9 @@ THOUGHTS = frozenset((*REASONING_FIELDS, *DETAIL_FIELDS))
 # A later "stop" does not replace these. (ChatMock and other converters: RayBytes/ChatMock#114)
 LASTING_FINISH_REASONS = frozenset(("tool_calls", "function_call", "length", "content_filter", "error"))
 
-# A custom tool's input, and empty arguments, do not show whether they were cut off. These finish reasons,
-# in any case of letters, say that they were not. (others: vllm-project/vllm#57082, agentjido/req_llm#935)
+# A custom tool's input, and empty arguments, do not show whether they were cut off. These finish reasons, in
+# upper or lower case, mean that they were not. (Beyond the API's: vllm-project/vllm#57082,
+# agentjido/req_llm#935)
 # fmt: off
 GOOD_ENDS = frozenset((
     "stop", "tool_calls", "function_call", "tool_call", "tool_use", "end_turn", "eos", "eos_token",
@@ -165,13 +170,14 @@ GOOD_ENDS = frozenset((
 ))
 # fmt: on
 
-# Known fields of a chunk beside ``choices``, and those of them that mean nothing once they are known.
+# Known fields of a chunk besides ``choices``. The second table has those that have no effect once they are
+# known.
 CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "usage", "error", *NOISE_FIELDS))
 PASSING_FIELDS = ("id", "created", *NOISE_FIELDS)
 
 _LAST_BEFORE_FOLD = Text.FOLD_AT - 1  # so many pieces take one more as it is
 
-# Fields of a delta that mean nothing.
+# Fields of a delta that have no effect.
 DELTA_NOISE = frozenset(("index", "token_id", *NOISE_FIELDS))
 
 # Known fields of a fragment of tool_calls. ("extra_content" and the like are kept: Gemini's thought
@@ -180,11 +186,11 @@ FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE
 
 
 class ChunkReader:
-    """Read chunks: change the answer, emit events. ``ChatStream`` and ``ChatAssembler`` each own one.
+    """Reads chunks: changes the answer and emits events. ``ChatStream`` and ``ChatAssembler`` each have one.
 
-    ``events`` is the list that events are appended to. ``frame`` is the ordinal of the current frame.
+    ``events`` is the list that events are appended to. ``frame`` is the number of the current frame.
     ``version`` and ``kept`` increase with state changes that can affect how a later chunk is read (above).
-    ``stopped``: a limit was passed, and nothing more is read.
+    ``stopped``: a limit was exceeded, and nothing more is read.
     """
 
     __slots__ = (
@@ -217,34 +223,32 @@ class ChunkReader:
         self.choices = self.answer.choices
         self._usage_values = 0
         self._started = False
-        # The fields of the last chunk beside choices and usage, if to read them again would change nothing;
-        # and those of them that may have any value.
+        # The fields of the last chunk except choices and usage, if reading them again would change nothing.
         self._header: dict[str, Any] | None = None
-        self._passing: dict[str, Any] = {}
-        # Of the chunk at hand: its text; whether it has halves of surrogate pairs; whether it is the caller's
-        # (then its lists and objects must be copied before they are kept); whether it is an error.
-        self._source: str | None = None
-        self._halves = False
-        self._borrowed = False
-        self._failed = False
+        self._passing: dict[str, Any] = {}  # the fields among these that may have any other value
+        # These four are about the current chunk.
+        self._source: str | None = None  # its JSON text
+        self._halves = False  # it has halves of surrogate pairs
+        self._borrowed = False  # it is the caller's, so its lists and objects are copied before they are kept
+        self._failed = False  # it has an error
         self.events: list[Event] = []
         self.frame: int | None = 0
         self.version = 0
         self.kept = 0
-        self.counted: object = None  # whoever recounts usage: the last change of it was theirs
+        self.counted: object = None  # the step of the fast path that made the last change of usage
         self.stopped = False
 
     def take(self) -> list[Event]:
-        """Return the list of events and begin a new one."""
+        """Return the list of events, and begin a new one."""
         events = self.events
         self.events = []
         return events
 
     def read(self, chunk: dict[str, Any], source: str | None, halves: bool, error: Any = None) -> None:
-        """Read a chunk, which is changed and whose values are kept.
+        """Read a chunk. It is modified, and its values are kept without copying them.
 
-        ``source`` is its JSON text, for error messages. ``halves`` says whether it may have halves of
-        surrogate pairs. ``error`` is set if the framing said that this is an error.
+        ``source`` is its JSON text, for error messages. ``halves`` is True if it may have halves of surrogate
+        pairs. ``error`` is set if the SSE event type was "error".
         """
         self._source = source
         self._halves = halves and (has_halves(chunk) or has_halves(error))
@@ -273,9 +277,9 @@ class ChunkReader:
             self._halves = False
 
     def read_borrowed(self, chunk: dict[str, Any]) -> None:
-        """Read a chunk of the caller's, which is neither changed nor kept.
+        """Read the caller's chunk. It is not modified, and nothing is kept of it without a copy.
 
-        Raises TypeError for what is no JSON value, and Unreadable, before anything was read.
+        Raises TypeError if it has a value that is not JSON, and Unreadable, both before anything is read.
         """
         fields = chunk.copy()
         choices: Any = fields.pop("choices", ...)
@@ -293,7 +297,7 @@ class ChunkReader:
         try:
             if repeats or self._repeats(fields):
                 self._read(fields, choices, None if usage is ... else usage)
-            elif not chunk.keys() <= {"type"} or chunk.get("type") == "error":  # else it is a ping
+            elif not chunk.keys() <= {"type"} or chunk.get("type") == "error":  # otherwise it is a ping
                 self._chunk(fields, choices, usage, error_of(chunk, choices))
         finally:
             self._borrowed = False
@@ -322,21 +326,21 @@ class ChunkReader:
             pass
 
     def server_error(self, error: Any, around: dict[str, Any], halves: bool) -> None:
-        """Emit the server's error, which is all that a frame says. ``around`` is the object it stood in."""
+        """Emit the server's error, if a frame has nothing else. ``around`` is the object that contains it."""
         self._halves = halves
         self._server_error(render(error, False), around)
 
     def foreign_frame(self, event: str, value: dict[str, Any], halves: bool) -> None:
-        """Emit the object of a frame that is no chunk, under its event type.
+        """Emit the object of a frame that is not a chunk as an Extra, whose field is the event type.
 
-        (rule 2; coddy-project/coddy-agent#210)
+        (coddy-project/coddy-agent#210)
         """
         halves = halves and (has_halves(value) or has_halves(event))
         event = well_formed(event) if halves else event
         self.events.append(Extra(None, None, event, render(value, halves), "frame"))
 
     def limit(self, message: str) -> None:
-        """Emit the limit error: from now on nothing is read."""
+        """Emit the limit error. Nothing is read after that."""
         error = Error("limit", message)
         self.stopped = True
         self.answer.errors.append(error)
@@ -381,11 +385,11 @@ class ChunkReader:
         self.events.append(error)
 
     def _malformed(self, what: str, choice: int | None = None) -> None:
-        """Report an entry that cannot be read; ``what`` is a whole clause."""
+        """Report something that cannot be read. ``what`` is the message."""
         self._error("malformed", what, choice, data=None if self._source is None else self._source[:200])
 
     def _server_error(self, error: Any, around: dict[str, Any], choice: int | None = None) -> None:
-        """Report an error of the server, with message, code and type found where they are."""
+        """Report an error of the server. ``words_of`` finds its message, code and type."""
         message, code, kind = words_of(error, around)
         if not message:
             message = "the server reported an error without a message"
@@ -396,7 +400,7 @@ class ChunkReader:
     # -- reading a chunk ----------------------------------------------------------------------------
 
     def _chunk(self, chunk: dict[str, Any], choices: Any, usage: Any, error: Any) -> None:
-        """Read a chunk, whose ``choices`` and ``usage`` were taken out."""
+        """Read a chunk. Its ``choices`` and ``usage`` were taken out, and are ``...`` if it had none."""
         if error is None:
             error = error_of(chunk, choices)
         if error is chunk:
@@ -423,7 +427,7 @@ class ChunkReader:
             self._failed = False
 
     def _entries(self, choices: list[Any], usage: Any) -> None:
-        """Read the entries of ``choices``, then usage: the chunk's, else that of the entries."""
+        """Read the entries of ``choices``, then usage: the chunk's, or that of the entries if it has none."""
         usages: list[Any] = [usage] if usage else []
         for position, entry in enumerate(choices):
             if entry.__class__ is dict:
@@ -436,14 +440,14 @@ class ChunkReader:
             self.usage(*usages)
 
     def _repeats(self, chunk: dict[str, Any]) -> bool:
-        """Whether these are the previous chunk's fields, apart from padding, id and time.
+        """Whether the fields equal those of the previous chunk, apart from padding, id and time.
 
-        The previous ones had no effect, so these have none.
+        Those had no effect, so these have none.
         """
         return self._header is not None and {**chunk, **self._passing} == self._header
 
     def _fields(self, chunk: dict[str, Any], choices: list[Any], usage: Any) -> Any:
-        """Read the fields of a chunk beside ``choices``; return its usage, None if there is none.
+        """Read the fields of a chunk except ``choices``. Return its usage, or None.
 
         If reading them again would change nothing, remember them, so that the next chunk can skip this. Only
         strings and nulls qualify, because 1 == True.
@@ -480,7 +484,7 @@ class ChunkReader:
         fallback: Any = None
         if extras is not None:
             fallback = extras.get("x_groq")
-            # It is copied, because the Extra carries it, too.
+            # Copy it, because the Extra has it too.
             fallback = render(fallback.get("usage"), False) if fallback.__class__ is dict else None
             self.keep(answer.extras, extras, None, None, "chunk")
         is_settled = self._started and answer.id and answer.created and not (self._halves or answer.done)
@@ -496,9 +500,9 @@ class ChunkReader:
         return fallback if fallback.__class__ is dict else None
 
     def usage(self, *usages: dict[str, Any]) -> None:
-        """Lay usage over what is known, field by field.
+        """Update the known usage, field by field.
 
-        (cumulative on each chunk: vLLM, SGLang, Perplexity; null again later, details dropped later:
+        (Cumulative in each chunk: vLLM, SGLang, Perplexity; null again later, or without details later:
         pydantic/pydantic-ai#5889; ``{}``: zed-industries/zed#42893)
         """
         answer = self.answer
@@ -517,13 +521,13 @@ class ChunkReader:
                 changed |= overlay(kept, render(usage, True) if self._halves else usage)
         if changed & GROWN:
             self._usage_values = count_values(kept)
-            self.version += 1  # the next usage may be too much
+            self.version += 1  # the next usage may have too many values
         # Within one chunk, one choice's usage may restore what another's changed.
         if changed and not (before is not None and is_same(kept, before)):
             self.events.append(Usage(render(kept, False)))
 
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
-        """Read one entry of ``choices``; return the usage it carries, if any."""
+        """Read one entry of ``choices``. Return its usage, or None."""
         index: Any = entry.get("index")
         if index is None:
             index = position
@@ -534,7 +538,7 @@ class ChunkReader:
             if choice is None:
                 return None
         elif (
-            # Nothing but a delta, beside what has no effect: nearly all entries.
+            # The entry has nothing but a delta and fields without an effect, like nearly all entries.
             delta.__class__ is dict
             and entry.get("finish_reason", "") is None
             and len(entry) == (4 if entry.get("logprobs", "") is None and "logprobs" in choice.extras else 3)
@@ -586,7 +590,7 @@ class ChunkReader:
         return None
 
     def _choice(self, index: Any) -> Choice | None:
-        """Return the choice with this index, made if needed; None, and an Error, if it cannot be one."""
+        """Return the choice with this index; create it if needed. Report a bad index and return None."""
         number = as_index(index)
         if number is None or number < 0 or index == "-0":
             self._malformed("index of a choice is not an integer from 0 on; the entry was ignored")
@@ -602,7 +606,7 @@ class ChunkReader:
         return choice
 
     def _finish_reason(self, choice: Choice, reason: Any) -> None:
-        """Set the finish_reason (rule 7). ("stop" after an answer: 2witstudios/PageSpace#1553)"""
+        """Set the finish_reason (rule 7). ("stop" after calls and content: 2witstudios/PageSpace#1553)"""
         if reason.__class__ is not str or not reason:
             return
         reason = self._text(reason)
@@ -616,7 +620,7 @@ class ChunkReader:
             self.version += 1
 
     def _ended_in_error(self, choice: Choice) -> None:
-        """Report the finish_reason "error", unless an error said it already."""
+        """Report the finish_reason "error", unless an error was reported already."""
         if not (choice.failed or self._failed):
             choice.failed = True
             self._server_error("error", {}, choice.index)
@@ -624,7 +628,7 @@ class ChunkReader:
     def _rest_of_entry(
         self, choice: Choice, rest: dict[str, Any], delta: Any, logprobs: Any, finish_reason: Any
     ) -> Any:
-        """Read what few entries have: a message, a text, an error, unknown fields, logprobs beside these."""
+        """Read the rare fields of an entry (message, text, error, unknown fields), and their logprobs."""
         message: Any = rest.pop("message", None)
         is_whole = delta.__class__ is not dict and message.__class__ is dict
         text: Any = rest.get("text")
@@ -632,7 +636,7 @@ class ChunkReader:
             choice.shape = CHAT_SHAPE
             self._message_as_delta(choice, message)
         elif delta.__class__ is dict:
-            # Noise if it says what the delta says. (Together)
+            # A text that repeats the delta's content has no effect. (Together)
             if is_text(text) and is_same(text, delta.get("content")):
                 del rest["text"]
         else:
@@ -673,7 +677,7 @@ class ChunkReader:
         return usage if usage.__class__ is dict else None
 
     def _message_as_delta(self, choice: Choice, message: dict[str, Any]) -> None:
-        """Read a whole message as one delta, but only for fields that are still empty. (simulated
+        """Read a whole message as one delta, but only for fields that are still empty. (Simulated
         streaming: Amm1rr/WebAI-to-API#55; a final snapshot: abundantbeing/hermes-browser-extension#11)"""
         thoughts = bool(choice.thoughts)
         have: dict[str, Any] = {
@@ -693,8 +697,8 @@ class ChunkReader:
         self._delta(choice, fields, thoughts)
 
     def logprobs(self, choice: Choice, logprobs: dict[str, Any]) -> None:
-        """Extend every list. (extra lists: sgl-project/sglang#28601; arrays of text completions; a number
-        is a field nobody knows: togethercomputer/openapi#27)"""
+        """Extend every list in logprobs. (Lists that the API does not have: sgl-project/sglang#28601; text
+        completions. Logprobs that are a number are an unknown field: togethercomputer/openapi#27)"""
         if self._halves or self._borrowed:
             logprobs = render(logprobs, self._halves)
         if choice.logprobs is None:
@@ -713,9 +717,9 @@ class ChunkReader:
         place: Place,
         silent: bool = False,
     ) -> None:
-        """Keep unknown fields outside of deltas: the last non-null one; objects are merged."""
+        """Keep unknown fields outside deltas: the last value that is not null. Objects are merged."""
         if place == "chunk":
-            self._header = None  # it says which of these fields were kept last
+            self._header = None  # the fields in it are no longer the last ones that were kept
         for key, value in (render(fields, True) if self._halves else fields).items():
             kind = value.__class__
             if value is None:
@@ -745,7 +749,7 @@ class ChunkReader:
         for key, value in fields.items():
             old: Any = kept.get(key)
             if key in REASONING_FIELDS and value.__class__ is dict and old.__class__ is Text:
-                kept[key] = {"text": old}  # a string first, and then an object under one name (a signature)
+                kept[key] = {"text": old}  # a string came first, then an object (a signature)
             if value.__class__ is list and old.__class__ is list and "delta" in GROWING_LISTS.get(key, ()):
                 old += render(value, self._halves)
             elif not grow(kept, key, value, self._halves):
@@ -760,7 +764,7 @@ class ChunkReader:
         self.events.append(Extra(choice, index, field, value, place))
 
     def _own(self, value: Any) -> Any:
-        """Return a value that may be kept and emitted."""
+        """Return a value that can be kept and emitted: copied or repaired if necessary."""
         return render(value, self._halves) if self._halves or self._borrowed else value
 
     def _text(self, text: str) -> str:
@@ -769,7 +773,7 @@ class ChunkReader:
     # -- reading a delta ----------------------------------------------------------------------------
 
     def _delta(self, choice: Choice, delta: dict[str, Any], thought: bool = False) -> None:
-        """Read a delta; ``thought``: its reasoning was emitted before."""
+        """Read a delta. ``thought``: its reasoning was emitted before."""
         content: Any = None
         fragments: Any = None
         name = None  # of a field that is reasoning, and its text
@@ -839,7 +843,7 @@ class ChunkReader:
             self.keep_in_delta(choice, rest)
 
     def _thoughts(self, choice: Choice, rest: dict[str, Any], fed: bool) -> None:
-        """Read what is reasoning in a delta, and take out what is a string of its own (rule 9)."""
+        """Read the reasoning in a delta (rule 9). Strings are taken out of ``rest``, objects are not."""
         for name in REASONING_FIELDS:
             if name in rest and is_text(rest[name]):
                 fed = self.reasoning(choice, name, text_of(rest.pop(name)), fed)
@@ -851,10 +855,10 @@ class ChunkReader:
                     break
 
     def _say(self, text: Text, piece: str) -> str:
-        """Append a piece to a text; return the part that can be emitted now.
+        """Append a piece to a text. Return the part that can be emitted now.
 
-        All text that events carry is appended here. Copies of it are only in content(), reasoning() and
-        the hottest loops of ``_fast.py``.
+        All text of events is appended here, except in content(), in reasoning() and in the hottest loops of
+        ``_fast.py``, which repeat this.
         """
         pieces = text.pieces
         if not pieces and not text.blocks:
@@ -869,7 +873,7 @@ class ChunkReader:
         return piece
 
     def content(self, choice: Choice, piece: str) -> None:
-        """Append to the content."""
+        """Append a piece to the content."""
         content = choice.content
         if content is None:
             content = choice.content = Text()
@@ -890,15 +894,15 @@ class ChunkReader:
                 self.events.append(ContentDelta(choice.index, piece))
 
     def _content_parts(self, choice: Choice, parts: list[Any], thought: bool) -> None:
-        """Read content that is a list of parts: text is text, thoughts are reasoning. (Mistral; one part in
-        place of a list: vercel/ai#4747)"""
+        """Read content that is a list of parts (rule 8). (Mistral; one part in place of a list:
+        vercel/ai#4747)"""
         self.version += 1
         if choice.content is None:
             choice.content = Text()
         kept = choice.parts
         if kept is None:
             before = choice.content.copy()
-            before.held = ""  # what follows goes behind the half, wherever that is emitted
+            before.held = ""  # events do not use this copy, so nothing is held back in it
             kept = [{"type": "text", "text": before}] if before else []
         choice.parts = None  # content() adds text to it
         for part in parts:
@@ -918,7 +922,7 @@ class ChunkReader:
 
     def reasoning(self, choice: Choice, name: str, piece: str, fed: bool = False) -> bool:
         """Append reasoning under its wire name. ``fed``: another name in this delta was emitted already.
-        Return the new value of that."""
+        Return the new value of ``fed``."""
         kept = choice.message_extras
         found: Any = kept.get(name)
         key = name
@@ -929,7 +933,7 @@ class ChunkReader:
         if found.__class__ is not Text:
             text = kept[key] = Text()
             if choice.thoughts is None and not fed:
-                choice.thoughts = text  # usually there is one name; then what is emitted is kept once
+                choice.thoughts = text  # with one name, what is emitted and what is kept is one object
             self.version += 1
         if not piece:
             return fed
@@ -949,14 +953,14 @@ class ChunkReader:
         return True
 
     def _think(self, choice: Choice, piece: str, field: str) -> None:
-        """Emit reasoning from a second source."""
+        """Emit reasoning that is not the text of its wire name: from a part, an object or a second name."""
         self._unshare(choice)
         if choice.thoughts is None:
             choice.thoughts = Text()
         self._emit_thought(choice, choice.thoughts, piece, field)
 
     def _unshare(self, choice: Choice) -> None:
-        """From now on keep what is emitted apart from what came under its wire name."""
+        """From now on the emitted text is an object of its own, not the text kept under a wire name."""
         thoughts: Any = choice.thoughts
         for name in REASONING_FIELDS:
             kept: Any = choice.message_extras.get(name)
@@ -975,7 +979,7 @@ class ChunkReader:
             self.events.append(ReasoningDelta(choice.index, piece, field))
 
     def refusal(self, choice: Choice, piece: str) -> None:
-        """Append to the refusal."""
+        """Append a piece to the refusal."""
         if choice.refusal is None:
             choice.refusal = Text()
             self.version += 1
@@ -1030,7 +1034,7 @@ class ChunkReader:
                 self._malformed("entry of tool_calls is not an object; it was ignored", choice.index)
 
     def _fragment(self, choice: Choice, fragment: dict[str, Any]) -> None:
-        """Give one entry of a delta's ``tool_calls`` to its call (rule 4)."""
+        """Read one fragment: find its call (rule 4), and add the fields to that."""
         index: Any = fragment.get("index")
         if index is not None and (index.__class__ is not int or not -SMALL_INT < index < SMALL_INT):
             number = as_index(index)
@@ -1044,7 +1048,7 @@ class ChunkReader:
         if len(fragment) == 2 and index in choice.calls.at and body.__class__ is dict and len(body) == 1:
             piece: Any = body.get("arguments")
             here = choice.calls.at[index]
-            if piece.__class__ is str and piece and here.stage == STARTED:  # rule (b), nearly all fragments
+            if piece.__class__ is str and piece and here.stage == STARTED:  # rule 4 (b): nearly all
                 choice.calls.last = here
                 piece = self._say(here.arguments, piece)
                 if piece:
@@ -1071,7 +1075,7 @@ class ChunkReader:
                         inner = {}
                     inner[key] = value
             if inner is not None and id is None:
-                # (an id inside function: ggml-org/llama.cpp#13774; integers: anomalyco/opencode#19947)
+                # (An id inside function: ggml-org/llama.cpp#13774; integers: anomalyco/opencode#19947)
                 id = as_id(inner.get("id"))
                 if id is not None:
                     del inner["id"]
@@ -1083,12 +1087,12 @@ class ChunkReader:
             extras = {key: value for key, value in fragment.items() if key not in FRAGMENT_FIELDS}
             wire_type = fragment.get("type")
         if not text and id is None and name is None and not (_brings(inner) or _brings(extras)):
-            return  # (a shell of an entry: lmstudio-ai/lmstudio-bug-tracker#830)
+            return  # a fragment without information (lmstudio-ai/lmstudio-bug-tracker#830)
         calls = choice.calls
         call: Call | None
         call = calls.at.get(index) if id is None and name is None and index is not None else None
         if call is not None:
-            calls.last = call  # rule (b)
+            calls.last = call  # rule 4 (b)
         elif id is None and index is None and body is None:
             call = calls.last
             if call is None:
@@ -1117,12 +1121,12 @@ class ChunkReader:
     def _find_call(
         self, choice: Choice, id: str | None, index: Key | None, name: str | None, text: str
     ) -> Call | None:
-        """Return the call that a fragment belongs to, made if needed; None if the fragment is ignored."""
+        """Return the call that a fragment belongs to, new if needed. None if the fragment is ignored."""
         calls = choice.calls
         looks = calls.looks
         call, is_repetition = calls.find(id, index, name, text)
         if calls.looks != looks:
-            self.version += 1  # ``version`` does not count argument text: force a full read next time
+            self.version += 1  # the decision used argument text, which ``version`` does not count
         if is_repetition:
             return None
         if call is None:
@@ -1138,7 +1142,8 @@ class ChunkReader:
         return call
 
     def _body_of(self, choice: Choice, fragment: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
-        """Return the kind of a fragment and what has its name and text; None if it has neither."""
+        """Return the kind of a fragment, and the object with its name and text, or None if it has no such
+        object."""
         kind = "function"
         body: Any = fragment.get(kind)
         if "custom" in fragment and says_nothing(body):
@@ -1154,9 +1159,9 @@ class ChunkReader:
         return kind, None
 
     def _argument_text(self, choice: Choice, value: Any, field: str) -> str:
-        """Return the argument text that a value is (rules 1 and 6).
+        """Return the value of ``arguments`` or ``input`` as text (rules 1 and 6).
 
-        (an object: TGI until huggingface/text-generation-inference#2949, koboldcpp)
+        (An object: TGI until huggingface/text-generation-inference#2949, koboldcpp)
         """
         if is_text(value):
             return text_of(value)
@@ -1167,8 +1172,8 @@ class ChunkReader:
         return ""
 
     def arguments(self, choice: Choice, call: Call, piece: str) -> None:
-        """Append to the arguments of a call. Before that, start the call if its name is known by now."""
-        # A legacy call beside tool calls does not start (rule 6).
+        """Append a piece to the arguments of a call. If its name is known, the call starts first."""
+        # If the choice has tool calls, a legacy call does not start (rule 6).
         if call.stage == UNNAMED and call.name is not None and not (call.index is None and choice.calls):
             self._start(choice, call)
         if piece:
@@ -1179,7 +1184,7 @@ class ChunkReader:
                 self.events.append(ToolCallDelta(choice.index, call.index, piece))
 
     def _start(self, choice: Choice, call: Call) -> None:
-        """Emit the start of a call, and what came before it as one delta."""
+        """Emit the ToolCallStart of a call, and the arguments that came before its name as one delta."""
         call.stage = STARTED
         self.version += 1
         self.events.append(ToolCallStart(choice.index, call.index, call.id, call.full_name(), call.kind))
@@ -1188,7 +1193,7 @@ class ChunkReader:
             self.events.append(ToolCallDelta(choice.index, call.index, earlier))
 
     def _function_call(self, choice: Choice, body: Any) -> None:
-        """Read the legacy field."""
+        """Read the legacy field ``function_call``."""
         if body.__class__ is not dict:
             if body:
                 self._malformed("function_call is not an object; it was ignored", choice.index)
@@ -1251,17 +1256,17 @@ class ChunkReader:
         name = call.full_name()
         status: Status = "complete" if call.kind == "custom" else status_of(arguments)
         if call.kind == "custom" or status == "empty":
-            # There is nothing to parse: judge by how the choice ended.
+            # There is no JSON to parse, so the status depends on the finish_reason.
             reason = choice.finish_reason
             if not (done if reason is None else reason.lower() in GOOD_ENDS):
                 status = "incomplete"
         if name is None and status in ("complete", "empty"):
-            status = "invalid"  # (a second call that never gets its name: vllm-project/vllm#43640)
+            status = "invalid"  # (A second call that never gets its name: vllm-project/vllm#43640)
         self.events.append(ToolCallDone(choice.index, call.index, id, name, arguments, call.kind, status))
 
 
 def _is_text_entry(entry: Any) -> bool:
-    """Whether an entry of ``choices`` has a text, and neither delta nor message."""
+    """Whether an entry of ``choices`` has ``text``, and neither ``delta`` nor ``message``."""
     return (
         entry.__class__ is dict
         and is_text(entry.get("text"))
@@ -1270,23 +1275,23 @@ def _is_text_entry(entry: Any) -> bool:
 
 
 def _brings(fields: dict[str, Any] | None) -> bool:
-    """Whether unknown fields of a fragment say anything."""
+    """Whether any unknown field of a fragment has a value other than null and ``""``."""
     return fields is not None and any(value is not None and value != "" for value in fields.values())
 
 
 class ChatAssembler(Reading):
-    """Chunks in, events and the final object out: for chunks that are decoded already.
+    """Chunks in, events and the final object out: for programs that get decoded chunks, not bytes.
 
     Args:
-        max_choices: choice indexes must be below it.
-        max_tool_calls: calls per choice.
-        max_errors: how many Error events there may be. The next is of kind ``limit``, and reading ends.
+        max_choices: every choice index must be below it.
+        max_tool_calls: maximum number of calls per choice.
+        max_errors: maximum number of Error events. The next one has the kind ``limit``, and reading ends.
 
     Attributes: ``done`` (bool: closed with ``done=True``), ``finished`` (bool: there is a choice, and each
     has a finish_reason), ``closed`` (bool: closed without ``done=True``), ``errors`` (list of the Error
     events so far), ``id``, ``model`` (str or None until known), ``usage`` (dict or None).
 
-    It neither changes nor keeps the chunks it is given. It pickles and deep-copies at any point.
+    It does not change the chunks and does not keep them. It can be pickled and deep-copied at any point.
     """
 
     __slots__ = ("_answer", "_reader")
@@ -1309,10 +1314,10 @@ class ChatAssembler(Reading):
     def add(self, chunk: Mapping[str, Any]) -> list[Event]:
         """Return the events that ``chunk`` causes, in order.
 
-        ``chunk`` is a mapping as ``json.loads`` or an SDK's ``model_dump()`` gives it, keys in any order.
-        Nothing it says raises: values of wrong types and nesting beyond 128 levels are Error events. After
-        a limit error it returns ``[]``. After ``close(done=True)`` only usage and unknown fields are read.
-        Raises TypeError if ``chunk`` is not a mapping of JSON values, RuntimeError after ``close()``.
+        ``chunk`` is a mapping as ``json.loads`` or an SDK's ``model_dump()`` returns it, keys in any order.
+        Its content never raises: wrong types and nesting beyond 128 levels cause Error events. After a limit
+        error add() returns ``[]``. After ``close(done=True)`` only usage and unknown fields are read. Raises
+        TypeError if ``chunk`` is not a mapping of JSON values, RuntimeError after ``close()``.
         """
         if not hasattr(chunk, "items"):
             raise TypeError(

@@ -1,52 +1,62 @@
 # SPDX-License-Identifier: MIT
-"""The way back: events, or a whole completion, become a stream that every known client accepts.
+"""Writing streams: events, or a whole completion, become a stream that every known client accepts.
 
-``ChatEncoder`` is ``ChatStream`` backwards, and ``encode`` is ``parse`` backwards. Both write with
-``_Writer``, which knows frames and no events.
+    encoder = ChatEncoder()
+    encoder.feed(events)                    # b'data: {"id":"c1",...}\\n\\ndata: ...': whole frames
 
-The stream that both write is called canonical. Each of its rules is one that some client needs; twelve
-clients were tried: openai-python and openai-node, plain and with their helpers, the Vercel AI SDK,
-LangChain in both languages, litellm, pydantic-ai, and simonw/llm. (A "rule of reading" is one of
-``_assembler.py`` and the modules beside it.)
+``ChatEncoder`` does the reverse of ``ChatStream``, and ``encode`` the reverse of ``parse``. Both write with
+``_Writer``, which knows frames but no events.
 
-Rule 1. Every frame has ``id`` (not empty), ``object``, ``created`` and ``model`` (``""`` if nobody said
-  it), the same in all, and ``choices``, a list. ``service_tier`` and ``system_fingerprint`` are on every
-  frame once they are known.
-Rule 2. The first frame of a choice is its role alone: ``{"role": "assistant", "content": ""}``, with
+The stream that both write is called canonical. Each of its rules is needed by some client. Twelve clients
+were tried: openai-python and openai-node, plain and with their helpers, the Vercel AI SDK, LangChain in both
+languages, litellm, pydantic-ai, and simonw/llm. (A "rule of reading" is a rule in ``_assembler.py`` or in the
+files that it names.)
+
+Rule 1. Every frame has ``id`` (not empty), ``object``, ``created`` and ``model`` (``""`` if not known), with
+  the same values in all frames, and ``choices``, a list. ``service_tier`` and ``system_fingerprint`` are in
+  every frame once they are known.
+Rule 2. The first frame of a choice has only its role: ``{"role": "assistant", "content": ""}``, with
   ``"content": null`` if no text comes first. An entry of a text completion has ``text`` and no delta.
-Rule 3. A frame has one choice and says one thing of it. Logprobs stand beside the text before them in the
-  same feed(). A delta holds no nulls. Every entry has ``finish_reason``, null until the choice ends.
+Rule 3. A frame has one choice and one field of it. But logprobs are in the frame of the text before them, if
+  both came in the same feed(). A delta has no nulls. Every entry has ``finish_reason``, null until the choice
+  ends.
 Rule 4. A call begins with ``{"index": 0, "id": "call_1", "type": "function", "function": {"name": "f",
-  "arguments": ""}}`` and goes on with ``{"index": 0, "function": {"arguments": "{}"}}``. Its id, type and
-  name are written once, so a name that grew after ToolCallStart cannot be written any more.
+  "arguments": ""}}`` and continues with ``{"index": 0, "function": {"arguments": "{}"}}``. Its id, type and
+  name are written once. So a name that grows after ToolCallStart cannot be written any more.
 Rule 5. ``finish_reason`` comes in a frame of its own, with ``"delta": {}``, once for each choice.
 Rule 6. Usage comes in one frame with ``"choices": []``, after the last finish_reason. Usage events before
   that are held, and the last one counts.
-Rule 7. ``[DONE]`` is written where Done was fed, and nowhere else: a stream that was cut stays cut.
-Rule 8. An Error is ``{"error": {"message": "M", "type": "server", "param": null, "code": 5}}`` without
-  choices, where it stands. ``malformed`` is not written, because the reading went on.
-Rule 9. An Extra goes back to its place. One of ``place="frame"`` is not written, because clients take any
-  data for a chunk. Reasoning keeps its wire name if that is one of the four, else it is
+Rule 7. ``[DONE]`` is written for a Done event, and in no other case: a stream that was cut stays cut.
+Rule 8. An Error is written in its place among the other events, as a frame without choices:
+  ``{"error": {"message": "M", "type": "server", "param": null, "code": 5}}``. ``malformed`` is not written,
+  because the answer went on after it.
+Rule 9. An Extra is written in its ``place``. One with ``place="frame"`` is not written, because clients read
+  any data as a chunk. Reasoning keeps its wire name if that is one of the four; otherwise it is
   ``reasoning_content``.
-Rule 10. Lines end in LF. A line begins with ``data: ``; there are no ``id:``, ``event:`` or ``retry:``
+Rule 10. Lines end in LF. Each line begins with ``data: ``: there are no ``id:``, ``event:`` or ``retry:``
   lines. The JSON is UTF-8 without escapes and without spaces: ``{"id":"c"}``.
-Rule 11. ContentDone, ReasoningDone, RefusalDone and ToolCallDone write nothing, so a filter that drops
-  deltas need not fear that their text comes back. A delta of a call whose ToolCallStart was not fed is
-  dropped. The ``index`` of a call counts the calls that were started: if the first of two is left out, the
-  second has 0.
+Rule 11. ContentDone, ReasoningDone, RefusalDone and ToolCallDone write nothing. So the text of deltas that a
+  filter drops does not come back. A delta of a call whose ToolCallStart was not fed is dropped. The ``index``
+  of a call counts the calls that were started: if the first of two is left out, the second has 0.
 
 Theory of operation
 -------------------
-A *step* is a method of the writer and its arguments. An event becomes one step or none, a completion many.
-Only making a step can fail, and ``feed()`` makes all its steps before it takes the first. So an exception
+A *step* is a method of the writer and its arguments. An event becomes one step or none, a completion becomes
+many. Only making a step can fail. ``feed()`` makes all its steps before it takes the first, so an exception
 leaves the encoder as it was.
 
-Five things wait. *Chunks before the header*: it is open until ``Start`` or the first entry of ``choices``,
-because Azure's first chunk has no id yet. *Unknown fields of a call* that was not started. *Usage*, for
-``Done`` or ``close()``. *An error that tells of a cut*, for ``close()``. *A frame with reasoning*, for the
-next event: reasoning may come as text and then as an object (OpenRouter: ``reasoning`` and
-``reasoning_details``), and both must go in one delta, or a reader takes them for two thoughts. The first
-such frame of each choice waits, and all of a choice that had an object. No other text is kept.
+Five things wait before they are written:
+
+* chunks, for the header. It is open until ``Start`` or the first entry of ``choices``, because Azure's first
+  chunk has no id yet;
+* unknown fields of a call, for its start;
+* usage, for ``Done`` or ``close()``;
+* an error that reports a cut, for ``close()``;
+* a frame with reasoning, for the next event. Reasoning may come as text and then as an object (OpenRouter:
+  ``reasoning`` and ``reasoning_details``). Both must be in one delta, because a reader would take two deltas
+  for two thoughts. The first such frame of each choice waits. If a choice had an object, all of them wait.
+
+Nothing else is kept.
 """
 
 from __future__ import annotations
@@ -85,24 +95,25 @@ if TYPE_CHECKING:
 
     Table = dict[str, Any]
 
-# The headers that a response with an event stream needs. ``no-transform`` keeps proxies that compress from
-# collecting frames, ``X-Accel-Buffering`` keeps nginx from it.
+# The headers that a response with an event stream needs. Without ``no-transform``, proxies that compress
+# would buffer frames. Without ``X-Accel-Buffering``, nginx would.
 SSE_HEADERS = (
     ("Content-Type", "text/event-stream; charset=utf-8"),
     ("Cache-Control", "no-cache, no-transform"),
     ("X-Accel-Buffering", "no"),
 )
 
-# Rule 1: on every frame once they are known.
+# Rule 1: fields that every frame has once they are known.
 LATE_HEADER = ("service_tier", "system_fingerprint")
 
 # Rule 2: the first delta of a choice that does not begin with text.
 NO_TEXT = '"role":"assistant","content":null'
 
-# Rule 3: the end of every entry that does not finish its choice. (left out: Vercel AI's schema)
+# Rule 3: the end of every entry that does not finish its choice. (Vercel AI's schema needs it)
 TAIL = '"finish_reason":null}]}\n\n'
 
-# Rule 9: the places of an Extra. How many containers are around the field, and the fields that are none.
+# Rule 9: the places of an Extra. For each, the number of containers around the field, and the names that no
+# unknown field can have there.
 PLACES: dict[str, tuple[int, tuple[str, ...]]] = {
     "chunk": (1, ("id", "object", "created", "model", "choices", "usage", "error")),
     "choice": (3, ("index", "delta", "finish_reason", "usage", "error")),
@@ -115,7 +126,7 @@ PLACES: dict[str, tuple[int, tuple[str, ...]]] = {
 # Fields of a delta that are reasoning, as text or as an object.
 REASONING_NAMES = (*REASONING_FIELDS, "reasoning_details", "thinking_blocks")
 
-# Kinds of errors after which the reader of a stream reads no more.
+# Kinds of errors after which nothing more is read.
 ENDS = frozenset(("truncated", "limit", "not_sse", "not_chat"))
 
 NONE = type(None)
@@ -132,10 +143,11 @@ def _dump(value: Any) -> str:
 
 
 def _json(value: Any, depth: int) -> str:
-    """Return the JSON text of a value that stands inside ``depth`` containers.
+    """Return the JSON text of a value that will be inside ``depth`` containers.
 
-    Keys become strings, and NaN and Infinity null, as in reading. Raises Unreadable or ValueError for what a
-    reader would refuse (too deep, an integer too long to print), TypeError for what is no JSON value.
+    Keys become strings, NaN and Infinity become null, as in reading. Raises Unreadable or ValueError if a
+    reader would refuse the value (nested too deep, an integer too long to print), TypeError if it is not a
+    JSON value.
     """
     try:
         text = _write(value)
@@ -152,17 +164,18 @@ class _Choice:
     __slots__ = ("calls", "finished", "has_objects", "ids", "text_at")
 
     def __init__(self) -> None:
-        self.calls: dict[int | None, tuple[int, str]] = {}  # by the index in events: index on the wire, kind
+        self.calls: dict[int | None, tuple[int, str]] = {}  # by index in the events: written index, kind
         self.ids: set[str] = set()
         self.finished = False
-        self.text_at = -1  # the number of the frame with its last text, until it has logprobs
-        self.has_objects: bool | None = None  # whether its reasoning has objects, too; None: nobody knows yet
+        self.text_at = -1  # the number of the frame with its last text, -1 once that has logprobs
+        self.has_objects: bool | None = None  # whether its reasoning has objects too; None if not known yet
 
 
 class _Writer:
-    """Writes frames. ``frames`` are those that nobody has taken yet. All its arguments are sound.
+    """Writes frames. ``frames`` has the frames since the last take(). All arguments were checked before.
 
-    ``field`` and ``fields`` are JSON text with names, ``"a":1,"b":2``; ``text`` and ``value`` without.
+    Arguments called ``field`` or ``fields`` are JSON text with names, ``"a":1,"b":2``. ``text`` and ``value``
+    are JSON text of one value.
     """
 
     __slots__ = (
@@ -181,25 +194,25 @@ class _Writer:
         self.reasoning = reasoning
         self.is_text = False  # a text completion
         self.is_done = False
-        self.failure = ""  # what errors have said: "error", or "end" if nothing comes after it
-        self.call_ids = "call"  # how ids begin that are made up for calls
-        self.base = ""  # the header, "" while it is open
-        self.late: dict[str, str] = {}  # what is known of LATE_HEADER
-        self.head = ""  # the header with all of them
-        self.last_head = ""  # the same in the last frame
+        self.failure = ""  # "error" after an error, "end" after one that ends the reading
+        self.call_ids = "call"  # the beginning of generated call ids
+        self.base = ""  # the header without LATE_HEADER, "" while it is open
+        self.late: dict[str, str] = {}  # the known fields of LATE_HEADER
+        self.head = ""  # the header with these
+        self.last_head = ""  # the header of the last frame
         self.choices: dict[int, _Choice] = {}
-        self.waiting_chunks: list[str] = []  # without their header, and error frames behind them
+        self.waiting_chunks: list[str] = []  # without their header, and the error frames after them
         self.waiting_fields: dict[tuple[int, int | None], list[tuple[str, str]]] = {}
         self.usage: dict[str, Any] = {}
         self.groq: dict[str, Any] = {}
-        self.cut_error = ""  # a frame
+        self.cut_error = ""  # the frame of an error that reports a cut
         self.frames: list[str] = []
-        self.taken = 0  # how many frames there were before them
+        self.taken = 0  # the number of frames before these
         # The last frame with reasoning: its number, its choice, whether it waits, and its fields by name.
         self.last_reasoning: tuple[int, int, bool, dict[str, str]] | None = None
 
     def take(self, is_end: bool = True) -> bytes:
-        """Return what was written, as UTF-8 (rule 10); without a last frame that waits, if more may come."""
+        """Return the frames as UTF-8 (rule 10). If more events may come, a last frame that waits stays."""
         frames, self.frames = self.frames, []
         if self.last_reasoning is not None:
             number, _, waits, _ = self.last_reasoning
@@ -217,7 +230,7 @@ class _Writer:
     # -- the chunk ------------------------------------------------------------------------------------
 
     def start(self, id: str | None, model: str | None, created: int, is_text: bool) -> None:
-        self.call_ids = "call" + id_tail(id)  # so they are the ids that ToolCallDone has
+        self.call_ids = "call" + id_tail(id)  # as in ToolCallDone, so that the ids are the same
         if not self.base:
             self.id = self.id or id
             self.model = model if self.model is None else self.model
@@ -226,7 +239,7 @@ class _Writer:
             self.open()
 
     def open(self) -> None:
-        """Close the header: what nobody said of it is made up (rule 1). Later, add what else is known."""
+        """Close the header: generate the fields that are not known (rule 1). Later calls add LATE_HEADER."""
         if not self.base:
             name = "text_completion" if self.is_text else "chat.completion.chunk"
             id = quote(self.id or f"chatcmpl-{urandom(12).hex()}")
@@ -241,7 +254,7 @@ class _Writer:
         self.waiting_chunks = []
 
     def chunk(self, *fields: str) -> None:
-        """Write a chunk with an empty list of choices (rule 1; left out: openai-python, LangChain)."""
+        """Write a chunk with an empty list of choices (rule 1: openai-python and LangChain need it)."""
         self.last_head = self.head
         frames = self.frames if self.base else self.waiting_chunks
         frames.append(",".join((f'{self.head}"choices":[]', *fields)) + "}\n\n")
@@ -253,22 +266,23 @@ class _Writer:
             if self.base:
                 self.open()
         elif name == "x_groq" and value[0] == "{":
-            # It has the usage again. A reader takes that where a chunk has no other, so both go in one frame.
+            # It contains the usage again. A reader uses that if the chunk has no other usage, so both must be
+            # in one frame.
             overlay(self.groq, parse_json(value))
         else:
             self.chunk(f"{quote(name)}:{value}")
 
     def set_usage(self, usage: dict[str, Any]) -> None:
-        """Hold the usage: the last one counts, after all else (rule 6; LangChain adds them up)."""
+        """Hold the usage. The last one is written, after everything else (rule 6: LangChain adds them up)."""
         if self.says_usage:
-            self.usage = usage  # JSON text only at the end: a long string in it is gone through once
+            self.usage = usage  # not as JSON text: a long string in it is encoded only once, at the end
 
     def error(self, kind: str, type: str, error: str, is_finish: bool) -> None:
-        """Write an error where it stands (rule 8).
+        """Write an error (rule 8).
 
-        A reader of the stream says two things again that it was told in a frame: that the stream was cut, and
-        that a choice's finish_reason is ``error`` (``is_finish``). These are not written twice. And it is
-        told of the cut before it finishes the choices, so that error waits for ``close()``.
+        A reader of the stream may report two errors again that a frame has reported: that the stream was cut,
+        and that the finish_reason of a choice is ``error`` (``is_finish``). These are not written twice. The
+        event of the cut comes before those that finish the choices, so this frame waits for ``close()``.
         """
         is_known = (kind == "truncated" and self.failure == "end") or (is_finish and self.failure)
         if kind == "malformed" or is_known:
@@ -281,7 +295,7 @@ class _Writer:
             (self.waiting_chunks or self.frames).append(frame)
 
     def settle(self) -> None:
-        """Write what has waited for a frame that will not come."""
+        """Write everything that waits: the header, the usage, and chunks that wait for the header."""
         if not self.usage and self.groq.get("usage"):
             del self.groq["usage"]
         fields = [f'"usage":{_dump(self.usage)}'] if self.usage else []
@@ -333,7 +347,7 @@ class _Writer:
         return choice
 
     def text(self, index: int, field: str) -> _Choice:
-        """Write text, beside which logprobs may come to stand."""
+        """Write a text. Logprobs may be added to its frame later."""
         choice = self.entry(index, field)
         choice.text_at = self.taken + len(self.frames) - 1
         return choice
@@ -345,11 +359,14 @@ class _Writer:
         choice.has_objects = choice.has_objects or False
 
     def reason_object(self, index: int, name: str, value: str, text: str) -> None:
-        """Write reasoning that is an object with this text inside, into the frame that has its text."""
+        """Write reasoning that is an object. If the last reasoning frame has its text, add it to that frame.
+
+        ``text`` is the text inside the object.
+        """
         if self.last_reasoning is not None and self.last_reasoning[1] == index:
             at, _, _, fields = self.last_reasoning
             self.choices[index].has_objects = True
-            if name not in fields or fields == {name: text}:  # a text of the same name goes: it is inside
+            if name not in fields or fields == {name: text}:  # the object replaces its own text
                 before = _joined(fields)
                 fields[name] = value
                 frame = self.frames[at - self.taken]
@@ -358,7 +375,7 @@ class _Writer:
         self.entry(index, f'"{name}":{value}').has_objects = True
 
     def logprobs(self, index: int, field: str) -> None:
-        """Add logprobs to the last text that nobody has taken yet, or write them alone (rule 3)."""
+        """Add logprobs to the last text since take(). If there is none, write them alone (rule 3)."""
         choice = self.choices.get(index)
         if choice is None or choice.text_at < self.taken:
             self.entry(index, "", f"{field},")
@@ -368,7 +385,10 @@ class _Writer:
             choice.text_at = -1
 
     def finish(self, index: int, reason: str | None) -> None:
-        """Write the finish_reason, once and alone (rule 5). None is written only where nothing else was."""
+        """Write the finish_reason, once and in a frame of its own (rule 5).
+
+        None is written only for a choice of a text completion of which nothing else was written.
+        """
         is_unsaid = index not in self.choices
         choice = self.choices.get(index) or self.choice(index, NO_TEXT)
         if not choice.finished and (reason is not None or (is_unsaid and self.is_text)):
@@ -381,7 +401,7 @@ class _Writer:
         self, index: int, place: int | None, id: str | None, name: str | None, kind: str, type: str,
         inner: str = "", outer: str = "",
     ) -> None:  # fmt: skip
-        """Write the id, the type and the name of a call, which are said only once (rule 4)."""
+        """Write the id, the type and the name of a call, which are written only once (rule 4)."""
         choice = self.choices.get(index) or self.choice(index, NO_TEXT)
         if place in choice.calls:
             return
@@ -390,7 +410,7 @@ class _Writer:
         if place is not None:
             made_up = f"{self.call_ids}_{index}_{place}"
             id = id if id and id not in choice.ids else made_up
-            while id in choice.ids:  # two calls with one id would be read as one
+            while id in choice.ids:  # a reader would take two calls with one id for one call
                 id = f"{id}_{len(choice.ids)}"
             choice.ids.add(id)
             fields = f'"id":{quote(id)},"type":{quote(type)},"{kind}":{{{fields}}}{outer}'
@@ -399,7 +419,7 @@ class _Writer:
             self.entry(index, _in_call(call, where, field))
 
     def call(self, index: int, place: int | None, where: str, field: str) -> None:
-        """Write a field of a call. Before its start unknown fields wait, arguments are dropped (rule 11)."""
+        """Write a field of a call. Before its start, unknown fields wait, arguments are dropped (rule 11)."""
         choice = self.choices.get(index)
         if choice and place in choice.calls:
             self.entry(index, _in_call(choice.calls[place], where, field))
@@ -408,7 +428,7 @@ class _Writer:
 
 
 def _in_call(call: tuple[int, str], place: str, field: str) -> str:
-    """Return the field of a delta that says ``field`` of a call."""
+    """Return the field of a delta that has ``field`` of a call, at ``place``."""
     number, kind = call
     if kind == "function_call":
         return f'"function_call":{{{field}}}'
@@ -425,9 +445,9 @@ def _joined(fields: dict[str, str]) -> str:
 
 # -- events -------------------------------------------------------------------------------------------
 #
-# The step of each type of event: None writes nothing (rule 11). Reading an event raises TypeError, ValueError
-# or Unreadable for what no frame can carry (``quote`` TypeError for what is no string), AttributeError for
-# what is no such event.
+# These functions make the step of an event of each type. None writes nothing (rule 11). They raise TypeError
+# (``quote`` raises it for anything but a string), ValueError or Unreadable if no frame can have a value of
+# the event, AttributeError if it is not an event of its type.
 
 
 def _index(event: Any, name: str = "choice") -> int:
@@ -486,7 +506,7 @@ def _extra(event: Any) -> Step | None:
     if place == "choice":
         return _Writer.entry, (_index(event), "", f"{field},")
     if place == "frame" or value == "" or (place == "function" and name == "id"):
-        return None  # alone, neither "" nor an id inside function would be read as it was (rule 4 of reading)
+        return None  # "" alone would not be read, an id alone would be the call's (rule 4 of reading)
     where = _place(event) if place == "function" else _index(event, "index")
     return _Writer.call, (_index(event), where, place, field)
 
@@ -526,15 +546,14 @@ class ChatEncoder:
     """Events in, the bytes of a Chat Completions stream out.
 
     Args:
-        id, model, created: fields of every chunk. They win over those of ``Start``. A field that neither
-            gives is made up once: ``chatcmpl-`` and random digits, ``""``, the time.
-        usage: False leaves the token counts out.
-        reasoning: the field for all reasoning, e.g. ``"reasoning_content"``. None keeps the field of each
-            event.
+        id, model, created: fields of every chunk. They replace those of ``Start``. A field that neither has
+            is generated once: ``chatcmpl-`` and random digits, ``""``, the current time.
+        usage: if False, the token counts are left out.
+        reasoning: the field for all reasoning, e.g. ``"reasoning_content"``. If None, each event keeps its
+            own field.
 
-    It takes the events of ``ChatStream`` and ``ChatAssembler``, also of another copy of this package,
-    filtered or rewritten as you like, and events of your own making. One encoder writes one answer. It
-    pickles.
+    It takes the events of ``ChatStream`` and ``ChatAssembler``, also those of another copy of this package.
+    You may filter or change them, or make your own. Use one encoder for one answer. It can be pickled.
     """
 
     __slots__ = ("_closed", "_writer")
@@ -602,7 +621,7 @@ class ChatEncoder:
         return self._writer.take()
 
     def close(self) -> bytes:
-        """Return what was held back: the usage, if no ``Done`` was fed. Later calls return ``b""``."""
+        """Return the frames held back, e.g. the usage if no ``Done`` was fed. Later calls return ``b""``."""
         if self._closed:
             return b""
         self._closed = True
@@ -628,8 +647,9 @@ def _no_event(value: Any, reason: Exception) -> str:
 
 # -- a whole completion ---------------------------------------------------------------------------------
 
-# Which types each field with a rule may have, besides null; with none, it would be read as something else. A
-# table in place of types is an object of such fields, a table in a list is a list of such objects.
+# The types that each field with a rule of reading may have, besides null. () means none: a reader would take
+# the field for something else. A table in place of types means an object with such fields. A table in a list
+# means a list of such objects.
 _TEXT, _OBJECT, _ARGUMENTS = (str,), (dict,), (str, dict)  # arguments that are an object are read as its text
 _BODY: Table = {"name": _TEXT, "arguments": _ARGUMENTS, "input": _ARGUMENTS}
 _CALL: Table = {"id": _TEXT, "type": _TEXT, "function": _BODY, "custom": _BODY}
@@ -669,9 +689,9 @@ def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | Non
         usage: False leaves the token counts out.
         size: how many characters of text go in one frame; None for all of them.
 
-    ``parse(b"".join(encode(c)))`` equals ``c`` for all that ``parse()`` and ``snapshot()`` return. Other
-    completions come back in the shape that these give: without nulls and ``index`` of calls, and with the
-    choices in order.
+    ``parse(b"".join(encode(c)))`` equals ``c`` if ``parse()`` or ``snapshot()`` returned ``c``. Any other
+    completion comes back in the shape that these return: without nulls, without the ``index`` of calls, and
+    with the choices in order.
 
     Raises ValueError, which names the field, for what no stream can say: a field of a wrong type, two calls
     of a choice with one id, an ``error``. Raises TypeError if ``completion`` is not a mapping. The call
@@ -699,7 +719,7 @@ def _frames(steps: Iterator[Step], usage: bool) -> Iterator[bytes]:
 
 
 def _path_to_bad(value: Any, path: str = "completion", depth: int = 1) -> str:
-    """Return where plain_json() meets what it does not take."""
+    """Return the path of the first value that plain_json() refuses."""
     items: Any = value.items() if hasattr(value, "items") else ()
     if isinstance(value, (list, tuple)):
         items = enumerate(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
@@ -713,7 +733,7 @@ def _path_to_bad(value: Any, path: str = "completion", depth: int = 1) -> str:
 
 
 def _check(value: Any, path: str, allowed: Any) -> None:
-    """Raise ValueError, which names the field, unless a value is what a table allows."""
+    """Raise ValueError, which names the field, unless the table allows the value."""
     if value is None or (allowed == () and not value):
         return
     if allowed == ():
@@ -730,7 +750,7 @@ def _check(value: Any, path: str, allowed: Any) -> None:
 
 
 def _normalise(completion: dict[str, Any]) -> bool:
-    """Make of a completion what it will be read as; return whether it is a text completion."""
+    """Change a completion to the shape that a reader returns. Return whether it is a text completion."""
     _check(completion, "completion", _COMPLETION)
     choices: list[dict[str, Any]] | None = completion.get("choices")
     if choices is None:
@@ -788,20 +808,23 @@ def _normalise_message(message: dict[str, Any], path: str) -> None:
 
 
 def _unknown(fields: dict[str, Any], *known: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield name and JSON text of the fields that no rule is for. Null is absence."""
+    """Yield the name and the JSON text of each field that has no rule and is not null."""
     for name, value in fields.items():
         if value is not None and name not in NOISE_FIELDS and not any(name in names for names in known):
             yield name, _dump(value)
 
 
 def _pieces(name: str, text: str, size: int | None, more: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the pieces of a text as fields with this name, and what stands beside them: the last has more."""
+    """Yield the pieces of a text as fields with this name, each with the fields beside it.
+
+    Only the last piece has fields beside it: ``more``.
+    """
     size = size or len(text) or 1
     for at in range(0, len(text), size):
         yield f'"{name}":{quote(text[at : at + size])}', more if at + size >= len(text) else ""
 
 
-# The steps of a completion: each writes one frame, or none.
+# The steps of a completion. Each writes at most one frame.
 
 
 def _completion_steps(completion: dict[str, Any], is_text: bool, size: int | None) -> Iterator[Step]:
@@ -809,7 +832,7 @@ def _completion_steps(completion: dict[str, Any], is_text: bool, size: int | Non
         yield _Writer.chunk_extra, (name, value)
     yield _Writer.start, (completion.get("id"), completion.get("model"), completion.get("created"), is_text)
     if not completion["choices"]:
-        yield _Writer.chunk, ()  # or no frame may say the header
+        yield _Writer.chunk, ()  # otherwise there might be no frame with the header
     for choice in completion["choices"]:
         yield from _choice_steps(choice, choice.get("message") or {}, is_text, size)
     if completion.get("usage"):
@@ -833,7 +856,8 @@ def _choice_steps(
     elif null or not content:
         yield _Writer.entry, (index, "", null)
     more = "" if logprobs is None else f'"logprobs":{_dump(logprobs)},'
-    # All names in the same deltas, or a reader takes what one of them says for more of what another has said.
+    # All names must be in the same deltas. Otherwise a reader takes the text of one name for more text of
+    # another.
     texts = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ is str}
     objects = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ in (dict, list)}
     longest = max([1, *map(len, texts.values())])
@@ -875,8 +899,8 @@ def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int |
     type = call.get("type") or kind
     if type in ("function", "custom"):
         type = kind
-    # Alone, an empty string would not be read, and an id inside function as that of the call (rule 4 of
-    # reading). So these go with the start.
+    # A fragment with only an empty string would be ignored, and an id inside function alone would be the
+    # call's (rule 4 of reading). So these are in the first fragment.
     inner, outer = _unknown(body, ("name", text_name)), _unknown(call, _CALL, ("index", kind))
     first = {"function": "", "tool_call": ""}
     then: list[Step] = []

@@ -1,63 +1,69 @@
 # SPDX-License-Identifier: MIT
-"""The fast path: frames that repeat an earlier one, except for the values in a few places.
+"""The fast path: reads frames that repeat an earlier frame, except for the values in a few places.
 
-Most frames of a stream repeat their neighbour to the byte, except for one or two values. A template is
-such a frame with holes where those values sit, and with the steps that the frame took: what was done with
-the value of each hole. A frame that has the same bytes around its holes is read by reading the holes alone.
-Every other frame takes the full path.
+Most frames of a stream equal the frame before them to the byte, except for one or two values. For example,
+these two frames of a content stream differ only in a text:
 
-The kinds of news that a frame brings, each a class with a method ``take``:
+    data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Hel"}}]}
+    data: {"id":"c1","choices":[{"index":0,"delta":{"content":"lo"}}]}
 
-* ``Append``: text of content, reasoning, refusal, arguments. (all servers)
-* ``Again``: an unknown field that comes again unchanged. Its Extra fires each time, and nothing changes.
+A *template* is such a frame with *holes* in place of these values, and with *steps*: what the frame does with
+the value of each hole. A later frame that has the same bytes around its holes is read by decoding only the
+holes. Every other frame takes the full path, which parses it and gives the chunk to the assembler.
+
+Each kind of step is a class with a method ``take``:
+
+* ``Append``: text of content, reasoning, refusal or arguments. (all servers)
+* ``Again``: an unknown field that comes again unchanged. It causes an Extra each time, but changes no state.
   (Azure and GitHub Copilot: content_filter_results; Perplexity: citations, search_results)
 * ``Unknown``: an unknown field whose value changes. (llama.cpp: timings; OpenRouter, Vercel:
   reasoning_details)
-* ``Counts``: usage of which some numbers change, or none. (vLLM, SGLang, xAI, Perplexity)
-* ``Logprobs``. (OpenAI, DeepSeek, llama.cpp, Hugging Face)
+* ``Counts``: usage in which only numbers change, or nothing. (vLLM, SGLang, xAI, Perplexity)
+* ``Logprobs``: logprobs. (OpenAI, DeepSeek, llama.cpp, Hugging Face)
 
-and holes that no step reads: padding (OpenAI, Mistral), the id and the creation time once they are known
-(xAI, Ollama), a message beside a delta (Perplexity), the text of a delta again and its token_id (Together).
+Some holes have no step: padding (OpenAI, Mistral), the id and the creation time once they are known (xAI,
+Ollama), a message beside a delta (Perplexity), a copy of the delta's text and its token_id (Together).
 
-Why that is sound. Let the full path have read a line, and let this be a later line with the same bytes
-around its holes.
+Why this gives the same events as the full path. Suppose that the full path has read a line, and that a later
+line has the same bytes around its holes.
 
-1. *What a hole may hold.* In JSON any value may be replaced by any other value, and the inside of any string
-   by the inside of any other string, without changing how the rest is read. A hole is one of the two. The C
-   scanner of the standard library must accept what is in it, and must stop exactly where the bytes after the
-   hole begin. So a hole that was a number holds no half of a word, and a string no unescaped quote and no
-   line end. Between the values inside an object JSON takes a raw CR for white space, but to SSE it is a line
-   end: a line with such a hole takes the full path if it has a CR. So do nesting that is too deep, what is
-   not UTF-8, and escaped halves of surrogate pairs. The values of padding, id and time are no containers.
-2. *Where its leaf is.* The assembler finds a value along a path of keys. Let the last key of each path stand
-   in the line once, between quotes and before a colon, and let the line have no backslash except inside the
-   strings of holes. Then all keys stand there as they are, and from the first hole to the last, a quote
-   begins or ends a string: so what stands behind that key is the value. Otherwise its place is found by a
-   walk along the path, and the line is parsed once more with other values in all holes: the result must be
-   the chunk with these values at these paths, and otherwise equal. This excludes a duplicate key that wins
-   later, a look-alike inside a string, and an escaped key that is taken for another. A text event is never
-   matched with a leaf by its text alone: a delta with two sources of the same event (``custom`` and
-   ``function`` in one fragment, two reasoning fields) is not learnt.
-3. *What the assembler may ask of the value.* A text is a string that is not empty, as it was: ``""`` takes
-   the full path, because what an empty text does may depend on its neighbours. (Only content without
-   neighbours may be empty, and then nothing is done.) Usage and logprobs are objects that are not empty, as
-   they were. The value of an unknown field is anything but null, as it was. All three go to the assembler's
-   own methods for them, which report no error about such values: where usage might become too large,
-   ``version`` changes. Only the append of a text is written here, and the overlay of numbers over numbers
-   in usage that says again what is kept. The tests compare what comes of these with the full path.
-4. *What the rest of the line does.* The assembler counts the changes of state that can affect how a later
-   chunk is read: ``version``, and ``kept`` for unknown fields. A line is learnt only if ``version`` stood
-   still and each event it caused belongs to one of the steps, so the rest of the line had no effect. It
-   has none again as long as both numbers are what they were: then a template *applies*. ``kept`` may
-   change by the template's own steps. The call touched last has no number: a fragment without an index goes
-   to it, so it is compared, and each step that touches a call notes it. A line with fragments and another
+1. *The values in the holes.* In JSON any value can be replaced by any other value, and the inside of any
+   string by the inside of any other string, without a change to how the rest is read. A hole is one of these
+   two. The C scanner of the standard library must accept its content, and must stop exactly at the bytes
+   after the hole. So a hole for a number cannot have a part of a word, and a hole in a string cannot have an
+   unescaped quote or a line end. A raw CR between the values of an object is white space in JSON, but a line
+   end in SSE: a line with such a hole takes the full path if it has a CR. So does a line that may be nested
+   too deep, is not UTF-8, or has escaped halves of surrogate pairs. The values of padding, id and time must
+   not be containers.
+2. *The places of the holes.* The assembler finds a value along a path of keys. Its place in the line is
+   guessed from a key that is in the line only once, or found by a walk along the path. Then the line is
+   parsed again with other values in all holes. The result must equal the chunk with these values at these
+   paths. This check excludes a duplicate key that replaces the value later, the same text inside a string,
+   and an escaped key that looks like another. A text event is never assigned to a hole because the text is
+   the same: a delta with two possible sources of one event (``custom`` and ``function`` in one fragment, two
+   reasoning fields) is not learnt.
+3. *The effect of the values.* A text must be a non-empty string, as it was. A line with ``""`` takes the full
+   path, because the effect of an empty text may depend on other fields. (Only content without other fields
+   may be empty, and has no effect then.) Usage and logprobs must be non-empty objects, as they were. The
+   value of an unknown field must not be null, as it was not. These three are given to the same methods of the
+   assembler that the full path calls. The methods report no error about such values, and if usage might
+   become too large, ``version`` changes. Only two effects are written a second time here: the append of a
+   text, and the update of numbers in a usage that is otherwise the same. The tests compare their results with
+   the full path.
+4. *The effect of the rest of the line.* The assembler counts the changes of state that can affect how a later
+   chunk is read: ``version``, and ``kept`` for unknown fields. A line is learnt only if ``version`` did not
+   change and each of its events belongs to one of the steps. So the rest of the line had no effect. It has no
+   effect again while both numbers are the same: then the template *applies*. The template's own steps may
+   change ``kept``. Neither number counts which call is the last one. A fragment without an index goes to that
+   call, so such a template compares it, and each step for a call sets it. A line with fragments and another
    text is not learnt.
-5. *The order of events* is the order in which the full path fired them.
+5. *The order of events* is the order in which the full path emitted them.
 
-Many frames at once: a run of bytes is cut at its line ends, each piece is stripped of as many characters as
-the template has before and after its holes, and what is left is joined again by those. If that gives the
-run, each piece was such a frame. The texts are then scanned in one call, joined by one character; if the
-result has as many of it as there are joints, none was inside a text.
+Many frames at once. A run of bytes is cut at its line ends. From each piece, as many characters are removed
+as the template has before and after its hole, and the rest is joined again with the template's own
+characters. If the result equals the run, each piece was such a frame. Then the texts are joined with one
+rare character and decoded in one call. If the result has exactly one such character between two texts, none
+was inside a text.
 """
 
 from __future__ import annotations
@@ -106,13 +112,13 @@ LEARNING, GIVEN_UP = "learning", "given up"
 # means nothing. The next two are no containers.
 TEXT, CONTENT, PADDING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = range(8)
 
-_HAS_BULK = sys.implementation.name != "pypy"  # there it is slower than one frame at a time
-_JOINT = "\x7f"  # rare, and no escape when it follows a backslash
+_HAS_BULK = sys.implementation.name != "pypy"  # on PyPy, one frame at a time is faster
+_JOINT = "\x7f"  # DEL: rare in text, and after a backslash it is an invalid escape, so it cannot be hidden
 _QUOTE, _LF, _SPACE = 34, 10, 32
 _new = object.__new__
 _FOLD_AT = Text.FOLD_AT
 
-# Fields that the assembler has rules for: an Extra of one of them says something about its shape.
+# Fields that the assembler has rules for. An Extra with such a name reports a field of an unusual shape.
 KNOWN_FIELDS = frozenset(
     ("annotations", "audio", "choices", "content", "delta", "error", "error_code", "error_msg")
     + ("finish_reason", "function_call", "index", "logprobs", "message", "refusal", "role", "text")
@@ -125,12 +131,14 @@ _ALONE = DELTA_NOISE | {"content", "role"}  # what an empty content may have bes
 
 
 class FastPath:
-    """The fast path of one stream: the templates it has learnt, and which of them is due.
+    """The fast path of one stream: its templates, and the one that is expected next.
 
-    ``read`` reads frames for as long as templates fit. The first frame that it does not read is for the full
-    path, and then for ``learn``. Nothing else in the library knows templates. ``stage``: LEARNING or
-    GIVEN_UP. ``due``: the template that the next frame should fit, None if the full path is to read it.
-    ``hits``: how many frames were read here. ``blank``: how this stream ends a frame.
+    ``read`` reads frames while templates fit. It leaves the first other frame to the full path, which calls
+    ``learn`` after that. Nothing outside this file knows templates.
+    ``stage``: LEARNING or GIVEN_UP.
+    ``due``: the template that the next frame should fit, None if no template applies.
+    ``hits``: the number of frames that were read here.
+    ``blank``: the line end and the blank line of this stream.
     """
 
     __slots__ = (
@@ -141,12 +149,12 @@ class FastPath:
     def __init__(self, reader: ChunkReader, is_on: bool) -> None:
         self._reader = reader
         self._attempts = 0
-        self._credit = FIRST_CREDIT  # bytes that learning may parse
-        self._misses = 0  # frames that a template might have read
-        self._seen: set[Any] | None = None  # the unknown fields of earlier frames, and their orders of keys
-        self._usage: Any = None  # of the last frame that was looked at
-        self._last: Template | None = None  # the template that read the latest frame, or was learnt from it
-        self._heads: tuple[bytes, ...] = ()  # how their frames begin
+        self._credit = FIRST_CREDIT  # bytes that learning may still parse
+        self._misses = 0  # frames that a template could have read
+        self._seen: set[Any] | None = None  # unknown fields of earlier frames, and hashes of their key orders
+        self._usage: Any = None  # the usage of the last frame that was to be learnt
+        self._last: Template | None = None  # the template that read the last frame, or was learnt from it
+        self._heads: tuple[bytes, ...] = ()  # the beginnings of the templates' frames
         self.stage = LEARNING if is_on else GIVEN_UP
         self.templates: list[Template] = []
         self.due: Template | None = None
@@ -154,12 +162,12 @@ class FastPath:
         self.blank = b"\n\n"
 
     def read(self, data: bytes, pos: int, events: list[Event]) -> int:
-        """Read frames from ``pos`` on; return where the first begins that no template fits."""
+        """Read frames from ``pos`` on. Return the position of the first frame that no template fits."""
         due = self.due
         if due is None:
             return pos
         size = len(data)
-        if due.holes and due.read_holes(data, pos, self._reader, events):  # several pieces of news
+        if due.holes and due.read_holes(data, pos, self._reader, events):  # a template with several holes
             self.hits += 1
             pos = due.ended
             self._last = due
@@ -167,7 +175,7 @@ class FastPath:
                 due = self.due = self._following(due)
             if pos == size or due is None:
                 return pos
-        # Most feeds are just the frame that is due: one text, and perhaps padding behind it.
+        # Most feeds are just one frame that fits ``due``: one text, and perhaps padding after it.
         if size < due.most and not pos and data.startswith(due.head) and data.endswith(due.last):
             try:
                 text = data[due.start : due.stop].decode()
@@ -175,12 +183,12 @@ class FastPath:
                     text, _, padding = text.partition(due.seam_text)
                     if not padding.isalnum():
                         text = ""
-                if "\\" in text or '"' in text or not text.isprintable():  # one text of ten
+                if "\\" in text or '"' in text or not text.isprintable():  # one text in ten
                     text = _string(text)
             except ValueError:
                 text = ""
             if text:
-                # Append.take() written out: 8 % of the row "plain content".
+                # Inlined from Append.take(): 8 % of the row "plain content".
                 only = due.only
                 pieces = only.pieces
                 pieces.append(text)
@@ -203,7 +211,7 @@ class FastPath:
         return self._read_on(due, data, pos, events)
 
     def _read_on(self, due: Template, data: bytes, pos: int, events: list[Event]) -> int:
-        """Read frames in place; ``due`` is the template for the first."""
+        """Read frames one by one, without copying them first. ``due`` is the template for the first."""
         reader = self._reader
         size = len(data)
         streak = 0
@@ -215,7 +223,7 @@ class FastPath:
                 start = pos + due.start
                 stop = data.find(_QUOTE, start)
                 has_quote = not data.startswith(due.seam, stop)
-                if has_quote:  # an escaped one, in one text of thirty
+                if has_quote:  # an escaped quote: one text in thirty has one
                     stop = data.find(due.seam, start, data.find(_LF, start) + 3)
                 if stop >= 0:
                     end = stop + due.seam_size
@@ -239,9 +247,9 @@ class FastPath:
                     due.take((text,), reader, events)
             elif not due.is_plain and due.read(data, pos, reader, events):
                 end = due.ended
-            else:  # no text, escapes in the padding, another template than expected
+            else:  # an empty text, escapes in the padding, or another template than expected
                 if data.find(_LF, pos) < 0:
-                    break  # the frame is cut
+                    break  # the frame is not complete yet
                 other = self._read_other(due, data, pos, events)
                 if other is None:
                     break
@@ -270,12 +278,12 @@ class FastPath:
         return pos
 
     def resume(self, data: bytes, pos: int, events: list[Event]) -> int:
-        """Read frames, as ``read()`` does, after the full path read one."""
+        """Read frames like ``read()``, after the full path has read one."""
         self.aim()
         return self.read(data, pos, events)
 
     def aim(self) -> None:
-        """Expect the template that came after the last one, or else the first that applies."""
+        """Set ``due``: the template that came after the last one before, or else the first that applies."""
         last = self._last
         if last is not None:
             self.due = self._following(last)
@@ -288,8 +296,8 @@ class FastPath:
         return next((template for template in templates if template.applies(self._reader)), None)
 
     def _read_other(self, due: Template, data: bytes, pos: int, events: list[Event]) -> Template | None:
-        """Read the frame at ``pos`` by the first template that fits, although it was not that of ``due``."""
-        if not data.startswith(self._heads, pos):  # one call for all templates
+        """Read the frame at ``pos`` with the first template that fits it, and return that, or None."""
+        if not data.startswith(self._heads, pos):  # one call checks all templates
             return None
         reader = self._reader
         if due.is_plain and due.read(data, pos, reader, events):
@@ -302,7 +310,7 @@ class FastPath:
         return None
 
     def _read_many(self, template: Template, data: bytes, pos: int, events: list[Event]) -> int:
-        """Read frames of one template for as long as all are like it; return where they end."""
+        """Read frames in bulk while all fit one template. Return the end of the last one."""
         append: Any = template.only
         while len(data) - pos >= 1024:
             texts, pos = template.read_many(data, pos)
@@ -332,7 +340,7 @@ class FastPath:
             self._heads = ()
             self.due = self._last = None
             return
-        # Only the second time tells whether an unknown field changes or stays.
+        # Whether an unknown field changes or stays is known only when it comes a second time.
         fields = [event.field for event in news if event.__class__ is Extra]
         if not news or (fields and not self._knows(fields)):
             return
@@ -342,7 +350,8 @@ class FastPath:
         if self._attempts >= attempts or cost > self._credit + 64 * self.hits or len(line) > MAX_LINE:
             return
         self._credit -= cost
-        # Later, only frames whose order of keys came before: where no two are alike, attempts are in vain.
+        # After the first attempts, learn only frames whose order of keys came before. If all orders differ,
+        # no template would ever fit.
         if not self._knows([hash(tuple(chunk))]) and self._attempts >= FREE_ATTEMPTS:
             return
         self._attempts += 1
@@ -357,7 +366,7 @@ class FastPath:
             self._add(template)
 
     def _knows(self, marks: list[Any]) -> bool:
-        """Whether all of these came before; note them."""
+        """Whether all of these marks came before. Remember them."""
         seen = self._seen
         if seen is None:
             seen = self._seen = set()
@@ -367,7 +376,7 @@ class FastPath:
         return knows
 
     def _add(self, template: Template) -> None:
-        """Add a template, in the place of an earlier one for the same frame if there is one."""
+        """Add a template. It replaces an earlier one for the same frames."""
         templates = self.templates
         number = next((one.number for one in templates if one.is_like(template)), len(templates))
         if number == MAX_TEMPLATES:
@@ -383,19 +392,22 @@ class FastPath:
 class Template:
     """One frame with holes, and the steps that it takes.
 
-    A *plain* template has one text and perhaps padding behind it, and nothing else changes: its bytes are
-    ``head``, ``seam`` where there is padding, and ``last``. Any other has ``head`` and ``holes``: what each
-    hole may hold, the text behind it, and the length of that.
+    A *plain* template has one text, perhaps padding after it, and no other hole. Its bytes are ``head``, the
+    text, ``seam`` and the padding if there is any, and ``last``. Any other template has ``head`` and
+    ``holes``. Each of these is a kind, the text after the hole, and the length of that text.
 
-    ``steps``: what the frame does. ``only``: the step of a plain template that has just one. ``version`` and
-    ``kept``: the numbers of the reader for which the frame is known. ``waits``: the step for a fragment
-    without an index, which goes to the call touched last. ``is_loose``: the text of a plain template may be
-    empty. ``stamp``, ``late_stamp``: where there is a time that moves on, always with as many digits, in
-    ``head`` (Ollama, xAI) or ``last`` (llama.cpp). ``echo``:
-    the numbers of two holes that must hold the same text. ``then``: the number of the template that came next
-    the last time (a reference would make a cycle, and work for the garbage collector). ``most``: a
-    shorter feed is at most one frame. ``bulk``: how many bytes to read at once, 0 for none. ``ended``: where
-    the frame ends that ``read()`` took.
+    ``steps``: what the frame does. ``only``: the step of a plain template that has only one.
+    ``version``, ``kept``: the numbers of the reader for which the template applies.
+    ``waits``: a step for a fragment without an index, which goes to the last call, or None.
+    ``is_loose``: whether the text of a plain template may be empty.
+    ``stamp``, ``late_stamp``: the place of a time that changes, but always has as many digits, in ``head``
+    (Ollama, xAI) or in ``last`` (llama.cpp).
+    ``echo``: the numbers of two holes that must have the same text.
+    ``number``, ``then``: the numbers of this template and of the one that came after it the last time. (A
+    reference would make a cycle, and so work for the garbage collector.)
+    ``most``: a feed of fewer bytes is at most one frame.
+    ``bulk``: the number of bytes to read at once, 0 for no bulk reading. ``skipped``: the number of empty
+    texts in the last bulk. ``ended``: the end of the last frame that ``read()`` took.
     """
 
     __slots__ = (
@@ -446,7 +458,7 @@ class Template:
         else:
             for kind, piece in zip(kinds, pieces[1:]):
                 is_inside = kind <= PADDING
-                behind = piece[is_inside:]  # the scanner reads a string with its closing quote
+                behind = piece[is_inside:]  # without the closing quote, which the string scanner reads
                 self.holes.append((kind, behind, len(behind)))
         self.start = len(self.head)
         self.seam_size = len(self.seam)
@@ -463,7 +475,7 @@ class Template:
         self.kept = 0
 
     def applies(self, reader: ChunkReader) -> bool:
-        """Whether the state is still one in which this frame does what it was seen to do."""
+        """Whether this frame has the same effects as when it was learnt (4. above)."""
         if self.version != reader.version or self.kept != reader.kept:
             return False
         waits = self.waits
@@ -479,7 +491,7 @@ class Template:
         return ours == (other.head, other.seam, other.last, other.holes)
 
     def set_time(self, data: bytes, pos: int) -> bool:
-        """Take over the time of the frame at ``pos``, if nothing else differs before the text."""
+        """If only the time differs before the text of the frame at ``pos``, put that time into ``head``."""
         head = self.head
         start, stop = self.stamp or (0, 0)
         time = data[pos + start : pos + stop]
@@ -492,7 +504,7 @@ class Template:
         return True
 
     def set_late_time(self, last: bytes) -> bool:
-        """Take over the time behind the text, if nothing else differs there."""
+        """If only the time differs after the text, put that time into ``last``."""
         start, stop = self.late_stamp or (0, 0)
         time = last[start:stop]
         if not (time.isdigit() and time[0] != 48 and last[:start] == self.last[:start]):
@@ -504,7 +516,7 @@ class Template:
         return True
 
     def read(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
-        """Read the frame at ``pos`` and note where it ended; return False if it does not fit."""
+        """Read the frame at ``pos`` and set ``ended``. Return False if it does not fit."""
         if self.holes:
             return self.read_holes(data, pos, reader, events)
         stop = self._end(data, pos)
@@ -521,7 +533,7 @@ class Template:
         return True
 
     def _end(self, data: bytes, pos: int) -> int:
-        """Return where the line at ``pos`` ends, -1 if it does not begin and end as it should."""
+        """Return the end of the line at ``pos``, -1 if its beginning or its end does not fit."""
         if not data.startswith(self.head, pos) and not self.set_time(data, pos):
             return -1
         blank = self.blank
@@ -529,7 +541,7 @@ class Template:
         return stop if pos < stop <= pos + LARGEST_BULK and data.startswith(blank, stop) else -1
 
     def read_holes(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
-        """Do what ``read()`` does, for a template that is not plain."""
+        """Read the frame at ``pos`` like ``read()``, for a template that is not plain."""
         stop = self._end(data, pos)
         if stop < 0:
             return False
@@ -586,7 +598,7 @@ class Template:
         self.kept = reader.kept
 
     def _text(self, data: bytes, pos: int) -> list[str] | None:
-        """Return the text of a plain template; None, or a ValueError, if the frame does not fit."""
+        """Return the text of a frame of a plain template. None or ValueError if it does not fit."""
         start = pos + self.start
         if self.late_stamp is not None:
             at = self.ended - self.last_size
@@ -603,7 +615,7 @@ class Template:
         return [text] if stop >= 0 and start == self.ended and (text or self.is_loose) else None
 
     def read_many(self, data: bytes, pos: int) -> tuple[list[str], int]:
-        """Return the texts of the frames from ``pos`` on, and where they end; none where it cannot tell."""
+        """Return the texts of the next frames and their end. No texts if not all of them fit."""
         nothing: tuple[list[str], int] = ([], pos)
         stop = data.rfind(self.last, pos, pos + self.bulk)
         if stop < pos:
@@ -612,7 +624,7 @@ class Template:
         if self.strings is None:
             head = self.head.decode()
             behind = self.last.decode()
-            # head, the line's end up to its LF, and what is between two holes
+            # The text before a hole, the text after it up to LF, and the text between two holes.
             self.strings = (head, behind[: behind.index("\n")], behind + head)
         head, behind, joint = self.strings
         try:
@@ -621,7 +633,7 @@ class Template:
             return nothing
         start = len(head)
         end = -len(behind)
-        # Cut at each LF, not at blank lines: to search for one character takes half the time.
+        # Cut at each LF and not at blank lines: the search for one character takes half the time.
         holes: Sequence[str] = [line[start:end] for line in run.split("\n")[:-1:2]]
         if f"{head}{joint.join(holes)}{joint[: -start]}" != run:
             return nothing
@@ -642,7 +654,7 @@ class Template:
 
 
 def _string(inside: str) -> str:
-    """Return the string that this is the inside of; raise ValueError if it is none or has half a pair."""
+    """Decode the inside of a JSON string. Raise ValueError if it is invalid or has half a surrogate pair."""
     inside += '"'
     text, end = scanstring(inside, 0)
     if end != len(inside) or (len(text) != end - 1 and has_halves(text)):
@@ -651,12 +663,12 @@ def _string(inside: str) -> str:
 
 
 def _is_plain(kinds: list[int]) -> bool:
-    """Whether these are a text and perhaps padding behind it."""
+    """Whether these kinds are a text and perhaps padding after it."""
     return kinds[:1] in ([TEXT], [CONTENT]) and kinds[1:] in ([], [PADDING])
 
 
 def _strings_of(insides: Sequence[str]) -> list[str] | None:
-    """Return the strings that these are the insides of, None unless all are and hold no lone surrogate."""
+    """Decode the insides of many JSON strings. None if any is invalid or has a lone surrogate."""
     joined = _JOINT.join(insides) + '"'
     try:
         text, end = scanstring(joined, 0)
@@ -668,14 +680,14 @@ def _strings_of(insides: Sequence[str]) -> list[str] | None:
     return texts
 
 
-# -- the kinds of news ------------------------------------------------------------------------------------
+# -- the kinds of steps -----------------------------------------------------------------------------------
 
 
 class Step:
-    """What a frame does with the value in one of its holes, ``hole``.
+    """What a frame does with the value in the hole with the number ``hole``.
 
-    ``needs_last``: it is for a fragment without an index, which goes to ``call`` only while that is the call
-    touched last.
+    ``needs_last``: the step is for a fragment without an index, which goes to ``call`` only while that is the
+    last call.
     """
 
     __slots__ = ("hole",)
@@ -684,7 +696,7 @@ class Step:
     calls: Any = None
 
     def place(self, order: list[Path], path: Path) -> None:
-        """Note which hole is meant: holes are numbered as they stand in the line."""
+        """Set ``hole``. ``order`` has the paths of all holes in the order of the line."""
         self.hole = order.index(path)
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
@@ -692,7 +704,7 @@ class Step:
 
 
 class Append(Step):
-    """Text that grows."""
+    """Append a text and emit its event."""
 
     __slots__ = ("call", "calls", "event", "field", "index", "is_simple", "needs_last", "pieces", "text")
 
@@ -724,7 +736,7 @@ class Append(Step):
             self.fire(text, reader.events)
 
     def add(self, text: str, events: list[Event]) -> None:
-        """Append a text and fire its event."""
+        """Append a text and emit its event."""
         pieces = self.pieces
         pieces.append(text)
         if len(pieces) >= _FOLD_AT:
@@ -735,7 +747,7 @@ class Append(Step):
             self.fire(text, events)
 
     def fire(self, text: str, events: list[Event]) -> None:
-        """Fire the event of a text that is not a simple one."""
+        """Emit the event of arguments or reasoning."""
         call = self.call
         if call is not None:
             if call.index is not None:
@@ -760,7 +772,7 @@ class Append(Step):
 
 
 class Again(Step):
-    """An unknown field that comes again unchanged: its Extra fires, and nothing else happens."""
+    """Emit the Extra of an unknown field that comes again unchanged."""
 
     __slots__ = ("event", "inner")
 
@@ -775,7 +787,7 @@ class Again(Step):
 
 
 class Unknown(Step):
-    """An unknown field whose value changes."""
+    """Keep an unknown field whose value changes."""
 
     __slots__ = ("choice", "field", "place_of")
 
@@ -795,10 +807,11 @@ class Unknown(Step):
 
 
 class Counts(Step):
-    """Usage of which only some numbers change, those at ``paths``, or none.
+    """Update usage in which only the numbers at ``paths`` change, or none.
 
-    Laid over what is kept once, the rest of it changes nothing any more, until other usage comes: as long as
-    ``reader.counted`` is this step, only the numbers are laid over, where they are kept (``kept``).
+    The first time, the whole usage is merged into the kept one. After that, the rest of it changes nothing
+    until other usage comes. So while ``reader.counted`` is this step, only the numbers are set, in the
+    objects of ``kept``.
     """
 
     __slots__ = ("inner", "kept", "paths", "start", "stop", "usage")
@@ -813,7 +826,7 @@ class Counts(Step):
         count = len(self.paths)
         self.paths.sort(key=lambda inside: order.index(path + inside))
         self.start = order.index(path + self.paths[0]) if count else 0
-        self.stop = self.start + count  # nothing else is a hole inside of usage
+        self.stop = self.start + count  # the holes of usage follow each other in the line
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
         numbers = values[self.start : self.stop]
@@ -838,7 +851,7 @@ class Counts(Step):
 
 
 class Logprobs(Step):
-    """The logprobs of a choice."""
+    """Extend the logprobs of a choice."""
 
     __slots__ = ("choice",)
 
@@ -868,7 +881,7 @@ class Lesson:
         self.entry: dict[str, Any] = {}
         self.delta: dict[str, Any] | None = None
         self.holes: dict[Path, int] = {}
-        self.echo: list[Path] = []  # two holes that must hold the same text
+        self.echo: list[Path] = []  # two holes that must have the same text
         self.steps: list[tuple[Step, Path | None]] = []
 
     def learn(self, news: list[Event], changes: int, begin: bytes, blank: bytes) -> Template | None:
@@ -930,9 +943,9 @@ class Lesson:
         return bool(chunk == self.chunk)
 
     def explains(self, news: list[Any], changes: int) -> bool:
-        """Find the steps that these events come from; return whether that explains all of them.
+        """Find the step that each event comes from. Return False if there is an event without one.
 
-        ``changes`` says how many kept values of unknown fields changed.
+        ``changes`` is the number of kept unknown fields that changed.
         """
         choices: Any = self.chunk.get("choices")
         if choices.__class__ is not list or len(choices) != 1 or choices[0].__class__ is not dict:
@@ -965,7 +978,7 @@ class Lesson:
         return not has_usage or self._usage(self.chunk["usage"])
 
     def _usage(self, usage: dict[str, Any]) -> bool:
-        """Find what changes in usage; only two of them tell."""
+        """Find the numbers that change in usage, by a comparison with an earlier one."""
         kept = self.reader.answer.usage  # None if every usage so far was {}
         if kept is None or self.usage.__class__ is not dict or not all(map(is_shallow, (usage, kept))):
             return False
@@ -982,7 +995,7 @@ class Lesson:
             self.holes[path] = kind
 
     def _text(self, event: Any) -> bool:
-        """Find the one leaf that a text event can come from."""
+        """Find the one field that a text event can come from."""
         kind = event.__class__
         choice: Any = self.reader.choices[event.choice]
         delta = self.delta
@@ -1017,7 +1030,7 @@ class Lesson:
                 return False
             text = call.arguments
         elif delta.get("tool_calls") or delta.get("function_call"):
-            return False  # they may change which call was touched last
+            return False  # they may change the last call
         elif kind is ReasoningDelta:
             name = event.field
             text = choice.thoughts
@@ -1028,7 +1041,7 @@ class Lesson:
             text = choice.refusal
         if leaf.__class__ is not dict or leaf.get(name) != (event.arguments if call else event.text):
             return False
-        # Without other fields beside it, content that is empty does nothing. (llama-cpp-python sends it)
+        # Empty content without other fields has no effect. (llama-cpp-python sends it)
         is_alone = kind is ContentDelta and _ALONE.issuperset(
             [key for key, value in leaf.items() if value is not None]
         )
@@ -1045,7 +1058,7 @@ class Lesson:
             path, leaf = ("choices", 0, field), self.entry
         elif event.place == "delta":
             path, leaf = ("choices", 0, "delta", field), self.delta
-            # Where no string is the reasoning, one of these might be.
+            # If no string is the reasoning, one of these fields might be.
             if ("reason" in field or "think" in field) and not self._has_reasoning():
                 return False
         elif event.place != "chunk":
@@ -1056,7 +1069,7 @@ class Lesson:
         if event.place != "delta" and is_again:
             if value.__class__ not in (dict, list) or not is_shallow(value):
                 return False
-            # What is kept is the same value, and while it is, ``kept`` stands still: no other copy is needed.
+            # The kept value is the same, and ``kept`` does not change while it stays. So use it, not a copy.
             of_choice = event.place == "choice"
             owner: Any = self.reader.choices[event.choice] if of_choice else self.reader.answer
             value = owner.extras[field] if _is_twin(owner.extras.get(field), value) else value
@@ -1070,7 +1083,7 @@ class Lesson:
         return any(text.__class__ is str and text for text in found)
 
     def find_passing(self) -> None:
-        """Add the holes that no step reads."""
+        """Add the holes without a step."""
         answer = self.reader.answer
         entry: Path = ("choices", 0)
         places: tuple[tuple[Path, Any, Any], ...] = (
@@ -1099,7 +1112,7 @@ class Lesson:
             self.holes[path] = SCALAR
 
     def tree(self) -> dict[Any, Any]:
-        """Return where the holes are: nested dicts, with the path at the leaf."""
+        """Return the paths of the holes as a tree of dicts, with the whole path at each leaf."""
         tree: dict[Any, Any] = {}
         for path in self.holes:
             node = tree
@@ -1126,8 +1139,8 @@ class Lesson:
 
 
 def _goes_on(fragment: Any, call: Call) -> bool:
-    """Whether a fragment goes to its call whatever the arguments were: it says no more than the call's name
-    and id, and has only one of ``function`` and ``custom``."""
+    """Whether a fragment belongs to its call whatever the arguments are: it has only the call's own name and
+    id, or none, and only one of ``function`` and ``custom``."""
     function = fragment.get("function")
     custom = fragment.get("custom")
     body = custom if function is None else function
@@ -1149,7 +1162,7 @@ def _put(chunk: Any, path: Path, value: Any) -> None:
 
 
 def _is_twin(one: Any, other: Any) -> bool:
-    """Whether two values are the same, also in the order of keys."""
+    """Whether two values are the same, including the order of keys."""
     kind = one.__class__
     if kind is not other.__class__:
         return False
@@ -1161,7 +1174,7 @@ def _is_twin(one: Any, other: Any) -> bool:
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:
-    """Return the paths of the numbers in which two objects differ, None if they differ in more."""
+    """Return the paths of the numbers that differ between two objects. None if anything else differs."""
     if list(old) != list(new):
         return None
     paths: list[Path] = []
@@ -1198,8 +1211,10 @@ def _find(text: str, holes: dict[Path, int], spans: dict[Path, tuple[int, int]])
 
 
 def _walk(text: str, pos: int, tree: dict[Any, Any], spans: dict[Path, tuple[int, int]]) -> int:
-    """Walk the JSON container at ``pos``, note where the values at the leaves of ``tree`` begin and end, and
-    return where the container ends. The text is known to be JSON."""
+    """Walk the JSON container at ``pos`` and return its end. The text must be valid JSON.
+
+    The start and the end of each value at a leaf of ``tree`` are put into ``spans``.
+    """
     is_object = text[pos] == "{"
     number = 0
     pos = _skip(text, pos + 1)
@@ -1225,5 +1240,5 @@ def _walk(text: str, pos: int, tree: dict[Any, Any], spans: dict[Path, tuple[int
 
 
 def _skip(text: str, pos: int) -> int:
-    """Return where the white space at ``pos`` ends."""
+    """Return the end of the white space at ``pos``."""
     return pos if text[pos] not in " \t\r\n" else blank(text, pos).end()

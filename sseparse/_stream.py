@@ -1,30 +1,30 @@
 # SPDX-License-Identifier: MIT
 """ChatStream: from the bytes of a streamed answer to events and the final object.
 
-It puts the layers in order and knows how none of them works. It decides what a frame says (a chunk,
-``[DONE]``, an error, a ping, another API's), which path reads the next bytes, and what is wrong with a body
-that has ended. For example, ``data: {"type":"ping"}`` is a frame that says nothing.
+This file connects the other layers and does not know how they work. It makes three decisions: what a frame is
+(a chunk, ``[DONE]``, an error, a ping, or a frame of another API), which path reads the next bytes, and what
+is wrong with a body that has ended. For example, ``data: {"type":"ping"}`` is a ping, which has no effect.
 
-Theory of operation. feed() gives the bytes to the shortest path that can read them, in this order:
+Theory of operation. There are four paths. All give the same events, and feed() takes the first that can read
+the bytes:
 
-1. ``FastPath.read``, if they begin where a frame begins: frames like earlier ones, without parsing JSON.
-2. A comment that comes alone: it is counted.
-3. ``_read_in_full``: one data line and its blank line. Its JSON is parsed, the assembler reads it, and the
-   fast path learns from it.
-4. ``_parse``, for everything else: the grammar of ``_sse.py`` with the rules of ``_frames.py``.
+1. ``FastPath.read``, at the beginning of a frame: reads frames like earlier ones without parsing JSON.
+2. A comment that comes alone is counted.
+3. ``_read_in_full`` reads one data line and its blank line. It parses the JSON and gives the chunk to the
+   assembler. Then the fast path learns from the frame.
+4. ``_parse`` reads everything else, with the grammar of ``_sse.py`` and the rules of ``_frames.py``.
 
-All give the same events. Where the next bytes are is one field, ``_where``; only feed() and close() change
-it:
+``_where`` is the position of the next bytes. Only feed() and close() change it:
 
-    state      the next bytes                                    paths
-    BETWEEN    begin a frame                                     1 to 4
-    INSIDE     continue the first line of a frame (``_line``)    1, with that line put before them; 4
-    ELSEWHERE  anything else; also if a limit is so narrow that  3 and 4
-               the fast path could pass it, and before the
-               first bytes told that no HTTP head comes
+    state      the next bytes                                     paths
+    BETWEEN    begin a frame                                      1 to 4
+    INSIDE     continue the first line of a frame (``_line``)     1, with ``_line`` put before them; 4
+    ELSEWHERE  are anything else. Also used if a limit is so low  3 and 4
+               that the fast path could exceed it, and until the
+               first bytes show that no HTTP head comes
 
-A frame is counted by ``_count`` or by the fast path (``hits``), never by both: the ordinal of an error is
-the sum.
+A frame is counted either by ``_count`` or by the fast path (``hits``). The number of a frame in an Error is
+the sum of the two.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ if TYPE_CHECKING:
     from .types import Completion
 
 BETWEEN, INSIDE, ELSEWHERE = "between", "inside", "elsewhere"
-_SMALL = 4096  # bytes; more than this in one feed is likely more than one frame
-_HUGE = 1 << 18  # bytes of a line, from which on no copy is made of it
+_SMALL = 4096  # bytes; a larger feed probably has more than one frame
+_HUGE = 1 << 18  # bytes; a longer line is decoded without copying it
 CHAT = "chat"
-# How the frames of other APIs are told: by how their ``type`` begins, or by keys that all stand in one frame.
+# The marks of frames of other APIs: the beginnings of their ``type``, or keys that one frame has together.
 OTHER_APIS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("Anthropic Messages", ("message_start", "message_delta", "message_stop", "content_block_"), ()),
     ("OpenAI Responses", ("response.",), ()),
@@ -78,20 +78,20 @@ class ChatStream(FrameParser, Reading):
     """A streamed Chat Completions answer: feed it bytes, get events, ask for the final object.
 
     Args:
-        fast_path: False reads each frame in full. Same events, slower; for tests.
-        max_event_bytes: limit in bytes for any one line plus the data lines pending before it.
-        max_total_bytes: limit in bytes for the whole stream, None for none.
-        max_choices: choice indexes must be below it.
-        max_tool_calls: calls per choice.
-        max_errors: how many Error events there may be. The next is of kind ``limit``, and reading ends.
+        fast_path: if False, each frame is read in full. The events are the same. It is slower, and for tests.
+        max_event_bytes: limit in bytes for any one line plus the pending data lines before it.
+        max_total_bytes: limit in bytes for the whole stream, or None.
+        max_choices: every choice index must be below it.
+        max_tool_calls: maximum number of calls per choice.
+        max_errors: maximum number of Error events. The next one has the kind ``limit``, and reading ends.
 
-    Attributes: ``done`` (bool: saw ``[DONE]``), ``finished`` (bool: there is a choice, and each has a
-    finish_reason), ``truncated`` (bool: closed before either, or cut inside its last frame), ``closed``
-    (bool), ``errors`` (list of the Error events so far), ``id``, ``model`` (str or None until known),
-    ``usage`` (dict or None), ``comments`` (int: heartbeats).
+    Attributes: ``done`` (bool: ``[DONE]`` came), ``finished`` (bool: there is a choice, and each has a
+    finish_reason), ``truncated`` (bool: it was closed before either, or cut inside its last frame),
+    ``closed`` (bool), ``errors`` (list of the Error events so far), ``id``, ``model`` (str, or None until
+    known), ``usage`` (dict or None), ``comments`` (int, the number of comments: heartbeats of the server).
 
-    It pickles and deep-copies at any point. One stream belongs to one thread at a time; streams share
-    nothing.
+    It can be pickled and deep-copied at any point. Only one thread at a time may use a stream. Streams share
+    no state.
     """
 
     __slots__ = (
@@ -124,14 +124,13 @@ class ChatStream(FrameParser, Reading):
         self._answer = self._reader.answer
         self._fast = FastPath(self._reader, fast_path)
         self._budget = max_total_bytes
-        self._over = False  # more came than that
-        self._full = 0  # frames that took the full path
-        self._head: bytes | None = b""  # the first bytes of the body, as long as they may be HTTP or gzip
-        # Whose API this is: None until a frame tells, CHAT, or what the first frame of another one said.
+        self._over = False  # more bytes came than max_total_bytes
+        self._full = 0  # number of frames that the fast path did not read
+        self._head: bytes | None = b""  # the first bytes of the body, until they cannot be HTTP or gzip
+        # The API of the stream: None before the first frame, CHAT, or an _OtherAPI.
         self._api: Any = None
         self.truncated = False
-        # Where the next bytes are: BETWEEN frames, INSIDE the first line of one, or ELSEWHERE, where the fast
-        # path may not read: also where a limit is so narrow that it could be passed there.
+        # The fast path does not check limits, so it is not used if it could exceed one.
         self._is_unlimited = max_event_bytes >= 2 * LARGEST_BULK and max_total_bytes is None
         self._where = BETWEEN if self._is_unlimited else ELSEWHERE
         self._held: bytearray | None = None  # the bytes of the unfinished frame, if frames() is used
@@ -139,11 +138,11 @@ class ChatStream(FrameParser, Reading):
     # -- bytes in -----------------------------------------------------------------------------------
 
     def feed(self, data: BytesLike) -> list[Event]:
-        """Return the events that ``data`` (any bytes-like) completes, in order.
+        """Return the events that ``data`` (any bytes-like object) completes, in order.
 
-        ``b""`` is an empty chunk, not the end. Nothing the bytes say makes it raise; after a limit error
-        it returns ``[]`` and reads nothing more. Raises TypeError if ``data`` is not bytes-like,
-        RuntimeError after close().
+        ``b""`` is an empty piece, not the end. No content of the bytes makes it raise. After a limit error it
+        returns ``[]`` and reads nothing. Raises TypeError if ``data`` is not bytes-like, RuntimeError after
+        close().
         """
         events: list[Event] = []
         line: Any = None
@@ -151,7 +150,7 @@ class ChatStream(FrameParser, Reading):
         is_bytes = data.__class__ is bytes
         where = self._where
         if where == BETWEEN and is_bytes:
-            # Most feeds are one frame, and most of those are read here.
+            # Most feeds are one frame, and most frames are read here.
             pos = fast.read(data, 0, events)  # type: ignore[arg-type]
             if pos:
                 if pos == len(data):
@@ -187,10 +186,10 @@ class ChatStream(FrameParser, Reading):
         return events
 
     def _read_inside(self, data: bytes, events: list[Event]) -> bytes | None:
-        """Read on inside the first line of a frame. Return what is left for the full path, None if nothing
-        is.
+        """Read bytes that continue the first line of a frame. Return the rest for the full path, or None.
 
-        TCP cuts anywhere: such feeds end one frame, bring some and begin one. (20 % of the rows "tcp".)
+        TCP cuts anywhere, so one feed may end a frame, have whole frames and begin another. (This method is
+        worth 20 % of the rows "tcp".)
         """
         length = len(self._line) + len(data)
         if LF not in data and CR not in data and length <= self._max_event_bytes:
@@ -211,7 +210,7 @@ class ChatStream(FrameParser, Reading):
         return None
 
     def _read_any(self, data: bytes) -> None:
-        """Read any bytes, and note where they end."""
+        """Read any bytes, and set ``_where``."""
         if self._head is not None or self._budget is not None:
             data = self._looked_over(data)
         self._read(data)
@@ -224,17 +223,17 @@ class ChatStream(FrameParser, Reading):
             self._where = ELSEWHERE
 
     def frames(self, data: BytesLike) -> list[tuple[bytes, list[Event]]]:
-        """Do what feed() does, frame by frame: return pairs of a frame's bytes and the events it brought.
+        """Read bytes like feed(), but return pairs: the bytes of a frame, and its events.
 
-        It is for a proxy that changes few frames and passes the others on as they came. All that the server
-        sends belongs to a frame, also comments, blank lines and ignored lines. So the bytes of all pairs, and
-        after them the ``pending`` ones, are the bytes fed. The events of all pairs are those of feed(). A
-        pair may have no events (a comment), or no bytes (an event that came before its frame was over). After
-        a limit error the bytes come back unread. Use only one of frames() and feed() for a stream. Raises
-        what feed() raises.
+        It is for a proxy that changes few frames and passes the others on unchanged. Everything that the
+        server sends belongs to a frame, also comments, blank lines and ignored lines. So the bytes of all
+        pairs and then the ``pending`` ones are the bytes fed. The events of all pairs are the events that
+        feed() returns. A pair may have no events (a comment) or no bytes (an event that came before the end
+        of its frame). After a limit error the bytes are returned unread. Use either frames() or feed() for a
+        stream, not both. It raises the same exceptions as feed().
         """
         if self._where == BETWEEN and not self._held and isinstance(data, bytes):
-            # Most feeds are one frame, one line and a blank line, and most of those are read here.
+            # Most feeds are one frame (one line and a blank line), and most frames are read here.
             events: list[Event] = []
             if data.find(b"\n") == len(data) - 2 and self._fast.read(data, 0, events):
                 return [(data, events)]
@@ -261,13 +260,13 @@ class ChatStream(FrameParser, Reading):
                 held.clear()
                 break
             if first and self._data and first[0] is not self._data[0]:
-                # This line is the next frame's: it delivered the pending one (rule 13a).
+                # This line belongs to the next frame: it delivered the pending frame (rule 13a).
                 before = len(held) - begun
                 frames.append((bytes(held[:before]), events))
                 del held[:before]
                 events = []
             held += piece
-            # (Comments after an event type are held, too, but not without end.)
+            # (Comments after an event type are held too, so there is a limit.)
             if self._is_at_boundary() or len(held) > self._max_event_bytes + LARGEST_BULK:
                 frames.append((bytes(held), events))
                 held.clear()
@@ -276,7 +275,7 @@ class ChatStream(FrameParser, Reading):
         return frames
 
     def _end_of_piece(self, data: bytes, pos: int) -> int:
-        """Return where the line that begins at ``pos`` ends, with the blank line after it if there is one."""
+        """Return the end of the line that begins at ``pos``, including a blank line after it."""
         end = data.find(b"\n", pos) + 1 or len(data)
         cr = data.find(b"\r", pos, end) + 1
         if cr and cr != end - 1:
@@ -288,7 +287,7 @@ class ChatStream(FrameParser, Reading):
 
     @property
     def pending(self) -> int:
-        """How many bytes of an unfinished frame are held. A proxy must not write while it is not 0."""
+        """The number of bytes held of an unfinished frame. A proxy may write frames of its own if it is 0."""
         if self._held is not None:
             return len(self._held)
         if self._reading != OPEN or self._is_at_boundary():
@@ -301,11 +300,11 @@ class ChatStream(FrameParser, Reading):
         return held or 1  # only an event type or an id
 
     def _is_at_boundary(self) -> bool:
-        """Whether nothing at all is held of a frame."""
+        """Whether no part of a frame is held."""
         return not self._line and self._is_between_frames()
 
     def _looked_over(self, data: bytes) -> bytes:
-        """Return what may be read of the data; look at the first bytes of a body."""
+        """Return the part of the data within max_total_bytes. Check the first bytes of a body."""
         if self._budget is not None:
             self._over = len(data) > self._budget
             data = data[: self._budget]
@@ -319,16 +318,16 @@ class ChatStream(FrameParser, Reading):
         return data
 
     def _end_reading(self, limit: LimitReached) -> None:
-        """A limit was passed: say so, unless the assembler did, and read nothing more."""
+        """A limit was exceeded: report it, unless the assembler did, and read nothing more."""
         if not self._reader.stopped:
             self._reader.limit(limit.args[0])
         self._where = ELSEWHERE
         self._stop()
 
     def close(self) -> list[Event]:
-        """End the input: return the last events, with an Error among them if the stream was cut.
+        """End the input. Return the last events, with an Error among them if the stream was cut.
 
-        A last frame without its blank line is read. Idempotent: later calls return ``[]``.
+        A last frame without its blank line is read. Later calls return ``[]``.
         """
         if self._reading == CLOSED:
             return []
@@ -355,8 +354,8 @@ class ChatStream(FrameParser, Reading):
         return events
 
     def _sniff(self, data: bytes) -> None:
-        """Look at the first bytes for what is often fed by mistake."""
-        # Look at no more than max_event_bytes, or the outcome would depend on how the input is cut.
+        """Check the first bytes for inputs that are often fed by mistake (``_HEADS``)."""
+        # Look at max_event_bytes at most. Otherwise the result would depend on how the input is cut.
         head = self._head = ((self._head or b"") + data[:7])[: self._max_event_bytes + 1]
         for begin, what in _HEADS:
             if head.startswith(begin):
@@ -367,8 +366,11 @@ class ChatStream(FrameParser, Reading):
             self._head = None
 
     def _report(self, kind: ErrorKind, message: str, text: str | None) -> None:
-        """Report an Error that quotes ``text``. Only ``malformed`` is about one frame, and only one of
-        ``not_sse`` and ``not_chat`` is reported, once."""
+        """Report an Error that quotes ``text``.
+
+        Only ``malformed`` has the number of a frame. Of ``not_sse`` and ``not_chat`` only the first is
+        reported.
+        """
         if kind in ("not_sse", "not_chat") and self._is_other():
             return
         reader = self._reader
@@ -382,7 +384,7 @@ class ChatStream(FrameParser, Reading):
         return any(error.kind in ("not_sse", "not_chat") for error in self.errors)
 
     def _judge(self) -> None:
-        """At the end of input: say what is wrong with the whole, if anything is."""
+        """At the end of the input: report truncation, or that the body is not a chat stream."""
         if self._answer.done and self._body == EVENTS and self._api == CHAT and self._cut is None:
             return  # nearly all streams
         if self._body == FOREIGN or self._displaced is not None:
@@ -399,13 +401,14 @@ class ChatStream(FrameParser, Reading):
             self._reader.report("truncated", "the stream was cut inside its last frame", data=data)
         elif not (self.done or self.finished or "not_sse" in kinds):
             self.truncated = True
-            # DONE without its brackets: ChatEncoder writes this, and many a client looks for [DONE] in any line.
+            # The message says DONE without brackets: ChatEncoder writes it, and many clients look for [DONE]
+            # in any line.
             what = "the stream ended without a finish_reason and without DONE"
             what = what if self._frames else "the stream ended before its first frame"
             self._report("truncated", what, self._skipped)
 
     def _judge_api(self) -> None:
-        """Report frames of another API, if there were no others."""
+        """If all frames were those of another API, report that."""
         api = self._api
         if api.__class__ is _OtherAPI:
             self._report("not_chat", api.message(), api.first)
@@ -414,7 +417,7 @@ class ChatStream(FrameParser, Reading):
 
     @property
     def _frames(self) -> int:
-        """How many frames there were, on either path."""
+        """The number of frames so far, on all paths."""
         return self._full + self._fast.hits
 
     def _count(self) -> None:
@@ -450,7 +453,7 @@ class ChatStream(FrameParser, Reading):
         if event == "error" and error is None:
             error = value
         is_named = event not in ("", "message")
-        # Anthropic's message_delta has a usage, too, under its own event name and ``type``.
+        # Anthropic's message_delta has a usage too, but also an event type and a ``type``.
         is_typed = is_named or value.get("type").__class__ is str
         has_usage = value.get("usage").__class__ is dict and not is_typed
         if self._api != CHAT and (has_usage or error is not None or choices.__class__ is list):
@@ -478,12 +481,12 @@ class ChatStream(FrameParser, Reading):
         self._server_error(value, {"message": words}, True)
 
     def _finish(self) -> None:
-        """The server says that this is all."""
+        """Read ``[DONE]``."""
         self._judge_api()
         self._reader.finish(True)
 
     def _no_json(self, event: str, text: str, reason: ValueError) -> None:
-        """Read a frame whose data is no JSON."""
+        """Read a frame whose data is not JSON: ``[DONE]``, an error message, a heartbeat or a bad frame."""
         stripped = text.strip(BLANK)
         if stripped == "[DONE]":
             self._finish()
@@ -502,7 +505,7 @@ class ChatStream(FrameParser, Reading):
     # -- the fast path --------------------------------------------------------------------------------
 
     def _is_between_frames(self) -> bool:
-        """Whether nothing is held of a frame, except perhaps the beginning of its first line."""
+        """Whether no part of a frame is held, except perhaps the beginning of its first line."""
         return not (
             self._data
             or self._event
@@ -512,14 +515,14 @@ class ChatStream(FrameParser, Reading):
         )
 
     def _is_comment(self, data: bytes) -> bool:
-        """Whether a feed is a comment and its blank line: a heartbeat, which most come alone."""
+        """Whether a feed is one comment and its blank line. (Most heartbeats come alone.)"""
         lines = data.splitlines() if len(data) < _SMALL and data[-1] == LF and self._head is None else ()
         return len(lines) == 2 and not lines[1]
 
     def _end_of_line(self, data: bytes | bytearray, pos: int) -> int:
-        """Return where the data line from ``pos`` on ends, if a blank line follows it; else -1.
+        """Return the end of the data line at ``pos``, if a blank line follows it; otherwise -1.
 
-        A CR inside would end it earlier: the caller looks for one, because each has a cheaper way.
+        A CR inside the line would end it earlier. The callers check for one, each in its cheapest way.
         """
         if not data.startswith(b"data: ", pos):
             return -1
@@ -534,13 +537,13 @@ class ChatStream(FrameParser, Reading):
             self._read_in_full(line, event)
 
     def _read(self, data: bytes) -> None:
-        """Read a chunk of any size, each frame on the shortest path."""
+        """Read any number of frames, each on the shortest path."""
         if self._skippable or self._max_event_bytes < 2 * LARGEST_BULK or not self._is_between_frames():
-            self._parse(data)  # (or a limit is so narrow that the fast path could pass it)
+            self._parse(data)  # (with a low limit because the fast path does not check it)
             return
         fast = self._fast
         if not fast.templates:
-            # To search for one character takes less than a fiftieth of the time that two take.
+            # The search for one byte is more than fifty times as fast as that for two.
             fast.blank = b"\r\n\r\n" if CR in data and b"\r\n" in data else b"\n\n"
         blank = fast.blank
         if self._line:
@@ -578,7 +581,7 @@ class ChatStream(FrameParser, Reading):
             self._parse(data[pos:] if pos else data)
 
     def _continued(self, data: bytes) -> bytes:
-        """Return the unfinished line and what continues it, except a huge frame: that is read here."""
+        """Return the unfinished line with ``data``. A huge frame that is whole now is read and left out."""
         unfinished = self._line
         length = len(unfinished)
         unfinished += data
@@ -586,7 +589,7 @@ class ChatStream(FrameParser, Reading):
             end = self._end_of_line(unfinished, 0)
             text = self._text_of_huge(unfinished, 0, end) if end >= 0 else None
             if text is not None:
-                # Before the JSON is read, or it is held three times.
+                # Delete it before the JSON is parsed. Otherwise it would be in memory three times.
                 del unfinished[: end + len(self._fast.blank)]
                 self._frame("", text)
         data = bytes(unfinished)
@@ -594,7 +597,7 @@ class ChatStream(FrameParser, Reading):
         return data
 
     def _text_of_huge(self, data: bytes | bytearray, pos: int, end: int) -> str | None:
-        """Return what a data line says that is too long to be copied, None if it is not one line."""
+        """Return the data of a huge line without copying the line. None if it has a CR inside."""
         if data.find(b"\r", pos, end) >= 0:
             return None
         if self._body != EVENTS:
@@ -603,7 +606,7 @@ class ChatStream(FrameParser, Reading):
             return str(value, "utf-8", "replace")
 
     def _begin(self) -> None:
-        """The first frame of a data line comes, and perhaps the grammar has not seen the line."""
+        """Do what the grammar does before a first frame, because a shorter path reads this one."""
         self._head = None
         if self._skippable != b"\n":
             self._skippable = b""  # no byte order mark can come any more
@@ -611,7 +614,7 @@ class ChatStream(FrameParser, Reading):
         self._before_frame()
 
     def _read_in_full(self, line: bytes, event: str = "") -> None:
-        """Read the frame of one data line in full, and learn from that."""
+        """Parse the frame of one data line, and let the fast path learn it."""
         if self._body != EVENTS:
             self._begin()
         data = line[6:] if line[5:6] == b" " else line[5:]
@@ -625,9 +628,10 @@ class ChatStream(FrameParser, Reading):
             return
         value: Any
         try:
-            # Before anything goes down into it: WebAssembly's stack ends at 3000 levels of the scanner.
-            # (A level takes two characters if it is an array, else five. All arrays begin between the first
-            # and the last: to look for these takes half the time of counting.)
+            # Check the depth before the recursive scanner runs: it overflows WebAssembly's stack at 3000
+            # levels. The cheap test: a level takes at least two characters if it is an array, five if it is
+            # an object, and there are at most as many arrays as characters from the first "[" to the last.
+            # (To find these two takes half the time of counting.)
             arrays = text.rfind("[") - text.find("[") + 1
             if len(text) > 5 * MAX_DEPTH - 3 * arrays and is_too_deep(text):
                 raise ValueError
@@ -641,7 +645,7 @@ class ChatStream(FrameParser, Reading):
         self._api = CHAT
         reader = self._reader
         fast = self._fast
-        reader.frame = self._full + fast.hits  # _count() written out: 1 % of "hostile"
+        reader.frame = self._full + fast.hits  # inlined from _count(): 1 % of the row "hostile"
         self._full += 1
         halves = "\\" in text and has_escaped_half(text)
         if fast.stage != LEARNING:
@@ -670,7 +674,10 @@ class ChatStream(FrameParser, Reading):
 
 
 class _OtherAPI:
-    """The frames of a stream, as long as none is of Chat Completions: the first one, and whose they are."""
+    """A stream in which no frame of Chat Completions has come yet.
+
+    ``first``: the beginning of its first frame. ``name``: the name of its API, or None if not known.
+    """
 
     __slots__ = ("first", "name")
 
@@ -684,7 +691,7 @@ class _OtherAPI:
 
 
 def other_api(value: dict[str, Any]) -> str | None:
-    """Return the name of the API that the object of a frame tells, None if it tells none."""
+    """Return the name of the API that a frame with this object belongs to, or None if not known."""
     kind: Any = value.get("type")
     for name, types, keys in OTHER_APIS:
         if (types and kind.__class__ is str and kind.startswith(types)) or (
@@ -697,7 +704,7 @@ def other_api(value: dict[str, Any]) -> str | None:
 def parse(body: BytesLike, ignore: Iterable[ErrorKind] = ()) -> Completion:
     """Return the final object of a whole recorded stream.
 
-    ``body`` is any bytes-like. ``ignore`` is that of ``ChatStream.completion()``, and so are the exceptions.
+    ``body`` is any bytes-like object. ``ignore`` and the exceptions are those of ``ChatStream.completion()``.
     """
     stream = ChatStream()
     stream.feed(body)

@@ -1,9 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""ThinkTags: reasoning that stands between tags in the content, for servers without a reasoning parser.
+"""ThinkTags: reasoning between tags in the content, for servers without a reasoning parser.
 
-It is a filter from events to events, and no option of the assembler: what is a tag in the answer of one model
-is text in that of another. It knows nothing of bytes and chunks. Only characters that may belong to a tag
-wait for what follows them.
+    tags = ThinkTags()
+    events = tags.feed(stream.feed(data))   # the content "<think>Hm</think>Hi" becomes the reasoning "Hm"
+                                            # and the content "Hi"
+
+This is a filter from events to events. It is not an option of the assembler, because a tag of one model is
+text for another. It knows nothing of bytes and chunks. Only characters that may belong to a tag are held back
+until the next ones come.
+
+Each choice has a ``state``. White space in _BEFORE and _BEHIND is dropped, unless text follows it in _BEFORE:
+
+    state     the content so far                                    next state
+    _BEFORE   white space, and perhaps the beginning of ``open``    _INSIDE at ``open``, otherwise _TEXT
+    _INSIDE   reasoning                                             _BEHIND at ``close``
+    _BEHIND   ``close``, and perhaps white space                    _TEXT
+    _TEXT     text. Tags in it are text, as in code.                -
+
+With ``prefilled``, _INSIDE takes the place of _TEXT after _BEFORE.
 """
 
 from __future__ import annotations
@@ -18,25 +32,22 @@ if TYPE_CHECKING:
 
     from ._events import Event
 
-# The states of a choice. _BEFORE: only white space came, and perhaps the beginning of ``open``. _INSIDE:
-# reasoning, until ``close``. _BEHIND: white space after ``close``. _TEXT: all is text, also tags: they occur
-# in code and in talk.
 _BEFORE, _INSIDE, _BEHIND, _TEXT = range(4)
 _OF_TEXT = ("content.delta", "reasoning.delta", "content.done", "reasoning.done", "choice.done")
 
 
 class _Choice:
-    """What is known of one choice: the texts that its events have carried, and what waits."""
+    """One choice: the texts of its events so far, and the characters that are held back."""
 
     __slots__ = ("blanks", "content", "is_mixed", "reasoning", "state", "tag")
 
     def __init__(self) -> None:
         self.state = _BEFORE
-        self.blanks = Text()  # white space that may be followed by ``open``
-        self.tag = ""  # the beginning of a tag
+        self.blanks = Text()  # white space in _BEFORE: ``open`` may follow it
+        self.tag = ""  # characters that may begin a tag
         self.content = Text()
         self.reasoning = Text()
-        self.is_mixed = False  # the server sends reasoning, too: its ReasoningDone will come
+        self.is_mixed = False  # the server sends reasoning too, so a ReasoningDone will come
 
 
 class ThinkTags:
@@ -44,11 +55,12 @@ class ThinkTags:
 
     Args:
         open, close: the tags.
-        prefilled: ``open`` was in the prompt: the content begins as reasoning (a real ``open`` is dropped).
+        prefilled: True if the prompt ends in ``open``, so that the content begins with reasoning. (If the
+            content has an ``open``, it is dropped.)
 
-    White space before ``open`` and just after ``close`` is dropped with them. A tag anywhere else is text.
-    If ``close`` never comes, all the rest is reasoning. Each choice is read on its own. One object is for one
-    answer. It pickles.
+    White space before ``open`` and just after ``close`` is dropped with the tag. A tag anywhere else is text.
+    If ``close`` never comes, the rest is reasoning. Each choice is read on its own. Use one ThinkTags for one
+    answer. It can be pickled.
 
     Raises ValueError for an empty tag.
     """
@@ -67,11 +79,11 @@ class ThinkTags:
         return f"<ThinkTags {len(self._choices)} choices>"
 
     def feed(self, events: Iterable[Event]) -> list[Event]:
-        """Return the events. Content that is reasoning becomes ReasoningDelta.
+        """Return the events, with ReasoningDelta in place of each ContentDelta that is reasoning.
 
-        ContentDone and ReasoningDone carry what their deltas did. All other events pass as they are. Text
-        that may be the beginning of a tag is held back until the next delta, ContentDone or ChoiceDone.
-        Raises TypeError for an item that is not an event.
+        The text of ContentDone and ReasoningDone is that of their deltas. All other events are returned as
+        they are. Text that may be the beginning of a tag is held back until the next delta, ContentDone or
+        ChoiceDone. Raises TypeError for an item that is not an event.
         """
         passed: list[Event] = []
         event: Any
@@ -118,7 +130,7 @@ class ThinkTags:
         return reasoning + rest_of_reasoning, content + rest_of_content
 
     def _read(self, choice: _Choice, text: str) -> tuple[str, str]:
-        """Return what of the content so far is now known to be reasoning, and what to be content."""
+        """Read more content. Return the reasoning and the content in it, except what is held back."""
         text, choice.tag = choice.tag + text, ""
         if choice.state == _BEFORE:
             rest = text.lstrip()
@@ -147,7 +159,7 @@ class ThinkTags:
         return reasoning, text
 
     def _end(self, choice: _Choice) -> tuple[str, str]:
-        """Return the same of what is held back: no tag ends there."""
+        """The content has ended. Return the text held back, as reasoning and content."""
         text, choice.tag = choice.tag, ""
         state, choice.state = choice.state, _TEXT
         if state == _BEFORE:
