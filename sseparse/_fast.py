@@ -35,13 +35,16 @@ line has the same bytes around its holes.
    end in SSE: a line with such a hole takes the full path if it has a CR. So does a line that may be nested
    too deep, is not UTF-8, or has escaped halves of surrogate pairs. The values of padding, id and time must
    not be containers.
-2. *The places of the holes.* The assembler finds a value along a path of keys. Its place in the line is
-   guessed from a key that is in the line only once, or found by a walk along the path. Then the line is
-   parsed again with other values in all holes. The result must equal the chunk with these values at these
-   paths. This check excludes a duplicate key that replaces the value later, the same text inside a string,
-   and an escaped key that looks like another. A text event is never assigned to a hole because the text is
-   the same: a delta with two possible sources of one event (``custom`` and ``function`` in one fragment, two
-   reasoning fields) is not learnt.
+2. *The places of the holes.* The assembler finds a value along a path of keys. There are two ways to find its
+   place in the line. The short way needs two conditions: the last key of each path is in the line only once,
+   between quotes and before a colon; and the line has no backslash except inside the strings of holes. Then
+   no key is escaped, and from the first hole to the last each quote begins or ends a string, so the text
+   after the key is the value. Otherwise the place is found by a walk along the path. Then the line is parsed
+   again with other values in all holes, and the result must equal the chunk with these values at these paths.
+   This excludes a duplicate key that replaces the value later, the same text inside a string, and an escaped
+   key that looks like another. A text event is never assigned to a hole only because the text is the same: a
+   delta with two possible sources of one event (``custom`` and ``function`` in one fragment, two reasoning
+   fields) is not learnt.
 3. *The effect of the values.* A text must be a non-empty string, as it was. A line with ``""`` takes the full
    path, because the effect of an empty text may depend on other fields. (Only content without other fields
    may be empty, and has no effect then.) Usage and logprobs must be non-empty objects, as they were. The
@@ -91,18 +94,19 @@ if TYPE_CHECKING:
     Path = tuple[Union[str, int], ...]
 
 MAX_TEMPLATES = 16
-# To learn a line means to parse it twice at most: a walk, and once with other values. What is parsed for that
-# is at most FIRST_CREDIT bytes, half of the bytes that were read in full, and 64 bytes for
-# each frame that a template read. There are MAX_ATTEMPTS at first, then one for every eighth frame that a
-# template might have read, and one for every fourth that one did read. All is given up after MAX_MISSES
-# frames that a template might have read, beyond two for each that one did read.
+# These constants limit the cost of learning. Learning a line parses it at most twice: in a walk, and once
+# with other values. The bytes that may be parsed are FIRST_CREDIT, half of the bytes that were read in full,
+# and 64 bytes for each frame that a template read. A *miss* is a frame that a template could have read but
+# none did. There are MAX_ATTEMPTS attempts at first, one more for eight misses, and one more for four frames
+# that a template read. Learning stops, and all templates are dropped, after MAX_MISSES misses and two more
+# for each frame that a template read.
 FIRST_CREDIT = 49152
 MAX_ATTEMPTS = 4
-FREE_ATTEMPTS = 2  # later ones are for frames whose order of keys came before
+FREE_ATTEMPTS = 2  # after these, only frames are learnt whose order of keys came before
 MAX_MISSES = 26
 MAX_SEEN = 64
-MAX_BRACKETS = 96  # behind the first hole of a line, if one may hold a container: so it is not too deep
-MAX_LINE = 16384  # bytes; longer frames gain nothing
+MAX_BRACKETS = 96  # after the first hole of a line, if a hole may have a container: this limits the depth
+MAX_LINE = 16384  # bytes; templates for longer frames gain nothing
 SMALLEST_BULK = 2048  # bytes
 LARGEST_BULK = 65536  # bytes that are read at once, and the longest line that is read here
 
@@ -127,7 +131,7 @@ KNOWN_FIELDS = frozenset(
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
 _TIME = ("created",)
 _NOISE = frozenset(NOISE_FIELDS)
-_ALONE = DELTA_NOISE | {"content", "role"}  # what an empty content may have beside it
+_ALONE = DELTA_NOISE | {"content", "role"}  # the only fields that an empty content may be learnt with
 
 
 class FastPath:
@@ -325,10 +329,10 @@ class FastPath:
         return pos
 
     def learn(self, line: bytes, text: str, chunk: dict[str, Any], news: list[Any], kept: int) -> None:
-        """Learn the frame of one data line that the full path just read, and that left ``version`` alone.
+        """Learn the frame of one data line. The full path just read it, and ``version`` did not change.
 
-        ``text`` is what the line says, ``chunk`` its JSON, and ``news`` are its events. ``kept`` is what
-        ``reader.kept`` was before it.
+        ``text`` is the data of the line, ``chunk`` the JSON value of that, and ``news`` are its events.
+        ``kept`` is the value of ``reader.kept`` before it.
         """
         if not news and not self.templates:
             return
@@ -360,7 +364,7 @@ class FastPath:
         self._usage = None if usage is None else render(usage, False)
         try:
             template = lesson.learn(news, reader.kept - kept, line[: 5 + (line[5] == _SPACE)], self.blank)
-        except RecursionError:  # (a deep value, and the stack is nearly full)
+        except RecursionError:  # a deep value, while the stack is nearly full
             return
         if template is not None:
             self._add(template)
@@ -866,9 +870,10 @@ class Logprobs(Step):
 
 
 class Lesson:
-    """What is learnt from one line: its steps, and the holes that they need: by path, what each may hold.
+    """Learns one line: finds its steps and its holes, and makes the template.
 
-    ``text`` is what the line says, ``chunk`` is its JSON. ``usage`` is that of an earlier chunk.
+    ``text`` is the data of the line, ``chunk`` the JSON value of that, ``usage`` the usage of an earlier
+    chunk. ``holes`` has the kind of each hole, by path.
     """
 
     __slots__ = ("chunk", "delta", "echo", "entry", "holes", "reader", "steps", "text", "usage")
@@ -885,10 +890,10 @@ class Lesson:
         self.steps: list[tuple[Step, Path | None]] = []
 
     def learn(self, news: list[Event], changes: int, begin: bytes, blank: bytes) -> Template | None:
-        """Return a template of the line, None if it cannot be proven.
+        """Return a template of the line, or None if one of the conditions above does not hold.
 
-        ``news`` are its events, ``changes`` says how many kept values of unknown fields it changed, ``begin``
-        and ``blank`` are what stands in the frame before the text and behind it.
+        ``news`` are the events of the line. ``changes`` is the number of kept unknown fields that it changed.
+        ``begin`` and ``blank`` are the bytes of the frame before and after ``text``.
         """
         if not self.explains(news, changes):
             return None
@@ -925,7 +930,8 @@ class Lesson:
         return self.template(order, pieces, insides, begin, blank)
 
     def proves(self, order: list[Path], pieces: list[str], insides: list[str]) -> bool:
-        """Whether the line with other values in its holes says that these stand at the ends of the paths."""
+        """Whether the line, parsed with other values in its holes, has these values at the paths of the
+        holes, and is otherwise the same."""
         changed: list[str] = []
         values: list[str] = []
         for number, (path, piece, inside) in enumerate(zip(order, pieces, insides)):
@@ -939,7 +945,7 @@ class Lesson:
                     return False
                 _put(chunk, path, _at(self.chunk, path))
         except (ValueError, StopIteration, LookupError, TypeError):
-            return False  # a place was wrong
+            return False  # a place is wrong
         return bool(chunk == self.chunk)
 
     def explains(self, news: list[Any], changes: int) -> bool:
@@ -1194,8 +1200,10 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:
 
 
 def _find(text: str, holes: dict[Path, int], spans: dict[Path, tuple[int, int]]) -> bool:
-    """Note where the values of the holes begin and end, by keys that stand once in the line; return False if
-    that does not tell."""
+    """Find the start and the end of each hole's value by its key, and put them into ``spans``.
+
+    Return False if a key is not exactly once in the line, or is not followed by a colon.
+    """
     for path in holes:
         name: Any = path[-1]
         key = f'"{name}"'
