@@ -110,7 +110,6 @@ from ._values import (
     add_part,
     as_id,
     as_index,
-    copy_of,
     count_values,
     error_of,
     extend,
