@@ -104,12 +104,12 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "come with its HTTP head (curl -i), in gzip or deflate, or as a recording (.timed.jsonl).",
         epilog="Exit status: 0 if the answer is whole, 1 if not, 2 if the file cannot be read.",
     )
-    parser.add_argument("file", metavar="FILE", nargs="?", default="-", help="default and -: standard input")
+    parser.add_argument("file", metavar="FILE", nargs="?", default="-", help="default or -: standard input")
     parser.add_argument("--version", action="version", version=f"sseparse {__version__}")
     show = parser.add_mutually_exclusive_group()
     for name, meaning in (
         ("text", "the text of choice 0 and nothing else"),
-        ("json", "the final object, or what there is of it"),
+        ("json", "the final object, as far as it arrived"),
         ("events", "one JSON object per event and line"),
         ("fields", "the arguments of tool calls field by field, as they grow"),
         ("sse", "the answer as an event stream in canonical form"),

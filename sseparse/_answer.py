@@ -347,7 +347,7 @@ class Reading:
         ignored = check_kinds(ignore)
         if not (self._answer.done or self._answer.closed):
             raise RuntimeError(
-                "completion() before the end: feed to [DONE] or call close(), or use snapshot()"
+                "completion() before the end: feed up to [DONE] or call close(), or use snapshot()"
             )
         grave = [error for error in self._answer.errors if error.kind not in ignored]
         if grave:

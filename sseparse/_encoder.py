@@ -453,7 +453,7 @@ def _joined(fields: dict[str, str]) -> str:
 def _index(event: Any, name: str = "choice") -> int:
     value: Any = getattr(event, name)
     if value.__class__ is not int or value < 0:
-        raise TypeError(f"its {name} is {value!r}, which is no index")
+        raise TypeError(f"its {name} is {value!r}, which is not an index")
     return value
 
 
@@ -492,7 +492,7 @@ def _extra(event: Any) -> Step | None:
     place, name, value = event.place, event.field, event.value
     depth, taken = PLACES.get(place, (0, (name,)))
     if name in taken:
-        raise ValueError(f"it is {name!r} at the place {place!r}, which is no unknown field")
+        raise ValueError(f"it is {name!r} at the place {place!r}, which is not an unknown field")
     if place == "delta" and name in ("content", "tool_calls") and value.__class__ is not list:
         value = [value]  # one part, one fragment
     text = _json(value, depth)
@@ -737,7 +737,7 @@ def _check(value: Any, path: str, allowed: Any) -> None:
     if value is None or (allowed == () and not value):
         return
     if allowed == ():
-        raise ValueError(f"{path} would be read as something else than a field of the answer")
+        raise ValueError(f"{path} would not be read as a field of the answer")
     kinds: Any = (allowed.__class__,) if allowed.__class__ in (dict, list) else allowed
     if value.__class__ not in kinds:
         raise ValueError(f"{path} is not {' or '.join(dict.fromkeys([_NAMES[kind] for kind in kinds]))}")

@@ -362,7 +362,7 @@ class Error(_Record):
 
     Kinds: ``"server"``: the server reported an error. ``"malformed"``: a frame, or an entry in it, could not
     be read. ``"truncated"``: the stream was cut. ``"limit"``: one of the limits was exceeded. ``"not_sse"``:
-    the body is no event stream. ``"not_chat"``: its frames are those of another API.
+    the body is not an event stream. ``"not_chat"``: its frames are those of another API.
 
     Fields: ``kind``, ``message`` (str, a sentence; for ``server`` the server's own), ``choice`` (int or
     None), ``code`` (the server's, as sent, or None), ``data`` (for ``server`` the error value as parsed; for

@@ -221,7 +221,7 @@ def parse_or_none(text: str) -> Any:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 _loads: Callable[[str], Any] = json.JSONDecoder(parse_constant=_refuse_constant).decode

@@ -142,7 +142,7 @@ def aiter_events(
         raise _refusal(source, _EXPECTED_ASYNC)
     if not hasattr(source, "__aiter__"):
         if any(hasattr(source, name) for name in ("__iter__", "read1", "recv")):
-            raise TypeError(f"{type(source).__name__} is no asynchronous source: use iter_events()")
+            raise TypeError(f"{type(source).__name__} is not an asynchronous source: use iter_events()")
         if not hasattr(source, "read"):
             raise _refusal(source, _EXPECTED_ASYNC)
     chunks = _Reads(source.read) if hasattr(source, "read") else source  # type: ignore[assignment]

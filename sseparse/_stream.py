@@ -71,7 +71,7 @@ _HEADS = (
 )
 # How a body begins that is no HTTP head and has no byte order mark: with "data", a comment, "event" or "id".
 _BEGINNINGS = (b"d", b":", b"e", b"i")
-_OVER_TOTAL = "the stream exceeds max_total_bytes; what comes after them is not read"
+_OVER_TOTAL = "the stream exceeds max_total_bytes; the bytes after that are not read"
 
 
 class ChatStream(FrameParser, Reading):
@@ -388,7 +388,10 @@ class ChatStream(FrameParser, Reading):
         if self._answer.done and self._body == EVENTS and self._api == CHAT and self._cut is None:
             return  # nearly all streams
         if self._body == FOREIGN or self._displaced is not None:
-            what = "the body is no event stream (a web page or plain text?): look at HTTP status and headers"
+            what = (
+                "the body is not an event stream (a web page or plain text?):"
+                " look at HTTP status and headers"
+            )
             self._report("not_sse", what, self._skipped)
         self._judge_api()
         kinds = {error.kind for error in self.errors}
@@ -442,7 +445,7 @@ class ChatStream(FrameParser, Reading):
         elif event == "error":
             self._server_error(value, value, has_escaped_half(text))
         elif value is not None:
-            self._report("malformed", "data is JSON but no object; the frame was ignored", text)
+            self._report("malformed", "data is JSON but not an object; the frame was ignored", text)
 
     def _object(self, event: str, text: str, value: dict[str, Any]) -> None:
         """Read a frame whose data is an object: a chunk, an error, a ping, or another API's."""
@@ -500,7 +503,7 @@ class ChatStream(FrameParser, Reading):
             self._cut = (self._frames - 1, text[:QUOTED])
         else:
             detail = f" ({reason})" if reason.__class__ is ValueError and reason.args else ""
-            self._report("malformed", f"data is no JSON{detail}; the frame was ignored", text)
+            self._report("malformed", f"data is not JSON{detail}; the frame was ignored", text)
 
     # -- the fast path --------------------------------------------------------------------------------
 

@@ -576,7 +576,7 @@ class Wrapped(CLI):
     def test_what_only_looks_like_it(self) -> None:
         for body, words in (
             (b"HTTP/1.1 is a protocol\n\n", "not_sse error: the body begins with "),
-            (b'{"t": 1}', "not_sse error: the body is no event stream"),
+            (b'{"t": 1}', "not_sse error: the body is not an event stream"),
             (b'{"t": [[[[', "the answer is not whole: "),
             (b"HTTP/2", "the answer is not whole: "),
             (b"x^y", "; the deflate body was cut"),
@@ -741,10 +741,10 @@ class Statuses(CLI):
             ("cut", text("Hi"), "Hi\n", "truncated error: the stream ended without a finish_reason"),
             ("cut in a frame", HI[:-6], "Hi\n", "truncated error in frame 2: the stream was cut inside"),
             ("cut in the first", HI[:9], "", "truncated error in frame 0: the stream was cut inside"),
-            ("malformed", b"data: {]\n\n" + HI, "Hi\n", "malformed error in frame 0: data is no JSON"),
-            ("binary", bytes(range(256)) * 9, "", "not_sse error: the body is no event stream"),
-            ("web page", b"<!DOCTYPE html>\n<p>x: y</p>\n", "", "not_sse error: the body is no event stream"),
-            ("JSON", b'{"object":"list",\n "data":[]}', "", "not_sse error: the body is no event stream"),
+            ("malformed", b"data: {]\n\n" + HI, "Hi\n", "malformed error in frame 0: data is not JSON"),
+            ("binary", bytes(range(256)) * 9, "", "not_sse error: the body is not an event stream"),
+            ("page", b"<!DOCTYPE html>\n<p>x: y</p>\n", "", "not_sse error: the body is not an event stream"),
+            ("JSON", b'{"object":"list",\n "data":[]}', "", "not_sse error: the body is not an event stream"),
             ("JSON error", b'{"error":{"message":"a\\nb"}}', "", "server error in frame 0: a\\x0ab"),
         ):
             with self.subTest(name):

@@ -60,7 +60,7 @@ def too_many_errors(count):
     return limit(f"more than {count} errors; nothing more is read")
 
 
-TOO_MUCH = limit("the stream exceeds max_total_bytes; what comes after them is not read")
+TOO_MUCH = limit("the stream exceeds max_total_bytes; the bytes after that are not read")
 
 
 BEGUN = [START, content("a")]
@@ -90,7 +90,7 @@ class EventBytes(unittest.TestCase):
         ("a whole line and a bare line", f'data: {{"y":1}}\n{{"z":"{LONG}"}}\n', 13 + 88,
          [extra("y", 1), extra("z", LONG)]),
         ("a line that begins like a frame", f'data: {{"y":"{LONG}"\n\n', 93,
-         [malformed("data is no JSON; the frame was ignored", 1, f'{{"y":"{LONG}"')]),
+         [malformed("data is not JSON; the frame was ignored", 1, f'{{"y":"{LONG}"')]),
     )  # fmt: skip
 
     def test_to_the_byte(self):
@@ -181,7 +181,7 @@ BAD = "data: x\n\n"
 
 
 def bad(frame):
-    return malformed("data is no JSON; the frame was ignored", frame, "x")
+    return malformed("data is not JSON; the frame was ignored", frame, "x")
 
 
 class Errors(unittest.TestCase):
@@ -318,7 +318,7 @@ class Depth(unittest.TestCase):
     """JSON nested deeper than 128 levels is malformed, whatever the stack at hand would take."""
 
     maxDiff = None
-    TOO_DEEP = "data is no JSON (JSON nested deeper than 128 levels); the frame was ignored"
+    TOO_DEEP = "data is not JSON (JSON nested deeper than 128 levels); the frame was ignored"
 
     @staticmethod
     def lists(depth):
@@ -375,7 +375,8 @@ class Depth(unittest.TestCase):
             data = f'{{"y":"\\u+12a","x":{self.lists(depth - 1)}}}'
             for fast_path in (True, False):
                 _, events = deliver([sse(f"data: {data}\n\n", END)], fast_path=fast_path)
-                self.assertEqual(events, [malformed("data is no JSON; the frame was ignored", 0, data), DONE])
+                error = malformed("data is not JSON; the frame was ignored", 0, data)
+                self.assertEqual(events, [error, DONE])
 
     def test_the_outcome_does_not_hang_on_the_stack(self):
         wire = sse('data: {"y":1,"x":' + self.lists(600) + "}\n\n", END)

@@ -267,7 +267,7 @@ class StreamError(unittest.TestCase):
             ([END, {"error": "M"}], "server error in frame 1: M"),
             ([say("a")], "truncated error: the stream ended without a finish_reason and without DONE"),
             ([say("a"), "data: {"], "truncated error in frame 1: the stream was cut inside its last frame"),
-            (["data: x\n\n", END], "malformed error in frame 0: data is no JSON; the frame was ignored"),
+            (["data: x\n\n", END], "malformed error in frame 0: data is not JSON; the frame was ignored"),
             ([{"error": "A"}, {"error": "B"}, {"error": "C"}, END],
              f"{three} C"),
             ([{"error": "A"}, {"error": "B"}, {"error": "C"}, {"error": "D"}, {"error": "E"}, END],
@@ -515,7 +515,7 @@ class Completion(unittest.TestCase):
         for one in (sseparse.ChatStream(), sseparse.ChatAssembler()):
             with self.assertRaises(RuntimeError) as caught:
                 one.completion()
-            says = "completion() before the end: feed to [DONE] or call close(), or use snapshot()"
+            says = "completion() before the end: feed up to [DONE] or call close(), or use snapshot()"
             self.assertEqual(str(caught.exception), says)
 
     def test_at_done_or_at_close(self):

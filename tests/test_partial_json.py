@@ -659,7 +659,8 @@ class Limits(unittest.TestCase):
             for pieces in ([source], source, pieces_of(source, range(0, limit, 64))):
                 events, reader = run(pieces)
                 self.assertEqual(events, [])
-                self.assertEqual(reader.error, _partial.JSONProblem("an integer with too many digits", offset))
+                problem = _partial.JSONProblem("an integer with too many digits", offset)
+                self.assertEqual(reader.error, problem)
 
     def test_long_numbers(self):
         zeros = "0" * 5000

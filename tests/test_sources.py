@@ -1045,7 +1045,7 @@ class Misuse(Hanging):
         asyncio.run(main())
         with socket.socket() as unconnected:
             for source in (CHUNKS, iter(CHUNKS), io.BytesIO(BODY), unconnected, io.StringIO("")):
-                with self.assertRaisesRegex(TypeError, r" is no asynchronous source: use iter_events\(\)$"):
+                with self.assertRaisesRegex(TypeError, r" not an asynchronous source: use iter_events\(\)$"):
                     aiter_events(source)
 
     def test_seen_at_the_first_read(self) -> None:

@@ -39,7 +39,7 @@ EVENTS = (
     (sseparse.ChoiceDone(0, "stop"), "0 stop"),
     (sseparse.Usage({"total_tokens": 3}), "3"),
     (sseparse.Extra(None, None, "citations", [], "chunk"), "citations"),
-    (sseparse.Error("malformed", "data is no JSON", frame=2), "malformed: data is no JSON (frame 2)"),
+    (sseparse.Error("malformed", "data is not JSON", frame=2), "malformed: data is not JSON (frame 2)"),
     (sseparse.Done(), "done"),
 )
 CHUNKS = [

@@ -207,7 +207,7 @@ def cut(frame=None, data=None, begun=True):
     return sseparse.Error("truncated", what, None, None, data, frame)
 
 
-NO_STREAM = "the body is no event stream (a web page or plain text?): look at HTTP status and headers"
+NO_STREAM = "the body is not an event stream (a web page or plain text?): look at HTTP status and headers"
 
 
 def foreign(data, what=NO_STREAM):

@@ -12,7 +12,7 @@ def alike(name, frame, odd, letters="abcdef"):
     middle = 2 * len(letters) // 3
     frames = [f"data: {frame % letter}\n\n" for letter in letters]
     frames[middle:middle] = [f"data: {odd}\n\n"]
-    broken = malformed("data is no JSON; the frame was ignored", middle, odd)
+    broken = malformed("data is not JSON; the frame was ignored", middle, odd)
     among = broken if "\\x" in odd else content("A")
     whole = letters[:middle] + getattr(among, "text", "") + letters[middle:]
     return (

@@ -69,8 +69,9 @@ ROWS = [
      {"choices": []}),
     ("but not where it has an end, or data: stands inside the object, or not straight behind",
      ['data: {"y":"data: "}\n\n', "data: {}data: {}\n\n", "data: {} data: {}"],
-     [extra("y", "data: "), malformed("data is no JSON (text after the JSON value); the frame was ignored", 1,
-                                      "{}data: {}"), cut(2, "{} data: {}")][:2]
+     [extra("y", "data: "),
+      malformed("data is not JSON (text after the JSON value); the frame was ignored", 1, "{}data: {}"),
+      cut(2, "{} data: {}")][:2]
      + [not_chat('{"y":"data: "}')],
      "",
      {}),
@@ -107,7 +108,7 @@ ROWS = [
      [{"y": 1}, {"usage": {"n": 1}}, END],
      [extra("y", 1), usage(n=1), DONE], "done", {}),
     ("pings", [{"type": "x"}, {}, "data: null\n\n", END], [DONE], "done", {}),
-    ("bad frames", ["data: x\n\n", END], [malformed("data is no JSON; the frame was ignored", 0, "x"), DONE],
+    ("bad frames", ["data: x\n\n", END], [malformed("data is not JSON; the frame was ignored", 0, "x"), DONE],
      "done", {}),
     ("what only begins like them is neither",
      ["HTTP/2x is no head\n"],

@@ -90,7 +90,7 @@ ROWS = [
       "choices": [{"message": {"content": "a"}, "finish_reason": None}]}),
     ("after [DONE] without a choice there is no Start; errors are still errors",
      [END, say("a"), {"error": "M"}, "data: x\n\n"],
-     [DONE, server("M", None, "M", 2), malformed("data is no JSON; the frame was ignored", 3, "x")],
+     [DONE, server("M", None, "M", 2), malformed("data is not JSON; the frame was ignored", 3, "x")],
      "done",
      {"choices": []}),
 ]

@@ -50,7 +50,7 @@ ROWS = [
       usage(**{"\ufffd": "\ufffd"}),
       extra("x", {"text": "\ufffd"}, 0), extra("d", [{"text": "\ufffd"}], 0),
       server("\ufffd", "\ufffd", {"message": "\ufffd", "code": "\ufffd"}, 2),
-      malformed("data is no JSON; the frame was ignored", 3, '"\ufffd\ufffd\ufffd'),
+      malformed("data is not JSON; the frame was ignored", 3, '"\ufffd\ufffd\ufffd'),
       call_done(0, "\ufffd", "\ufffd", "", "incomplete"), choice_done("\ufffd"), DONE],
      "done finished",
      {"id": "\ufffd", "model": "\ufffd", "y\ufffd": ["\ufffd"], "usage": {"\ufffd": "\ufffd"},

@@ -38,7 +38,7 @@ ROWS = [
      [calls(fragment(0, "i", "f", '{"a"')), {"error": UPSTREAM}, "data: x\n\n", "error: N\n",
       calls(fragment(0, arguments=":1}")), calls(fragment(True, arguments="?")), CALLED, END],
      [START, call_start(0, "i", "f"), call_delta(0, '{"a"'), server("M", 5, UPSTREAM, 1),
-      malformed("data is no JSON; the frame was ignored", 2, "x"), server("N", None, "N", 3),
+      malformed("data is not JSON; the frame was ignored", 2, "x"), server("N", None, "N", 3),
       call_delta(0, ":1}"),
       malformed("index of a tool call cannot be read as an integer; the fragment was ignored", 5,
                 calls(fragment(True, arguments="?")), 0), call_done(0, "i", "f", '{"a":1}'), *CALLS_DONE],
