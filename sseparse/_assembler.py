@@ -532,15 +532,17 @@ class ChunkReader:
             index = position
         choice = self.choices.get(index) if index.__class__ is int else None
         delta: Any = entry.get("delta")
+        logprobs: Any = entry.get("logprobs", "")
         if choice is None:
             choice = self._choice(index)
             if choice is None:
                 return None
         elif (
-            # The entry has nothing but a delta and fields without an effect, like nearly all entries.
+            # The entry has nothing but a delta, perhaps logprobs, and fields without an effect: nearly all.
             delta.__class__ is dict
             and entry.get("finish_reason", "") is None
-            and len(entry) == (4 if entry.get("logprobs", "") is None and "logprobs" in choice.extras else 3)
+            and len(entry)
+            == (4 if logprobs.__class__ is dict or (logprobs is None and "logprobs" in choice.extras) else 3)
             and "index" in entry
             and choice.shape == CHAT_SHAPE
         ):
@@ -552,8 +554,10 @@ class ChunkReader:
                 self._tool_calls(choice, delta["tool_calls"])
             else:
                 self._delta(choice, delta)
+            if logprobs.__class__ is dict:
+                self.logprobs(choice, logprobs)
             return None
-        logprobs: Any = None
+        logprobs = None
         finish_reason: Any = None
         rest: dict[str, Any] | None = None
         for key, value in entry.items():

@@ -227,7 +227,12 @@ def says_nothing(body: Any) -> bool:
 
 def is_same(old: Any, new: Any) -> bool:
     """Whether two JSON values are the same. (For Python's ==, 1 and true are.)"""
-    todo: list[tuple[Any, Any]] = [([old], [new])]
+    kind = old.__class__
+    if kind is not new.__class__:
+        return False
+    if kind is not dict and kind is not list:
+        return bool(old == new)
+    todo: list[tuple[Any, Any]] = [(old, new)]
     for one, other in todo:
         is_object = one.__class__ is dict
         if TEXTS.issuperset(map(type, one.values() if is_object else one)):
