@@ -746,6 +746,11 @@ class ChunkReader:
             if not silent:
                 self._extra(choice, index, key, value, place)
 
+    def note_kept(self, is_changed: bool) -> None:
+        """Note that an unknown field came whose kept value is laid over already, and whether that changed."""
+        self._header = None
+        self.kept += is_changed
+
     def keep_in_delta(self, choice: Choice, fields: dict[str, Any]) -> None:
         """Keep unknown fields of a delta (rules 9 and 10)."""
         kept = choice.message_extras

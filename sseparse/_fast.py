@@ -16,8 +16,8 @@ Each kind of step is a class with a method ``take``:
 * ``Append``: text of content, reasoning, refusal or arguments. (all servers)
 * ``Again``: an unknown field that comes again unchanged. It causes an Extra each time, but changes no state.
   (Azure and GitHub Copilot: content_filter_results; Perplexity: citations, search_results)
-* ``Unknown``: an unknown field whose value changes. (llama.cpp: timings; OpenRouter, Vercel:
-  reasoning_details)
+* ``Unknown``: an unknown field whose value changes. (OpenRouter, Vercel: reasoning_details)
+* ``Numbers``: an unknown field that is an object in which only numbers change. (llama.cpp: timings)
 * ``Counts``: usage in which only numbers change, or nothing. (vLLM, SGLang, xAI, Perplexity)
 * ``Logprobs``: logprobs. (OpenAI, DeepSeek, llama.cpp, Hugging Face)
 
@@ -51,8 +51,8 @@ line has the same bytes around its holes.
    value of an unknown field must not be null, as it was not. These three are given to the same methods of the
    assembler that the full path calls. The methods report no error about such values, and if usage might
    become too large, ``version`` changes. Only two effects are written a second time here: the append of a
-   text, and the update of numbers in a usage that is otherwise the same. The tests compare their results with
-   the full path.
+   text, and the update of numbers in a usage or an unknown field that is otherwise the same. The tests compare
+   their results with the full path.
 4. *The effect of the rest of the line.* The assembler counts the changes of state that can affect how a later
    chunk is read: ``version``, and ``kept`` for unknown fields. A line is learnt only if ``version`` did not
    change and each of its events belongs to one of the steps. So the rest of the line had no effect. It has no
@@ -146,7 +146,7 @@ class FastPath:
     """
 
     __slots__ = (
-        "_attempts", "_credit", "_heads", "_last", "_misses", "_reader", "_seen", "_usage", "blank", "due",
+        "_attempts", "_credit", "_earlier", "_heads", "_last", "_misses", "_reader", "_seen", "blank", "due",
         "hits", "stage", "templates",
     )  # fmt: skip
 
@@ -156,7 +156,7 @@ class FastPath:
         self._credit = FIRST_CREDIT  # bytes that learning may still parse
         self._misses = 0  # frames that a template could have read
         self._seen: set[Any] | None = None  # unknown fields of earlier frames, and hashes of their key orders
-        self._usage: Any = None  # the usage of the last frame that was to be learnt
+        self._earlier: dict[str, Any] = {}  # usage and unknown fields of the last frame that was to be learnt
         self._last: Template | None = None  # the template that read the last frame, or was learnt from it
         self._heads: tuple[bytes, ...] = ()  # the beginnings of the templates' frames
         self.stage = LEARNING if is_on else GIVEN_UP
@@ -336,7 +336,6 @@ class FastPath:
         """
         if not news and not self.templates:
             return
-        reader = self._reader
         self._misses += 1
         if self._misses > MAX_MISSES + 2 * self.hits:
             self.stage = GIVEN_UP
@@ -346,8 +345,22 @@ class FastPath:
             return
         # Whether an unknown field changes or stays is known only when it comes a second time.
         fields = [event.field for event in news if event.__class__ is Extra]
-        if not news or (fields and not self._knows(fields)):
-            return
+        if fields and not self._knows(fields):
+            self._note(chunk, news, kept)
+        elif news:
+            self._learn(line, text, chunk, news, kept)
+
+    def _note(self, chunk: dict[str, Any], news: list[Any], kept: int) -> None:
+        """Note usage and those unknown fields of a frame whose numbers may change."""
+        usage = chunk.get("usage")
+        self._earlier = {} if usage is None else {"usage": render(usage, False)}
+        if self._reader.kept != kept:
+            for event in news:
+                if event.__class__ is Extra and event.place != "delta" and event.value.__class__ is dict:
+                    self._earlier[event.field] = render(event.value, False)
+
+    def _learn(self, line: bytes, text: str, chunk: dict[str, Any], news: list[Any], kept: int) -> None:
+        reader = self._reader
         cost = 2 * len(line)
         self._credit += len(line) // 2
         attempts = MAX_ATTEMPTS + self._misses // 8 + self.hits // 4
@@ -359,9 +372,8 @@ class FastPath:
         if not self._knows([hash(tuple(chunk))]) and self._attempts >= FREE_ATTEMPTS:
             return
         self._attempts += 1
-        lesson = Lesson(text, chunk, reader, self._usage)
-        usage = chunk.get("usage")
-        self._usage = None if usage is None else render(usage, False)
+        lesson = Lesson(text, chunk, reader, self._earlier)
+        self._note(chunk, news, kept)
         try:
             template = lesson.learn(news, reader.kept - kept, line[: 5 + (line[5] == _SPACE)], self.blank)
         except RecursionError:  # a deep value, while the stack is nearly full
@@ -818,10 +830,10 @@ class Counts(Step):
     objects of ``kept``.
     """
 
-    __slots__ = ("inner", "kept", "paths", "start", "stop", "usage")
+    __slots__ = ("inner", "kept", "paths", "start", "stop", "value")
 
-    def __init__(self, usage: dict[str, Any], paths: list[Path]) -> None:
-        self.usage = usage
+    def __init__(self, value: dict[str, Any], paths: list[Path]) -> None:
+        self.value = value
         self.paths = paths
         self.kept: list[tuple[dict[str, Any], Any]] = []
         self.inner: tuple[Any, ...] = ()
@@ -844,7 +856,7 @@ class Counts(Step):
             if is_changed:
                 reader.events.append(Usage(copy_of(reader.answer.usage, self.inner)))
             return
-        usage = render(self.usage, False)
+        usage = render(self.value, False)
         for path, number in zip(self.paths, numbers):
             _put(usage, path, number)
         reader.usage(usage)
@@ -852,6 +864,38 @@ class Counts(Step):
         self.kept = [(_at(whole, path[:-1]), path[-1]) for path in self.paths]
         self.inner = containers_in(whole)
         reader.counted = self
+
+
+class Numbers(Counts):
+    """Update an unknown field, an object in which only the numbers at ``paths`` change, and emit its Extra.
+
+    ``whole`` is the kept object. While the template applies, nothing else changes it.
+    """
+
+    __slots__ = ("event", "whole")
+
+    def __init__(self, event: Any, paths: list[Path], whole: Any) -> None:
+        super().__init__(render(event.value, False), paths)
+        self.event = event
+        self.whole = whole
+        self.inner = containers_in(event.value)
+
+    def place(self, order: list[Path], path: Path) -> None:
+        super().place(order, path)
+        self.kept = [(_at(self.whole, inside[:-1]), inside[-1]) for inside in self.paths]
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        event = self.event
+        value = copy_of(self.value, self.inner)
+        is_changed = False
+        for path, (kept, key), number in zip(self.paths, self.kept, values[self.start : self.stop]):
+            old = kept[key]
+            if old != number or old.__class__ is not number.__class__:
+                kept[key] = number
+                is_changed = True
+            (value if len(path) == 1 else _at(value, path[:-1]))[key] = number
+        reader.note_kept(is_changed)
+        reader.events.append(Extra(event.choice, None, event.field, value, event.place))
 
 
 class Logprobs(Step):
@@ -872,17 +916,19 @@ class Logprobs(Step):
 class Lesson:
     """Learns one line: finds its steps and its holes, and makes the template.
 
-    ``text`` is the data of the line, ``chunk`` the JSON value of that, ``usage`` the usage of an earlier
-    chunk. ``holes`` has the kind of each hole, by path.
+    ``text`` is the data of the line, ``chunk`` the JSON value of that, ``earlier`` usage and unknown fields of
+    an earlier chunk. ``holes`` has the kind of each hole, by path.
     """
 
-    __slots__ = ("chunk", "delta", "echo", "entry", "holes", "reader", "steps", "text", "usage")
+    __slots__ = ("chunk", "delta", "earlier", "echo", "entry", "holes", "reader", "steps", "text")
 
-    def __init__(self, text: str, chunk: dict[str, Any], reader: ChunkReader, usage: Any) -> None:
+    def __init__(
+        self, text: str, chunk: dict[str, Any], reader: ChunkReader, earlier: dict[str, Any]
+    ) -> None:
         self.text = text
         self.chunk = chunk
         self.reader = reader
-        self.usage = usage
+        self.earlier = earlier
         self.entry: dict[str, Any] = {}
         self.delta: dict[str, Any] | None = None
         self.holes: dict[Path, int] = {}
@@ -986,9 +1032,10 @@ class Lesson:
     def _usage(self, usage: dict[str, Any]) -> bool:
         """Find the numbers that change in usage, by a comparison with an earlier one."""
         kept = self.reader.answer.usage  # None if every usage so far was {}
-        if kept is None or self.usage.__class__ is not dict or not all(map(is_shallow, (usage, kept))):
+        before = self.earlier.get("usage")
+        if kept is None or before.__class__ is not dict or not all(map(is_shallow, (usage, kept))):
             return False
-        paths = _differences(self.usage, usage)
+        paths = _differences(before, usage)
         if paths is None:
             return False
         self.steps.append((Counts(render(usage, False), paths), ("usage",)))
@@ -1076,13 +1123,24 @@ class Lesson:
             if value.__class__ not in (dict, list) or not is_shallow(value):
                 return False
             # The kept value is the same, and ``kept`` does not change while it stays. So use it, not a copy.
-            of_choice = event.place == "choice"
-            owner: Any = self.reader.choices[event.choice] if of_choice else self.reader.answer
-            value = owner.extras[field] if _is_twin(owner.extras.get(field), value) else value
+            kept = self._owner(event).extras.get(field)
+            value = kept if _is_twin(kept, value) else render(value, False)
             self._step(Again(Extra(event.choice, None, field, value, event.place)), None)
         else:
-            self._step(Unknown(event, self.reader.choices.get(event.choice)), path, PRESENT)
+            before = self.earlier.get(field)
+            paths = None
+            if event.place != "delta" and value.__class__ is dict and is_shallow(value):
+                paths = _differences(before, value) if before.__class__ is dict else None
+            if paths is None:
+                self._step(Unknown(event, self.reader.choices.get(event.choice)), path, PRESENT)
+            else:
+                self.steps.append((Numbers(event, paths, self._owner(event).extras[field]), path))
+                self.holes.update(((*path, *inside), NUMBER) for inside in paths)
         return True
+
+    def _owner(self, event: Any) -> Any:
+        """Return what keeps the unknown field of an Extra."""
+        return self.reader.choices[event.choice] if event.place == "choice" else self.reader.answer
 
     def _has_reasoning(self) -> bool:
         found = [self.delta.get(name) for name in REASONING_FIELDS] if self.delta is not None else []
