@@ -209,6 +209,7 @@ class ChunkReader:
         "counted",
         "events",
         "frame",
+        "ignores_usage",
         "kept",
         "stopped",
         "version",
@@ -221,6 +222,7 @@ class ChunkReader:
         self.answer = Answer()
         self.choices = self.answer.choices
         self._usage_values = 0
+        self.ignores_usage = False  # it has too many values, and that was reported
         self._started = False
         # The fields of the last chunk except choices and usage, if reading them again would change nothing.
         self._header: dict[str, Any] | None = None
@@ -507,7 +509,11 @@ class ChunkReader:
         answer = self.answer
         self.counted = None
         if self._usage_values > MAX_USAGE_VALUES:
-            self._malformed(f"usage has more than {MAX_USAGE_VALUES} values; it was ignored")
+            # Reported once: servers that send usage in every chunk would use up max_errors.
+            if not self.ignores_usage:
+                self.ignores_usage = True
+                what = f"usage has more than {MAX_USAGE_VALUES} values"
+                self._malformed(f"{what}; this one was ignored, and later ones are")
             return
         kept = answer.usage
         before = render(kept, False) if len(usages) > 1 else None

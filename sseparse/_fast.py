@@ -1033,7 +1033,9 @@ class Lesson:
         """Find the numbers that change in usage, by a comparison with an earlier one."""
         kept = self.reader.answer.usage  # None if every usage so far was {}
         before = self.earlier.get("usage")
-        if kept is None or before.__class__ is not dict or not all(map(is_shallow, (usage, kept))):
+        if kept is None or self.reader.ignores_usage:
+            return False
+        if before.__class__ is not dict or not all(map(is_shallow, (usage, kept))):
             return False
         paths = _differences(before, usage)
         if paths is None:

@@ -300,10 +300,18 @@ class Counts(unittest.TestCase):
 
     def test_usage_has_at_most_128_values(self):
         many = {f"k{number}": number for number in range(129)}
-        says = "usage has more than 128 values; it was ignored"
+        says = "usage has more than 128 values; this one was ignored, and later ones are"
         frames = [{"usage": many}, {"usage": {"k0": 7}}, END]
         events = [usage(**many), malformed(says, 1, frames[1]), DONE]
         self.assertEqual(deliver([sse(*frames)])[1], events)
+        # Only the first is reported, on both paths.
+        counts = [{**say("a"), "usage": {**many, "k0": number}} for number in range(150)]
+        for fast_path in (True, False):
+            stream = sseparse.ChatStream(fast_path=fast_path)
+            kinds = [event.type for event in stream.feed(sse(*counts, END))]
+            self.assertEqual([error.frame for error in stream.errors], [1])
+            self.assertEqual([kinds.count("usage"), kinds.count("content.delta")], [1, 150])
+            self.assertEqual(stream.usage, many)
         del many["k128"]
         self.assertEqual(deliver([sse(*frames)])[1], [usage(**many), usage(**{**many, "k0": 7}), DONE])
         # Wherever they are, and wherever they come from.

@@ -395,6 +395,7 @@ class Answer:
         self.server_errors = 0
         self.id = self.model = self.created = None
         self.usage = None
+        self.ignores_usage = False  # and that was reported
         self.extra = {}
         self.choices = {}
         self.is_started = False
@@ -498,7 +499,9 @@ class Answer:
         before = self.usage
         for usage in usages:
             if count_values(self.usage) > MAX_USAGE + 1:  # it counts itself
-                self.malformed(None)
+                if not self.ignores_usage:
+                    self.malformed(None)
+                self.ignores_usage = True
             else:
                 self.usage = merge_objects(self.usage or {}, usage, merge_last)
         if not same(before, self.usage):
