@@ -162,6 +162,30 @@ class Cases(SharedCase):
 
 
 @needs_shared
+class Responses(unittest.TestCase):
+    """HTTP responses from public reports, whole and cut everywhere."""
+
+    def read(self, pieces):
+        http = sseparse.HTTPBody()
+        try:
+            return b"".join([http.feed(piece) for piece in pieces]), http.close(), None
+        except sseparse.StreamError as error:
+            return None, None, type(error).__name__
+
+    def test_reports(self):
+        for case in load("reports.json")["http"]:
+            wire, expect = base64.b64decode(case["input_b64"]), case["expect"]
+            for pieces in ([wire], slices(wire, 1), slices(wire, 7)):
+                with self.subTest(case["id"], title=case["title"], pieces=len(pieces)):
+                    body, _, error = self.read(pieces)
+                    self.assertEqual(error, expect["error"])
+                    if expect["body_contains"]:
+                        self.assertEqual(sseparse.parse(body)["choices"][0]["message"]["content"], "Hello")
+                    elif error is None:
+                        self.assertEqual(body, wire.partition(b"\r\n\r\n")[2][:150])
+
+
+@needs_shared
 class Vectors(unittest.TestCase):
     def test_vectors(self):
         for vector in load("sse_vectors.json"):
