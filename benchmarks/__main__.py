@@ -255,8 +255,8 @@ def _say(fact: Fact) -> str:
 LEGEND = """\
 Numbers are CPU time over that of the floor (decode + json.loads of each payload, cut beforehand; its own
 columns are µs per frame): medians of {rounds} interleaved rounds, garbage collector on. best: the same of the
-best times. hits: frames on the fast road; / orjson: ours over orjson.loads of each payload; no fast: ours
-without the fast road; kept: ours, all events kept. * another text came out. > too slow to wait for."""
+best times. hits: frames on the fast path; / orjson: ours over orjson.loads of each payload; no fast: ours
+without the fast path; kept: ours, all events kept. * another text came out. > too slow to wait for."""
 
 
 def _streams(

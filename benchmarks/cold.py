@@ -83,7 +83,7 @@ class Cold:
         rates = [(row["hit_rate"], row["frames"]) for row in self.rows if row["hit_rate"] is not None]
         if rates:
             hit = sum(rate * frames for rate, frames in rates) / frames
-            yield Fact("recordings, frames on the fast road", hit * 100, "%")
+            yield Fact("recordings, frames on the fast path", hit * 100, "%")
 
 
 def fixed_cost(quick: bool, rounds: int) -> Iterator[Fact]:

@@ -84,7 +84,7 @@ def ours_kept(workload: Workload, pieces: list[bytes]) -> str:
 
 
 def hits(pieces: list[bytes]) -> int | None:
-    """How many frames took the fast road; None if the library no longer counts what this asks for."""
+    """How many frames took the fast path; None if the library no longer counts what this asks for."""
     stream = sseparse.ChatStream()
     for piece in pieces:
         stream.feed(piece)

@@ -95,7 +95,7 @@ def rows(library: Any, streams: list[Workload], cold: list[Workload]) -> Iterato
     yield "ping in a feed of its own", partial(ping, library)
     for workload in streams:
         yield (
-            f"{workload.name}, without the fast road",
+            f"{workload.name}, without the fast path",
             partial(ours, workload, workload.frames, False, library),
         )
         chunks = [json.loads(payload) for payload in workload.payloads]
@@ -127,7 +127,7 @@ def layers(quick: bool, rounds: int) -> Iterator[Fact]:
         rest = full.median - loads.median
         name = f"ChatAssembler on decoded chunks, {workload.name}"
         note = f"{mine.median / len(chunks) * 1e6:.2f} µs a chunk"
-        yield Fact(name, mine.median / rest, "× full road less json.loads", note)
+        yield Fact(name, mine.median / rest, "× full path less json.loads", note)
     if not hasattr(sseparse, "ChatEncoder"):
         return
     for make in (workloads.plain, workloads.tool_arguments, workloads.azure):

@@ -4,7 +4,7 @@
 This module does not import the library, so that what a workload holds is not what the library says
 it holds: every generator counts its events and collects its text while it writes the frames, and the
 tests check both with a loop of ``json.loads``. Frames imitate real servers to the byte (order of keys,
-separators, where ``obfuscation`` sits): the fast road lives from such details, so made-up frames
+separators, where ``obfuscation`` sits): the fast path lives from such details, so made-up frames
 would measure nothing. Everything is seeded; the same name and size give the same bytes everywhere.
 """
 

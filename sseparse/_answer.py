@@ -199,7 +199,7 @@ class Answer:
     def _choice(self, choice: Choice, legacy: bool) -> dict[str, Any]:
         final: dict[str, Any] = {"index": choice.index}
         if legacy:
-            final["text"] = choice.content.uttered() if choice.content else ""
+            final["text"] = choice.content.emitted() if choice.content else ""
         else:
             final["message"] = self.message(choice)
         if choice.logprobs is not None:
@@ -216,10 +216,10 @@ class Answer:
         if choice.parts is not None:
             content = render(choice.parts, True)
         elif content is not None:
-            content = content.uttered()
+            content = content.emitted()
         message: dict[str, Any] = {"role": choice.role or "assistant", "content": content}
         if choice.refusal is not None:
-            message["refusal"] = choice.refusal.uttered()
+            message["refusal"] = choice.refusal.emitted()
         if choice.calls:
             message["tool_calls"] = self.tool_calls(choice)
         if choice.function_call is not None:
@@ -242,7 +242,7 @@ class Answer:
         return finals
 
     def _inside(self, call: Call, field: str) -> dict[str, Any]:
-        final = {"name": call.full_name() or "", field: call.arguments.uttered()}
+        final = {"name": call.full_name() or "", field: call.arguments.emitted()}
         fill_in(final, call.inner, False)
         return final
 
@@ -251,7 +251,7 @@ class Answer:
         if audio.data is not None:
             final["data"] = audio.joined_data()
         if audio.transcript is not None:
-            final["transcript"] = audio.transcript.uttered()
+            final["transcript"] = audio.transcript.emitted()
         return final
 
 
@@ -294,17 +294,17 @@ class Reading:
     def text(self, choice: int = 0) -> str:
         """Return the answer's text so far, ``""`` if there is none."""
         kept = self._answer.choices.get(choice)
-        return kept.content.uttered() if kept and kept.content else ""
+        return kept.content.emitted() if kept and kept.content else ""
 
     def reasoning(self, choice: int = 0) -> str:
         """Return the reasoning so far (the text of its events), ``""`` if there is none."""
         kept = self._answer.choices.get(choice)
-        return kept.thoughts.uttered() if kept and kept.thoughts else ""
+        return kept.thoughts.emitted() if kept and kept.thoughts else ""
 
     def refusal(self, choice: int = 0) -> str:
         """Return the refusal so far, ``""`` if there is none."""
         kept = self._answer.choices.get(choice)
-        return kept.refusal.uttered() if kept and kept.refusal else ""
+        return kept.refusal.emitted() if kept and kept.refusal else ""
 
     def finish_reason(self, choice: int = 0) -> str | None:
         """Return the finish_reason, None if there is none yet."""

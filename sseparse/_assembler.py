@@ -883,7 +883,7 @@ class ChunkReader:
         if self._halves or text.held:
             text.halves = True
             self.version += 1
-            return text.utter(piece)
+            return text.emittable(piece)
         return piece
 
     def content(self, choice: Choice, piece: str) -> None:
@@ -1202,7 +1202,7 @@ class ChunkReader:
         call.stage = STARTED
         self.version += 1
         self.events.append(ToolCallStart(choice.index, call.index, call.id, call.full_name(), call.kind))
-        earlier = call.arguments.uttered()
+        earlier = call.arguments.emitted()
         if earlier:
             self.events.append(ToolCallDelta(choice.index, call.index, earlier))
 

@@ -47,7 +47,7 @@ class Text:
         self.blocks.append("".join(self.pieces))
         self.pieces.clear()
 
-    def utter(self, text: str) -> str:
+    def emittable(self, text: str) -> str:
         """Return the part of the new piece ``text`` that an event can have now. A first half is held back."""
         text = self.held + text
         self.held = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
@@ -71,7 +71,7 @@ class Text:
         self.held = ""
         return text
 
-    def uttered(self) -> str:
+    def emitted(self) -> str:
         """Return the text that events have had: all of it, repaired, except a half that is held back."""
         text = self.join()
         return text[:-1] if self.held else text

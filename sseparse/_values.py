@@ -496,7 +496,7 @@ def render(value: Any, halves: bool) -> Any:
             if kind in SCALARS:
                 continue
             if kind is Text:
-                one[key] = inner.uttered()
+                one[key] = inner.emitted()
             else:
                 one[key] = inner = inner.entries.copy() if kind is Items else inner.copy()
                 todo.append(inner)
@@ -513,7 +513,7 @@ def _repaired(value: Any) -> Any:
             if kind is str:
                 made = inner if inner.isascii() else well_formed(inner)
             elif kind is Text:
-                made = inner.uttered()
+                made = inner.emitted()
             elif kind is dict:
                 made = {}
                 todo.append((inner, made))

@@ -373,7 +373,7 @@ FOUND = [
         "error=truncated",
     ),
     (
-        "TypeError on the fast road: fragments of the legacy call",
+        "TypeError on the fast path: fragments of the legacy call",
         b'data: {"choices": [{"delta": {"function_call": {"name": "f"}}}]}\n\n'
         + b'data: {"choices": [{"delta": {"function_call": {"arguments": "1"}}}]}\n\n' * 3,
         {},

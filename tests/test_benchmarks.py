@@ -409,7 +409,7 @@ class Command(unittest.TestCase):
             ("events of 64 KiB, 64b feeds, per byte", "ns"),
             ("200 streams fed in turn, per frame", "µs"),
             ("a ping comment in a feed of its own", "µs"),
-            ("ChatAssembler on decoded chunks, plain content", "× full road less json.loads"),
+            ("ChatAssembler on decoded chunks, plain content", "× full path less json.loads"),
             ("a stream of one word, less its floor", "µs"),
             ("import sseparse, over import json", "×"),
             ("PartialJSON on 4-character deltas", "× stream"),

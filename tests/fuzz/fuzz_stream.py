@@ -35,7 +35,7 @@ LIMITS = (
 
 # ---------------------------------------------------------------------------------------------------
 # What bodies are made of. Blind mutations break JSON at once; most of ours exchange a value, a string,
-# a line or a whole frame, and repeat frames often enough for the fast road.
+# a line or a whole frame, and repeat frames often enough for the fast path.
 
 VALUES = r"""
 null true false 0 1 2 -1 1.5 1e999 NaN 10000000000000000000000000000000 128 127 [] {} [[]] [{}] [null]
@@ -54,7 +54,7 @@ KEYS = (
     b" function_call audio role reasoning_details type function custom name arguments input data transcript"
 ).split(b" ")
 
-# All but the first and the whole message have a second key, as chunks that take the fast road do.
+# All but the first and the whole message have a second key, as chunks that take the fast path do.
 CHUNKS = (
     b'{"choices":[{"delta":{"content":"A"}}]}',
     b'{"id":"c","model":"m","created":1,"choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":null}]}',
@@ -124,7 +124,7 @@ TEXT = re.compile(
 
 
 def seeds():
-    """Bodies of made-up frames: answers that take the fast road, and all the framings."""
+    """Bodies of made-up frames: answers that take the fast path, and all the framings."""
     ends = (b"\n\n", b"\r\n\r\n", b"\r\r", b"\n", b"\n\n\n")
     named = b"data: " + CHUNKS[7] + b"\n\n"
     for number, chunk in enumerate(CHUNKS):
@@ -205,7 +205,7 @@ def mutate_body(randomness, body):
         elif deed == 1:
             count = randomness.choice((1, 2, 12, 30))
             frames[place:place] = [fresh_text(randomness, frames[place]) for _ in range(count)]
-        elif deed > 5:  # for the fast road, which begins with the tenth frame of a kind
+        elif deed > 5:  # for the fast path, which begins with the tenth frame of a kind
             count = 2400 // (len(frames[place]) + 1)
             frames[place:place] = [again(frames[place], step) for step in range(100, 100 + count)]
         elif deed == 2:

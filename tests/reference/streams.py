@@ -702,7 +702,7 @@ def call_bodies(draw):
 
 
 # ---------------------------------------------------------------------------------------------------
-# Runs: what the fast road is for
+# Runs: what the fast path is for
 
 MARK = "\x1a"  # stands where the text comes
 VALUE = "\x1b"  # stands where a value of another kind comes
