@@ -174,7 +174,7 @@ GOOD_ENDS = frozenset((
 CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "usage", "error", *NOISE_FIELDS))
 PASSING_FIELDS = ("id", "created", *NOISE_FIELDS)
 
-_LAST_BEFORE_FOLD = Text.FOLD_AT - 1  # so many pieces take one more as it is
+_LAST_BEFORE_FOLD = Text.FOLD_AT - 1  # a Text with fewer pieces than this does not fold at the next one
 
 # Fields of a delta that have no effect.
 DELTA_NOISE = frozenset(("index", "token_id", *NOISE_FIELDS))
@@ -222,7 +222,7 @@ class ChunkReader:
         self.answer = Answer()
         self.choices = self.answer.choices
         self._usage_values = 0
-        self.ignores_usage = False  # it has too many values, and that was reported
+        self.ignores_usage = False  # usage had too many values, which was reported
         self._started = False
         # The fields of the last chunk except choices and usage, if reading them again would change nothing.
         self._header: dict[str, Any] | None = None
@@ -260,7 +260,7 @@ class ChunkReader:
             if (
                 error is None
                 and header is not None
-                # The previous chunk's fields had no effect, so these have none; padding, id and time aside.
+                # The same test as in _repeats().
                 and (chunk == header or {**chunk, **self._passing} == header)
             ):
                 if (usage is ... or usage is None) and choices.__class__ is list and len(choices) == 1:
@@ -753,7 +753,7 @@ class ChunkReader:
                 self._extra(choice, index, key, value, place)
 
     def note_kept(self, is_changed: bool) -> None:
-        """Note that an unknown field came whose kept value is laid over already, and whether that changed."""
+        """Record that the fast path has kept an unknown field itself. ``is_changed``: its value changed."""
         self._header = None
         self.kept += is_changed
 
@@ -790,7 +790,7 @@ class ChunkReader:
         """Read a delta. ``thought``: its reasoning was emitted before."""
         content: Any = None
         fragments: Any = None
-        name = None  # of a field that is reasoning, and its text
+        name = None  # the name and the text of a reasoning field
         thinking = ""
         rest: dict[str, Any] | None = None
         for key, value in delta.items():
@@ -901,7 +901,7 @@ class ChunkReader:
                 add_part(choice.parts, {"type": "text", "text": piece}, self._halves)
             pieces = content.pieces
             if pieces and len(pieces) < _LAST_BEFORE_FOLD and not (content.held or self._halves):
-                pieces.append(piece)  # what _say() does then, in less time
+                pieces.append(piece)  # inlined from _say(), for speed
             else:
                 piece = self._say(content, piece)
             if piece:
@@ -960,7 +960,7 @@ class ChunkReader:
             self._unshare(choice)
             text.append(piece, self._halves)
         elif text.pieces and len(text.pieces) < _LAST_BEFORE_FOLD and not (text.held or self._halves):
-            text.pieces.append(piece)  # what _emit_thought() does then, in less time
+            text.pieces.append(piece)  # inlined from _emit_thought(), for speed
             self.events.append(ReasoningDelta(choice.index, piece, name))
         else:
             self._emit_thought(choice, text, piece, name)

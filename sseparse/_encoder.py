@@ -135,7 +135,7 @@ _write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", 
 
 
 def _dump(value: Any) -> str:
-    """Return the JSON text of a value that is plain already."""
+    """Return the JSON text of a value in plain JSON types."""
     try:
         return _write(value)
     except RecursionError:
@@ -316,7 +316,7 @@ class _Writer:
             self.frames.append("data: [DONE]\n\n")
 
     def close(self) -> None:
-        """Write what has waited for the end."""
+        """Write everything that waits, and an error that reports a cut before that."""
         if self.cut_error:
             (self.waiting_chunks or self.frames).append(self.cut_error)
         self.settle()

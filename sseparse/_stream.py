@@ -69,7 +69,7 @@ _HEADS = (
     (b"\xff\xfe", "the body is UTF-16: feed it as UTF-8"),
     (b"\xfe\xff", "the body is UTF-16: feed it as UTF-8"),
 )
-# How a body begins that is no HTTP head and has no byte order mark: with "data", a comment, "event" or "id".
+# The first bytes of a body that is surely none of these: it begins with "data", a comment, "event" or "id".
 _BEGINNINGS = (b"d", b":", b"e", b"i")
 _OVER_TOTAL = "the stream exceeds max_total_bytes; the bytes after that are not read"
 
