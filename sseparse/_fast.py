@@ -51,8 +51,8 @@ line has the same bytes around its holes.
    value of an unknown field must not be null, as it was not. These three are given to the same methods of the
    assembler that the full path calls. The methods report no error about such values, and if usage might
    become too large, ``version`` changes. Only two effects are written a second time here: the append of a
-   text, and the update of numbers in a usage or an unknown field that is otherwise the same. The tests compare
-   their results with the full path.
+   text, and the update of numbers in a usage or an unknown field that is otherwise the same. The tests
+   compare their results with the full path.
 4. *The effect of the rest of the line.* The assembler counts the changes of state that can affect how a later
    chunk is read: ``version``, and ``kept`` for unknown fields. A line is learnt only if ``version`` did not
    change and each of its events belongs to one of the steps. So the rest of the line had no effect. It has no
@@ -117,7 +117,7 @@ LEARNING, GIVEN_UP = "learning", "given up"
 TEXT, CONTENT, PADDING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = range(8)
 
 _HAS_BULK = sys.implementation.name != "pypy"  # on PyPy, one frame at a time is faster
-_JOINT = "\x7f"  # DEL: rare in text, and after a backslash it is an invalid escape, so it cannot be hidden
+_SEPARATOR = "\x7f"  # DEL: rare in text; after a backslash it is an invalid escape, so it cannot be hidden
 _QUOTE, _LF, _SPACE = 34, 10, 32
 _new = object.__new__
 _FOLD_AT = Text.FOLD_AT
@@ -184,7 +184,7 @@ class FastPath:
             try:
                 text = data[due.start : due.stop].decode()
                 if due.has_padding:
-                    text, _, padding = text.partition(due.seam_text)
+                    text, _, padding = text.partition(due.middle_text)
                     if not padding.isalnum():
                         text = ""
                 if "\\" in text or '"' in text or not text.isprintable():  # one text in ten
@@ -226,11 +226,11 @@ class FastPath:
             if due.is_plain and data.startswith(due.head, pos):
                 start = pos + due.start
                 stop = data.find(_QUOTE, start)
-                has_quote = not data.startswith(due.seam, stop)
+                has_quote = not data.startswith(due.middle, stop)
                 if has_quote:  # an escaped quote: one text in thirty has one
-                    stop = data.find(due.seam, start, data.find(_LF, start) + 3)
+                    stop = data.find(due.middle, start, data.find(_LF, start) + 3)
                 if stop >= 0:
-                    end = stop + due.seam_size
+                    end = stop + due.middle_size
                     try:
                         text = data[start:stop].decode()
                         if has_quote or "\\" in text or not text.isprintable():
@@ -283,10 +283,10 @@ class FastPath:
 
     def resume(self, data: bytes, pos: int, events: list[Event]) -> int:
         """Read frames like ``read()``, after the full path has read one."""
-        self.aim()
+        self.predict()
         return self.read(data, pos, events)
 
-    def aim(self) -> None:
+    def predict(self) -> None:
         """Set ``due``: the template that came after the last one before, or else the first that applies."""
         last = self._last
         if last is not None:
@@ -328,13 +328,13 @@ class FastPath:
             template.bulk = min(template.bulk * 2, LARGEST_BULK)
         return pos
 
-    def learn(self, line: bytes, text: str, chunk: dict[str, Any], news: list[Any], kept: int) -> None:
+    def learn(self, line: bytes, text: str, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
         """Learn the frame of one data line. The full path just read it, and ``version`` did not change.
 
-        ``text`` is the data of the line, ``chunk`` the JSON value of that, and ``news`` are its events.
+        ``text`` is the data of the line, ``chunk`` the JSON value of that, and ``caused`` are its events.
         ``kept`` is the value of ``reader.kept`` before it.
         """
-        if not news and not self.templates:
+        if not caused and not self.templates:
             return
         self._misses += 1
         if self._misses > MAX_MISSES + 2 * self.hits:
@@ -344,22 +344,22 @@ class FastPath:
             self.due = self._last = None
             return
         # Whether an unknown field changes or stays is known only when it comes a second time.
-        fields = [event.field for event in news if event.__class__ is Extra]
+        fields = [event.field for event in caused if event.__class__ is Extra]
         if fields and not self._knows(fields):
-            self._note(chunk, news, kept)
-        elif news:
-            self._learn(line, text, chunk, news, kept)
+            self._note(chunk, caused, kept)
+        elif caused:
+            self._learn(line, text, chunk, caused, kept)
 
-    def _note(self, chunk: dict[str, Any], news: list[Any], kept: int) -> None:
-        """Note usage and those unknown fields of a frame whose numbers may change."""
+    def _note(self, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
+        """Remember the usage and the unknown fields of a frame whose numbers may change."""
         usage = chunk.get("usage")
         self._earlier = {} if usage is None else {"usage": render(usage, False)}
         if self._reader.kept != kept:
-            for event in news:
+            for event in caused:
                 if event.__class__ is Extra and event.place != "delta" and event.value.__class__ is dict:
                     self._earlier[event.field] = render(event.value, False)
 
-    def _learn(self, line: bytes, text: str, chunk: dict[str, Any], news: list[Any], kept: int) -> None:
+    def _learn(self, line: bytes, text: str, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
         reader = self._reader
         cost = 2 * len(line)
         self._credit += len(line) // 2
@@ -373,9 +373,9 @@ class FastPath:
             return
         self._attempts += 1
         lesson = Lesson(text, chunk, reader, self._earlier)
-        self._note(chunk, news, kept)
+        self._note(chunk, caused, kept)
         try:
-            template = lesson.learn(news, reader.kept - kept, line[: 5 + (line[5] == _SPACE)], self.blank)
+            template = lesson.learn(caused, reader.kept - kept, line[: 5 + (line[5] == _SPACE)], self.blank)
         except RecursionError:  # a deep value, while the stack is nearly full
             return
         if template is not None:
@@ -409,7 +409,7 @@ class Template:
     """One frame with holes, and the steps that it takes.
 
     A *plain* template has one text, perhaps padding after it, and no other hole. Its bytes are ``head``, the
-    text, ``seam`` and the padding if there is any, and ``last``. Any other template has ``head`` and
+    text, ``middle`` and the padding if there is any, and ``last``. Any other template has ``head`` and
     ``holes``. Each of these is a kind, the text after the hole, and the length of that text.
 
     ``steps``: what the frame does. ``only``: the step of a plain template that has only one.
@@ -428,8 +428,8 @@ class Template:
 
     __slots__ = (
         "blank", "bulk", "echo", "ended", "has_padding", "head", "holes", "is_loose", "is_plain", "kept",
-        "last", "last_size", "late_stamp", "most", "nests", "number", "only", "seam", "seam_size",
-        "seam_text", "skipped", "stamp", "start", "steps", "stop", "strings", "then", "version", "waits",
+        "last", "last_size", "late_stamp", "most", "nests", "number", "only", "middle", "middle_size",
+        "middle_text", "skipped", "stamp", "start", "steps", "stop", "strings", "then", "version", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -457,15 +457,15 @@ class Template:
         self.nests = max(kinds) >= OBJECT
         self.holes: list[tuple[int, str, int]] = []
         self.head = pieces[0].encode()
-        self.seam = self.last = b""
+        self.middle = self.last = b""
         self.only: Any = None
         self.bulk = 0
         self.skipped = 0
         self.strings: tuple[str, str, str] | None = None
-        self.seam_text = pieces[1] if self.has_padding else ""
+        self.middle_text = pieces[1] if self.has_padding else ""
         if self.is_plain:
             self.last = pieces[-1].encode() + blank
-            self.seam = self.seam_text.encode() or self.last
+            self.middle = self.middle_text.encode() or self.last
             for step in steps:
                 step.hole = 0  # the text
             if len(steps) == 1:
@@ -477,7 +477,7 @@ class Template:
                 behind = piece[is_inside:]  # without the closing quote, which the string scanner reads
                 self.holes.append((kind, behind, len(behind)))
         self.start = len(self.head)
-        self.seam_size = len(self.seam)
+        self.middle_size = len(self.middle)
         self.last_size = len(self.last)
         self.stop = -self.last_size
         self.most = 2 * (self.start + self.last_size) if self.only is not None else 0
@@ -503,8 +503,8 @@ class Template:
             self.set_time(other.head, 0)
         if self.late_stamp is not None and self.late_stamp == other.late_stamp:
             self.set_late_time(other.last)
-        ours = (self.head, self.seam, self.last, self.holes)
-        return ours == (other.head, other.seam, other.last, other.holes)
+        ours = (self.head, self.middle, self.last, self.holes)
+        return ours == (other.head, other.middle, other.last, other.holes)
 
     def set_time(self, data: bytes, pos: int) -> bool:
         """If only the time differs before the text of the frame at ``pos``, put that time into ``head``."""
@@ -527,7 +527,7 @@ class Template:
             return False
         if last[stop:] != self.last[stop:]:
             return False
-        self.last = self.seam = last
+        self.last = self.middle = last
         self.strings = None
         return True
 
@@ -621,9 +621,9 @@ class Template:
             last = data[at : self.ended]
             if at < start or not (last == self.last or self.set_late_time(last)):
                 return None
-        stop = data.find(self.seam, start, self.ended)
+        stop = data.find(self.middle, start, self.ended)
         text = _string(data[start:stop].decode())
-        start = stop + self.seam_size
+        start = stop + self.middle_size
         if self.has_padding and stop >= 0:
             stop = data.find(self.last, start, self.ended)
             _string(data[start:stop].decode())
@@ -642,7 +642,7 @@ class Template:
             behind = self.last.decode()
             # The text before a hole, the text after it up to LF, and the text between two holes.
             self.strings = (head, behind[: behind.index("\n")], behind + head)
-        head, behind, joint = self.strings
+        head, behind, between = self.strings
         try:
             run = data[pos:stop].decode()
         except UnicodeDecodeError:
@@ -651,11 +651,11 @@ class Template:
         end = -len(behind)
         # Cut at each LF and not at blank lines: the search for one character takes half the time.
         holes: Sequence[str] = [line[start:end] for line in run.split("\n")[:-1:2]]
-        if f"{head}{joint.join(holes)}{joint[: -start]}" != run:
+        if f"{head}{between.join(holes)}{between[: -start]}" != run:
             return nothing
         if self.has_padding:
-            holes, seams, padding = zip(*map(str.partition, holes, repeat(self.seam_text)))
-            if "" in seams or not ("".join(padding).isalnum() or _strings_of(padding) is not None):
+            holes, middles, padding = zip(*map(str.partition, holes, repeat(self.middle_text)))
+            if "" in middles or not ("".join(padding).isalnum() or _strings_of(padding) is not None):
                 return nothing
         texts = _strings_of(holes)
         if texts is None:
@@ -685,12 +685,12 @@ def _is_plain(kinds: list[int]) -> bool:
 
 def _strings_of(insides: Sequence[str]) -> list[str] | None:
     """Decode the insides of many JSON strings. None if any is invalid or has a lone surrogate."""
-    joined = _JOINT.join(insides) + '"'
+    joined = _SEPARATOR.join(insides) + '"'
     try:
         text, end = scanstring(joined, 0)
     except ValueError:
         return None
-    texts = text.split(_JOINT)
+    texts = text.split(_SEPARATOR)
     if end != len(joined) or len(texts) != len(insides) or (len(text) != end - 1 and has_halves(text)):
         return None
     return texts
@@ -916,8 +916,8 @@ class Logprobs(Step):
 class Lesson:
     """Learns one line: finds its steps and its holes, and makes the template.
 
-    ``text`` is the data of the line, ``chunk`` the JSON value of that, ``earlier`` usage and unknown fields of
-    an earlier chunk. ``holes`` has the kind of each hole, by path.
+    ``text`` is the data of the line, ``chunk`` the JSON value of that, ``earlier`` the usage and the unknown
+    fields of an earlier chunk. ``holes`` has the kind of each hole, by path.
     """
 
     __slots__ = ("chunk", "delta", "earlier", "echo", "entry", "holes", "reader", "steps", "text")
@@ -935,13 +935,13 @@ class Lesson:
         self.echo: list[Path] = []  # two holes that must have the same text
         self.steps: list[tuple[Step, Path | None]] = []
 
-    def learn(self, news: list[Event], changes: int, begin: bytes, blank: bytes) -> Template | None:
+    def learn(self, caused: list[Event], changes: int, begin: bytes, blank: bytes) -> Template | None:
         """Return a template of the line, or None if one of the conditions above does not hold.
 
-        ``news`` are the events of the line. ``changes`` is the number of kept unknown fields that it changed.
+        ``caused`` are the events of the line. ``changes`` is the number of kept unknown fields it changed.
         ``begin`` and ``blank`` are the bytes of the frame before and after ``text``.
         """
-        if not self.explains(news, changes):
+        if not self.explains(caused, changes):
             return None
         self.find_passing()
         text, holes = self.text, self.holes
@@ -994,7 +994,7 @@ class Lesson:
             return False  # a place is wrong
         return bool(chunk == self.chunk)
 
-    def explains(self, news: list[Any], changes: int) -> bool:
+    def explains(self, caused: list[Any], changes: int) -> bool:
         """Find the step that each event comes from. Return False if there is an event without one.
 
         ``changes`` is the number of kept unknown fields that changed.
@@ -1010,10 +1010,10 @@ class Lesson:
             return False
         # Each unknown field of a delta counts as changed.
         is_again = not changes or changes == sum(
-            [event.__class__ is Extra and event.place == "delta" for event in news]
+            [event.__class__ is Extra and event.place == "delta" for event in caused]
         )
         has_usage = self.chunk.get("usage").__class__ is dict
-        for event in news:
+        for event in caused:
             kind = event.__class__
             if kind is Extra:
                 explained = self._extra(event, is_again)
@@ -1022,7 +1022,7 @@ class Lesson:
                 explained = self.entry.get("logprobs").__class__ is dict
                 self._step(Logprobs(self.reader.choices[event.choice]), path, OBJECT)
             elif kind is Usage:
-                explained = has_usage and event is news[-1]
+                explained = has_usage and event is caused[-1]
             else:
                 explained = kind in TEXTS and self._text(event)
             if not explained:
@@ -1075,7 +1075,7 @@ class Lesson:
                 call = choice.calls[event.index]
                 path += ("tool_calls", 0)
                 needs_last = calls[0].get("index") is None
-                if not _goes_on(calls[0], call):
+                if not _only_continues(calls[0], call):
                     return False
                 inside = "function" if calls[0].get("custom") is None else "custom"
                 name = "arguments" if inside == "function" else "input"
@@ -1141,7 +1141,7 @@ class Lesson:
         return True
 
     def _owner(self, event: Any) -> Any:
-        """Return what keeps the unknown field of an Extra."""
+        """Return the object whose ``extras`` keep the field of an Extra: a choice or the answer."""
         return self.reader.choices[event.choice] if event.place == "choice" else self.reader.answer
 
     def _has_reasoning(self) -> bool:
@@ -1204,7 +1204,7 @@ class Lesson:
         return template
 
 
-def _goes_on(fragment: Any, call: Call) -> bool:
+def _only_continues(fragment: Any, call: Call) -> bool:
     """Whether a fragment belongs to its call whatever the arguments are: it has only the call's own name and
     id, or none, and only one of ``function`` and ``custom``."""
     function = fragment.get("function")

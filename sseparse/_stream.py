@@ -179,7 +179,7 @@ class ChatStream(FrameParser, Reading):
             else:
                 self._read_any(data)  # type: ignore[arg-type]
             if fast.templates:
-                fast.aim()
+                fast.predict()
         except LimitReached as limit:
             self._end_reading(limit)
         self._reader.events = []
