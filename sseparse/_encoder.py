@@ -90,7 +90,7 @@ if TYPE_CHECKING:
 
     from ._events import Event
 
-    # What is to be written: a method of the writer and its arguments.
+    # A method of the writer, and its arguments.
     Step = tuple[Callable[..., object], tuple[Any, ...]]
 
     Table = dict[str, Any]
@@ -571,13 +571,13 @@ class ChatEncoder:
         self._closed = False
 
     def feed(self, events: Iterable[Event]) -> bytes:
-        """Return the frames that ``events`` (any iterable) give: zero or more, never part of one.
+        """Return the frames of ``events`` (any iterable): zero or more whole frames.
 
         If the ``ToolCallStart`` of a call is not fed, nothing of the call is written. The first reasoning of
         a choice is returned with the next event, because an object may have to go in the same frame. Raises
-        TypeError for an item that is not an event, ValueError for what no frame can carry (an Extra that is
-        too deep, or whose field is a known one), RuntimeError after close(). If it raises, nothing of
-        ``events`` is written.
+        TypeError for an item that is not an event, ValueError for an event that no frame can have (an Extra
+        that is nested too deep, or whose field is a known one), RuntimeError after close(). If it raises,
+        nothing of ``events`` is written.
         """
         self._check_open("feed")
         if isinstance(events, (str, bytes, bytearray, memoryview)) or not hasattr(events, "__iter__"):
@@ -612,8 +612,8 @@ class ChatEncoder:
     def keepalive(self) -> bytes:
         """Return a chunk without choices: a heartbeat for clients that wait for events, not for bytes.
 
-        If it comes before ``Start``, each of id, model and created that was not given is made up, and stays
-        so for the whole answer. Raises RuntimeError after close().
+        If it comes before ``Start``, each of id, model and created that was not given is generated, and stays
+        the same for the whole answer. Raises RuntimeError after close().
         """
         self._check_open("keepalive")
         self._writer.open()
@@ -686,16 +686,16 @@ def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | Non
 
     Args:
         completion: a Chat Completions response or a legacy text completion, as a dict.
-        usage: False leaves the token counts out.
-        size: how many characters of text go in one frame; None for all of them.
+        usage: if False, the token counts are left out.
+        size: the number of characters of text in one frame; None for all of them.
 
     ``parse(b"".join(encode(c)))`` equals ``c`` if ``parse()`` or ``snapshot()`` returned ``c``. Any other
     completion comes back in the shape that these return: without nulls, without the ``index`` of calls, and
     with the choices in order.
 
-    Raises ValueError, which names the field, for what no stream can say: a field of a wrong type, two calls
-    of a choice with one id, an ``error``. Raises TypeError if ``completion`` is not a mapping. The call
-    itself raises them, before the first frame.
+    Raises ValueError, which names the field, if no stream can have it: a field of a wrong type, two calls of
+    a choice with one id, an ``error``. Raises TypeError if ``completion`` is not a mapping. The call itself
+    raises them, before the first frame.
     """
     if size is not None and size < 1:
         raise ValueError(f"size must be at least 1 character, not {size}")

@@ -112,8 +112,9 @@ LARGEST_BULK = 65536  # bytes that are read at once, and the longest line that i
 
 LEARNING, GIVEN_UP = "learning", "given up"
 
-# What a hole may hold. The first three are the inside of a string: one that is not empty, content, and what
-# means nothing. The next two are no containers.
+# The kinds of values that a hole may have. The first three are the inside of a string: a non-empty text,
+# content, and a value without an effect. NUMBER and SCALAR exclude containers. OBJECT is a non-empty object,
+# PRESENT is anything but null.
 TEXT, CONTENT, PADDING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = range(8)
 
 _HAS_BULK = sys.implementation.name != "pypy"  # on PyPy, one frame at a time is faster
