@@ -343,7 +343,9 @@ def grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
                 into = into[key]
             if SCALARS.issuperset(map(type, value.values())):  # the common case
                 for name, inner in value.items():
-                    _grow_scalar(into, name, inner, halves)
+                    old = into.get(name)
+                    if old is None or old.__class__ is not inner.__class__ or old != inner:  # few change
+                        _grow_scalar(into, name, inner, halves)
             else:
                 todo.append(zip(repeat(into), value, value.values()))
         elif value.__class__ is not list:
