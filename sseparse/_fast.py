@@ -16,8 +16,10 @@ Each kind of step is a class with a method ``take``:
 * ``Append``: text of content, reasoning, refusal or arguments. (all servers)
 * ``Again``: an unknown field that comes again unchanged. It causes an Extra each time, but changes no state.
   (Azure and GitHub Copilot: content_filter_results; Perplexity: citations, search_results)
-* ``Unknown``: an unknown field whose value changes. (OpenRouter, Vercel: reasoning_details)
+* ``Detail``: an unknown field of a delta that is one object in a list, in which only a text grows.
+  (OpenRouter, Vercel: reasoning_details)
 * ``Numbers``: an unknown field that is an object in which only numbers change. (llama.cpp: timings)
+* ``Unknown``: an unknown field whose value changes in another way.
 * ``Counts``: usage in which only numbers change, or nothing. (vLLM, SGLang, xAI, Perplexity)
 * ``Logprobs``: logprobs. (OpenAI, DeepSeek, llama.cpp, Hugging Face)
 
@@ -51,8 +53,8 @@ line has the same bytes around its holes.
    value of an unknown field must not be null, as it was not. These three are given to the same methods of the
    assembler that the full path calls. The methods report no error about such values, and if usage might
    become too large, ``version`` changes. Only two effects are written a second time here: the append of a
-   text, and the update of numbers in a usage or an unknown field that is otherwise the same. The tests
-   compare their results with the full path.
+   text, also to a text in an unknown field, and the update of numbers in usage or in an unknown field that is
+   otherwise the same. The tests compare their results with the full path.
 4. *The effect of the rest of the line.* The assembler counts the changes of state that can affect how a later
    chunk is read: ``version``, and ``kept`` for unknown fields. A line is learnt only if ``version`` did not
    change and each of its events belongs to one of the steps. So the rest of the line had no effect. It has no
@@ -79,7 +81,19 @@ from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, Refusal
 from ._json import scan_json
 from ._partial import blank, scanstring
 from ._text import Text, has_escaped_half, has_halves
-from ._values import NOISE_FIELDS, containers_in, copy_of, is_number, is_same, is_shallow, render
+from ._values import (
+    NOISE_FIELDS,
+    SCALARS,
+    Items,
+    as_key,
+    containers_in,
+    copy_of,
+    is_appended,
+    is_number,
+    is_same,
+    is_shallow,
+    render,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -877,7 +891,7 @@ class Numbers(Counts):
 
     def __init__(self, event: Any, paths: list[Path], whole: Any) -> None:
         super().__init__(render(event.value, False), paths)
-        self.event = event
+        self.event = Extra(event.choice, None, event.field, None, event.place)
         self.whole = whole
         self.inner = containers_in(event.value)
 
@@ -897,6 +911,31 @@ class Numbers(Counts):
             (value if len(path) == 1 else _at(value, path[:-1]))[key] = number
         reader.note_kept(is_changed)
         reader.events.append(Extra(event.choice, None, event.field, value, event.place))
+
+
+class Detail(Step):
+    """Append to the text of a kept object in a delta, and emit its Extra.
+
+    ``entry`` is the object as it came, ``key`` the key of its text. While the template applies, nothing else
+    changes the kept one.
+    """
+
+    __slots__ = ("entry", "event", "key", "text")
+
+    def __init__(self, event: Any, key: str, text: Text) -> None:
+        self.event = Extra(event.choice, None, event.field, None, "delta")
+        self.entry: dict[str, Any] = event.value[0].copy()
+        self.key = key
+        self.text = text
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        text = values[self.hole]
+        event = self.event
+        entry = self.entry.copy()
+        entry[self.key] = text
+        self.text.append(text, False)
+        reader.kept += 1
+        reader.events.append(Extra(event.choice, None, event.field, [entry], "delta"))
 
 
 class Logprobs(Step):
@@ -1134,12 +1173,38 @@ class Lesson:
             paths = None
             if event.place != "delta" and value.__class__ is dict and is_shallow(value):
                 paths = _differences(before, value) if before.__class__ is dict else None
-            if paths is None:
+            key = self._growing(event) if event.place == "delta" else None
+            if key is not None:
+                text = self._kept_entry(event)[key]
+                self._step(Detail(event, key, text), (*path, 0, key), TEXT)
+            elif paths is None:
                 self._step(Unknown(event, self.reader.choices.get(event.choice)), path, PRESENT)
             else:
                 self.steps.append((Numbers(event, paths, self._owner(event).extras[field]), path))
                 self.holes.update(((*path, *inside), NUMBER) for inside in paths)
         return True
+
+    def _kept_entry(self, event: Any) -> Any:
+        """Return the kept object that the one object in a list is merged with, if an index tells it."""
+        value = event.value
+        kept = self.reader.choices[event.choice].message_extras.get(event.field)
+        if kept.__class__ is not Items or len(value) != 1 or value[0].__class__ is not dict:
+            return None
+        index = value[0].get("index")
+        return None if index is None else kept.by_key.get((as_key(value[0].get("type")), as_key(index)))
+
+    def _growing(self, event: Any) -> str | None:
+        """Return the key of the one text that grows in the one object of a list, None if more changes."""
+        kept = self._kept_entry(event) if event.value.__class__ is list else None
+        if kept is None:
+            return None
+        growing: list[str] = []
+        for key, value in event.value[0].items():
+            if value.__class__ is str and value and is_appended(key):
+                growing.append(key)
+            elif value.__class__ not in SCALARS or is_appended(key) or not _is_twin(kept[key], value):
+                return None
+        return growing[0] if len(growing) == 1 and kept[growing[0]].__class__ is Text else None
 
     def _owner(self, event: Any) -> Any:
         """Return the object whose ``extras`` keep the field of an Extra: a choice or the answer."""
