@@ -76,7 +76,7 @@ from __future__ import annotations
 import sys
 from itertools import repeat
 
-from ._assembler import DELTA_NOISE, REASONING_FIELDS
+from ._assembler import DELTA_NOISE, DETAIL_FIELDS, REASONING_FIELDS
 from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
 from ._json import scan_json
 from ._partial import blank, scanstring
@@ -1154,7 +1154,7 @@ class Lesson:
         elif event.place == "delta":
             path, leaf = ("choices", 0, "delta", field), self.delta
             # If no string is the reasoning, one of these fields might be.
-            if ("reason" in field or "think" in field) and not self._has_reasoning():
+            if field in DETAIL_FIELDS and not self._has_reasoning():
                 return False
         elif event.place != "chunk":
             return False

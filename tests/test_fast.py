@@ -159,6 +159,8 @@ RUNS = [
     ("what is no UTF-8, inside the text",
      [f"data: {frame}\n\n".encode("latin-1")
       for frame in run_of(CONTENT, ["a"] * 20 + ["\xff"] + ["a"] * 19)], 3),
+    ("an unknown field of a delta whose name only sounds like reasoning",
+     run_of(chunk({"content": MARK, "thinking_budget": OTHER}), WORDS, NUMBERS), 4),
     ("two choices in turn",
      [text_of(chunk({}, choices=[{"index": number % 2, "delta": {"content": word}}]))
       for number, word in enumerate(WORDS)], 4),
