@@ -76,7 +76,7 @@ from __future__ import annotations
 import sys
 from itertools import repeat
 
-from ._assembler import DELTA_NOISE, DETAIL_FIELDS, REASONING_FIELDS
+from ._assembler import DELTA_NOISE, DETAIL_FIELDS, FIELDS_WITH_RULES, REASONING_FIELDS
 from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
 from ._json import scan_json
 from ._partial import blank, scanstring
@@ -137,12 +137,6 @@ _QUOTE, _LF, _SPACE = 34, 10, 32
 _new = object.__new__
 _FOLD_AT = Text.FOLD_AT
 
-# Fields that the assembler has rules for. An Extra with such a name reports a field of an unusual shape.
-KNOWN_FIELDS = frozenset(
-    ("annotations", "audio", "choices", "content", "delta", "error", "error_code", "error_msg")
-    + ("finish_reason", "function_call", "index", "logprobs", "message", "refusal", "role", "text")
-    + ("token_ids", "tool_calls", "usage", "x_groq", *REASONING_FIELDS)
-)
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
 _TIME = ("created",)
 _NOISE = frozenset(NOISE_FIELDS)
@@ -1159,7 +1153,7 @@ class Lesson:
         elif event.place != "chunk":
             return False
         value = leaf.get(field) if leaf is not None else None
-        if field in KNOWN_FIELDS or event.index is not None or value != event.value:
+        if field in FIELDS_WITH_RULES or event.index is not None or value != event.value:
             return False
         if event.place != "delta" and is_again:
             if value.__class__ not in (dict, list) or not is_shallow(value):
