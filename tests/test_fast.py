@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unittest
+from pathlib import Path
 
 from tests.rules import TABLES
 from tests.wire import END, RECORDINGS, chunk, deliver, delta, readings, sse, sseparse, text_of
@@ -402,6 +403,38 @@ class Holes(unittest.TestCase):
                 )]  # fmt: skip
                 with self.subTest(first=first, second=second):
                     self.check(frames, "\n")
+
+
+# Each word that the rules' modules have in quotes: among these are all fields that have a rule.
+WORDS_OF_RULES = sorted({
+    word
+    for module in (sseparse._assembler, sseparse._values)
+    for word in re.findall('"([a-z_]+)"', Path(module.__file__).read_text("utf-8"))
+})  # fmt: skip
+OF_EACH_TYPE = ("w", 5, True, [1], {"a": 1}, [{"text": "a"}])
+
+
+class Types(unittest.TestCase):
+    """A field comes often enough with values of one type to be known, and then with one of another type."""
+
+    def test_each_field_with_each_type(self):
+        for name in WORDS_OF_RULES:
+            for place in ("chunk", "choice", "delta"):
+                for first in OF_EACH_TYPE:
+                    wires = [sse(chunk_with(place, name, first)) for _ in range(4)]
+                    wires += [sse(chunk_with(place, name, value)) for value in (*OF_EACH_TYPE, first)]
+                    expected = deliver(wires, fast_path=False)[1]
+                    if deliver(wires)[1] != expected:
+                        with self.subTest(name, place=place, first=first):
+                            self.assertEqual(deliver(wires)[1], expected)
+
+
+def chunk_with(place, name, value):
+    """A chunk with this field."""
+    choice = {"index": 0, "delta": {"role": "assistant"}}
+    whole = {"id": "i", "created": 1, "choices": [choice]}
+    {"chunk": whole, "choice": choice, "delta": choice["delta"]}[place].setdefault(name, value)
+    return whole
 
 
 # Attributes that may change while ``version`` stands still: what a chunk gave, the memory of the last chunk,
