@@ -291,12 +291,17 @@ NEWS = [
     ("arguments and usage",
      chunk(call(function={"name": "f", "arguments": MARK}), usage=with_usage(HOLE)), "#5"),
     ("an unknown field of a chunk (llama.cpp)", {**FIELDS, "timings": HOLE}, '{"a":1.#,"b":[1]}'),
+    ("numbers of an unknown field (llama.cpp)", {**FIELDS, "timings": with_usage(HOLE)}, "#5"),
+    ("numbers of an unknown field of a choice",
+     chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "x": with_usage(HOLE)}]), "#5"),
     ("one that stays (Perplexity)", {"citations": ["a", {"b": HOLE}], **FIELDS}, "1"),
     ("one of a choice (Azure)",
      chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "x": {"y": HOLE}}]), "true"),
     ("one of a delta", chunk({"content": MARK, "x": HOLE}), '{"text":"a#"}'),
     ("reasoning and its details (OpenRouter)",
      chunk({"reasoning": MARK, "reasoning_details": DETAILS, "content": ""}), None),
+    ("reasoning and details with something else",
+     chunk({"reasoning": MARK, "reasoning_details": [{**DETAILS[0], "format": HOLE}]}), '"f"'),
     ("reasoning and details of any kind", chunk({"reasoning": MARK, "reasoning_details": HOLE}), '[{"a":#}]'),
     ("content and details of any kind", chunk({"content": MARK, "thinking_blocks": HOLE}), '[{"data":"a#"}]'),
     ("two reasoning fields", chunk({"reasoning": MARK, "reasoning_content": HOLE}), '"a#"'),
@@ -323,6 +328,22 @@ NEWS = [
 
 # What comes of these hangs on more than one value.
 NEVER_KNOWN = {"content and details of any kind", "two reasoning fields", "both kinds of call"}
+
+# Lines in which a key does not stand where its value is, or stands there escaped, or stands twice.
+LOOKALIKES = [
+    r'''{"content":{"x":1},"choices":[{"index":0,"delta":{"\u0063ontent":"#"}}]}''',
+    r'''{"x":"\"content","y":"#","choices":[{"index":0,"delta":{"c\u006fntent":"#"}}]}''',
+    r'''{"x":"\"content":"#","choices":[{"index":0,"delta":{"c\u006fntent":"#"}}]}''',
+    r'''{"choices":[{"index":0,"delta":{"content":"#"},"delta":{"content":"v"}}]}''',
+    r'''{"choices":[{"index":0,"delta":{"content":"#"},"delta":{"c\u006fntent":"v"}}]}''',
+    r'''{"choices":[{"index":0,"delta":{"content":"v","c\u006fntent":"#"}}]}''',
+    r'''{"choices":[{"index":0,"delta":{"c\u006fntent":"v","content":"#"}}]}''',
+    r'''{"choices":[{"index":0,"delta":{"content":"#"}}],"choices":[{"index":0,"delta":{"content":"v"}}]}''',
+    r'''{"choices":[{"index":0,"delta":{"content":"v"}}],"choices":[{"index":0,"delta":{"content":"#"}}]}''',
+    r'''{"choices":[{"index":0,"delta":{"content":"#","x":"content","content\"":"#"}}]}''',
+    r'''{"id":"content","a":",","choices":[{"index":0,"delta":{"content":"#",",":{"a":"#"}}}]}''',
+]
+
 
 TEXTS = [
     *("b", "", "\\n", '\\"', "\\\\", "\u00e9", "\U0001f600", "\\u00e9", "\\ud83d", "\\ud83d\\ude00", "\t"),
@@ -383,6 +404,12 @@ class Holes(unittest.TestCase):
             for number, frame in enumerate(odd):
                 with self.subTest(name, frame=frame):
                     self.check([*frames, frame, frame, *frames[:4]], ("\n", "\r\n")[number % 2])
+
+    def test_keys_that_look_like_others(self):
+        texts = ["a", "b", "content", '\\"content\\":', "v", "w", "\\u0063", "y", ":", ","]
+        for line in LOOKALIKES:
+            with self.subTest(line):
+                self.check([line.replace("#", text) for text in [*texts, *texts]], "\n")
 
     def test_values_that_come_and_go(self):
         for name, pattern, value in NEWS:
