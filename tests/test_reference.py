@@ -90,7 +90,7 @@ class Besides(unittest.TestCase):
         usages = [{"usage": {str(number): [number] * 9}} for number in range(200)]
         result = assemble(usages)
         self.assertEqual(len(result.snapshot["usage"]), 13)  # 1 + 13 * 10 values, the first time over 128
-        self.assertEqual([one["frame"] for one in result.errors[:100]], list(range(13, 113)))
+        self.assertEqual([one["frame"] for one in result.errors], [13])
 
     def test_comparable_blanks_what_is_the_librarys_own(self):
         mine = model.event("error", "limit", "too much", None, None, None, None, None)
