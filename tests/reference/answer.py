@@ -788,7 +788,8 @@ class Answer:
         there = [call for call in choice.calls_at(index) if call in known]
         call = there[-1] if index is not None and there else known[-1]
         is_elsewhere = index is not None and not there
-        if is_elsewhere and name == call.name and text == call.arguments.raw and is_whole(call):
+        is_named = name is not None and name == call.name
+        if is_elsewhere and is_named and text == call.arguments.raw and is_whole(call):
             return "said again"
         is_another = name is not None and call.name is not None and not name.startswith(call.name)
         if is_another and (is_elsewhere or is_whole(call)):
