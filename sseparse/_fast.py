@@ -1066,7 +1066,7 @@ class Lesson:
     def _usage(self, usage: dict[str, Any]) -> bool:
         """Find the numbers that change in usage, by a comparison with an earlier one."""
         kept = self.reader.answer.usage  # None if every usage so far was {}
-        before = self.earlier.get("usage")
+        before: Any = self.earlier.get("usage")
         if kept is None or self.reader.ignores_usage:
             return False
         if before.__class__ is not dict or not all(map(is_shallow, (usage, kept))):
@@ -1152,7 +1152,7 @@ class Lesson:
                 return False
         elif event.place != "chunk":
             return False
-        value = leaf.get(field) if leaf is not None else None
+        value: Any = leaf.get(field) if leaf is not None else None
         if field in FIELDS_WITH_RULES or event.index is not None or value != event.value:
             return False
         if event.place != "delta" and is_again:
@@ -1163,7 +1163,7 @@ class Lesson:
             value = kept if _is_twin(kept, value) else render(value, False)
             self._step(Again(Extra(event.choice, None, field, value, event.place)), None)
         else:
-            before = self.earlier.get(field)
+            before: Any = self.earlier.get(field)
             paths = None
             if event.place != "delta" and value.__class__ is dict and is_shallow(value):
                 paths = _differences(before, value) if before.__class__ is dict else None
@@ -1181,7 +1181,7 @@ class Lesson:
     def _kept_entry(self, event: Any) -> Any:
         """Return the kept object that the one object in a list is merged with, if an index tells it."""
         value = event.value
-        kept = self.reader.choices[event.choice].message_extras.get(event.field)
+        kept: Any = self.reader.choices[event.choice].message_extras.get(event.field)
         if kept.__class__ is not Items or len(value) != 1 or value[0].__class__ is not dict:
             return None
         index = value[0].get("index")
