@@ -421,7 +421,10 @@ def part_kind(part: Any) -> str | None:
 
 
 def add_part(parts: list[Any], part: Any, halves: bool) -> None:
-    """Add a part to a message's content. Adjacent texts are merged, and so are adjacent thoughts."""
+    """Add a part to a message's content. Adjacent texts are merged, and so are adjacent thoughts.
+
+    Two thoughts stay apart if one has something else than texts and lists. Otherwise one would be lost.
+    """
     kind = part_kind(part)
     if kind is None:
         parts.append(render(part, False))
@@ -429,7 +432,7 @@ def add_part(parts: list[Any], part: Any, halves: bool) -> None:
     if part.__class__ is str:
         part = {"type": "text", "text": part}
     last: Any = parts[-1] if parts else None
-    if part_kind(last) != kind:
+    if part_kind(last) != kind or not (kind == "text" or (_is_joinable(last) and _is_joinable(part))):
         last = {"text": Text()} if kind == "text" else {}
         parts.append(last)
     rest: dict[str, Any] = {}
@@ -441,6 +444,11 @@ def add_part(parts: list[Any], part: Any, halves: bool) -> None:
         else:
             rest[key] = value
     overlay(last, rest)
+
+
+def _is_joinable(part: dict[str, Any]) -> bool:
+    """Whether each thought in a part is null, a text or a list."""
+    return all(part.get(field).__class__ in (str, Text, list, None.__class__) for field in THOUGHT_FIELDS)
 
 
 def _join_thoughts(kept: Any, new: Any, halves: bool) -> Any:

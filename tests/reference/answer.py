@@ -1098,7 +1098,10 @@ PART_TEXTS = ("thinking", "summary", "text", "content")
 
 
 def join_parts(parts, part):
-    """Rule 8: adjacent text parts become one, adjacent thinking or reasoning parts, too."""
+    """Rule 8: adjacent text parts become one, adjacent thinking or reasoning parts, too.
+
+    Thinking that is neither null, a text nor a list stays in a part of its own, or it would be lost.
+    """
     kind = part_kind(part)
     if kind in ("thinking", "reasoning"):
         kinds = (list, type(None))
@@ -1106,6 +1109,9 @@ def join_parts(parts, part):
         part = {**part, **{name: join_thinking([], value) for name, value in lists.items()}}
     last = parts[-1] if parts else None
     if kind is None or kind != part_kind(last):
+        return [*parts, part]
+    thoughts = [one.get(name) for one in (last, part) for name in PART_TEXTS]
+    if kind != "text" and not all(one is None or isinstance(one, (str, list)) for one in thoughts):
         return [*parts, part]
     if kind == "text":
         merged = {**merge_objects(last, part, merge_last), "text": last["text"] + part["text"]}

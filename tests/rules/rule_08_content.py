@@ -6,6 +6,22 @@ from __future__ import annotations
 
 from tests.wire import *
 
+
+def odd_thought(value, place):
+    thoughts = [{"type": "thinking", "thinking": "h"}, {"type": "thinking", "thinking": "m"}]
+    odd = {"type": "thinking", "thinking": value, "x": 1}
+    content = [*thoughts[:place], odd, *thoughts[place:]]
+    joined = [{"type": "thinking", "thinking": "hm"}, odd]
+    return (
+        f"a thought that is {value!r} is a part of its own {('before', 'between')[place]} others: all stay",
+        [delta({"content": content}), END],
+        [START, thought("h", field="content"), thought("m", field="content"), thought_done("hm"),
+         choice_done(None), DONE],
+        "done",
+        message({"content": content if place else [odd, joined[0]]}),
+    )
+
+
 ROWS = [
     ("strings append; an empty one makes it empty but fires nothing",
      [say("", 1), say("a"), say(""), say("b"), {**delta({}, 2)}, END],
@@ -55,6 +71,7 @@ ROWS = [
      message({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "a"},
                           {"type": "thinking",
                            "thinking": [{"type": "ref", "ids": [1]}, {"type": "text", "text": "."}, 5]}]})),
+    *(odd_thought(value, beside) for value in (False, 0, {}, True, 5, {"a": 1}) for beside in (0, 1)),
     ("parts without text fire nothing",
      [delta({"content": [{"type": "thinking", "thinking": ""}, {"type": "text", "text": ""}]}),
       delta({"content": [{"type": "thinking", "thinking": []}]}), END],
