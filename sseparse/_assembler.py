@@ -76,7 +76,7 @@ from ._answer import (
     Reading,
 )
 from ._calls import DONE, STARTED, UNNAMED, Call, key_of
-from ._errors import LimitReached
+from ._errors import LimitReached, check_limits
 from ._events import (
     AudioDelta,
     ChoiceDone,
@@ -225,6 +225,7 @@ class ChunkReader:
     )
 
     def __init__(self, max_choices: int, max_tool_calls: int, max_errors: int) -> None:
+        check_limits(max_choices=max_choices, max_tool_calls=max_tool_calls, max_errors=max_errors)
         self._max_choices = max_choices
         self._max_tool_calls = max_tool_calls
         self._max_errors = max_errors
@@ -1313,6 +1314,8 @@ class ChatAssembler(Reading):
     Attributes: ``done`` (bool: closed with ``done=True``), ``finished`` (bool: there is a choice, and each
     has a finish_reason), ``closed`` (bool: closed without ``done=True``), ``errors`` (list of the Error
     events so far), ``id``, ``model`` (str or None until known), ``usage`` (dict or None).
+
+    Raises ValueError at once if a limit is below 0.
 
     It does not change the chunks and does not keep them. It can be pickled and deep-copied at any point.
     """

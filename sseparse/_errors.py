@@ -81,6 +81,15 @@ def _told_code(code: Any) -> str:
     return f" (code {code!r})" if is_short else ""
 
 
+def check_limits(**limits: int) -> None:
+    """Check the limits that the caller set. Raises TypeError for one that is no int, ValueError below 0."""
+    for name, limit in limits.items():
+        if not isinstance(limit, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"{name} takes an integer from 0, not {limit!r}")
+        if limit < 0:
+            raise ValueError(f"{name} takes an integer from 0, not {limit!r}")
+
+
 def check_kinds(ignore: Iterable[ErrorKind]) -> set[str]:
     """Return the kinds to ignore as a set. Raises TypeError for a string, ValueError for an unknown kind."""
     if isinstance(ignore, str):

@@ -35,7 +35,7 @@ searched again only when its end has come.
 
 from __future__ import annotations
 
-from ._errors import LimitReached
+from ._errors import LimitReached, check_limits
 from ._events import ServerSentEvent
 
 TYPE_CHECKING = False
@@ -105,6 +105,7 @@ class EventStreamParser:
     )
 
     def __init__(self, max_event_bytes: int, last_event_id: str) -> None:
+        check_limits(max_event_bytes=max_event_bytes)
         self._max_event_bytes = max_event_bytes
         self._line: bytearray = bytearray()
         self._skippable = _BOM
@@ -275,6 +276,8 @@ class SSEDecoder(EventStreamParser):
 
     Attributes: ``last_event_id`` (str), ``retry`` (int or None), ``comments`` (int, their number),
     ``overflowed`` (bool: ``max_event_bytes`` was exceeded, and nothing more is read), ``closed`` (bool).
+
+    Raises ValueError at once if ``max_event_bytes`` is below 0.
 
     Source: WHATWG HTML, section "Interpreting an event stream". It can be pickled and deep-copied at any
     point.

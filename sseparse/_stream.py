@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from ._answer import Reading
 from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChunkReader
-from ._errors import LimitReached
+from ._errors import LimitReached, check_limits
 from ._fast import LARGEST_BULK, LEARNING, FastPath
 from ._frames import ABSENT, ANSWERED, EVENTS, FOREIGN, OPENED, QUOTED, FrameParser, is_list_of_errors
 from ._json import is_too_deep, parse_json, scan_json
@@ -90,6 +90,8 @@ class ChatStream(FrameParser, Reading):
     ``closed`` (bool), ``errors`` (list of the Error events so far), ``id``, ``model`` (str, or None until
     known), ``usage`` (dict or None), ``comments`` (int, the number of comments: heartbeats of the server).
 
+    Raises ValueError at once if a limit is below 0.
+
     It can be pickled and deep-copied at any point. Only one thread at a time may use a stream. Streams share
     no state.
     """
@@ -120,6 +122,8 @@ class ChatStream(FrameParser, Reading):
         max_errors: int = MAX_ERRORS,
     ) -> None:
         super().__init__(max_event_bytes)
+        if max_total_bytes is not None:
+            check_limits(max_total_bytes=max_total_bytes)
         self._reader = ChunkReader(max_choices, max_tool_calls, max_errors)
         self._answer = self._reader.answer
         self._fast = FastPath(self._reader, fast_path)

@@ -626,6 +626,33 @@ class HugeLines(unittest.TestCase):
         self.assertEqual(events[2], bad(1))
 
 
+class SenselessLimits(unittest.TestCase):
+    def test_they_are_refused_at_once(self):
+        size = ("max_event_bytes",)
+        counts = ("max_choices", "max_tool_calls", "max_errors")
+        wrong = (-1, ValueError), (-(10**30), ValueError), (1.5, TypeError), ("5", TypeError)
+        for kind, names in (
+            (sseparse.ChatStream, (*size, "max_total_bytes", *counts)),
+            (sseparse.ChatAssembler, counts),
+            (sseparse.SSEDecoder, size),
+        ):
+            for name in names:
+                for value, refused in wrong:
+                    with self.subTest(kind=kind, name=name, value=value):
+                        with self.assertRaises(refused) as caught:
+                            kind(**{name: value})
+                        told = f"{name} takes an integer from 0, not {value!r}"
+                        self.assertEqual(str(caught.exception), told)
+                kind(**{name: 0}).close()
+                kind(**{name: 10**30}).close()
+
+    def test_none_is_a_limit_of_the_whole_stream_only(self):
+        sseparse.ChatStream(max_total_bytes=None).close()
+        for name in ("max_event_bytes", "max_choices", "max_tool_calls", "max_errors"):
+            with self.subTest(name), self.assertRaises(TypeError):
+                sseparse.ChatStream(**{name: None})
+
+
 class AfterALimit(unittest.TestCase):
     def test_nothing_is_pending(self):
         for name, pieces in (
