@@ -318,7 +318,7 @@ ROWS = [
       *CALLS_DONE],
      "done finished",
      final_calls(("i", "f", '{"a":1}'), ("j", "g", "{}"))),
-    ("(a) said again at the same index, or without one, is no repetition: it appends, and the text is invalid",
+    ("(a) said again at the same index, or without one, is no repetition: it appends, the text is invalid",
      [calls(fragment(0, "i", "f", '{"a":1}'), fragment(1, "j", "g", "{}")),
       calls(fragment(0, "i", "f", '{"a":1}'), fragment(None, "j", "g", "{}")), CALLED, END],
      [START, call_start(0, "i", "f"), call_delta(0, '{"a":1}'), call_start(1, "j", "g"), call_delta(1, "{}"),
