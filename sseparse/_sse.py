@@ -186,6 +186,8 @@ class EventStreamParser:
         """Read nothing more, and drop the unfinished line and event."""
         self._reading = STOPPED
         self._line.clear()
+        self._event = ""
+        self._later_event = self._id = None
         self._forget_data()
 
     def _interpret(self, lines: list[bytes]) -> None:

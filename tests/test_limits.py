@@ -720,6 +720,12 @@ class Memory(unittest.TestCase):
             self.assertLess(peak, 3 * MIB)
             self.assertLess(held, 64 * 1024)
 
+    def test_long_fields_before_an_endless_line(self):
+        fields = [name + b"x" * (MIB - 10) + b"\n" for name in (b"event: ", b"id: ", b"data: ", b"event: ")]
+        stream, _, held = self.measure([*fields, b"x" * MIB], max_event_bytes=MIB)
+        self.assertEqual(stream.errors, [too_long(MIB)])
+        self.assertLess(held, 64 * 1024)
+
     def test_an_endless_event(self):
         for lines in (b"data: {\n" * 8192, b"data:\n" * 8192, b"data: " + b"x" * 65536 + b"\n"):
             stream, peak, held = self.measure([lines] * 256, max_event_bytes=MIB)
