@@ -1102,7 +1102,7 @@ def join_parts(parts, part):
 
     Thinking that is neither null, a text nor a list stays in a part of its own, or it would be lost.
     """
-    kind = part_kind(part)
+    kind, sent = part_kind(part), part
     if kind in ("thinking", "reasoning"):
         kinds = (list, type(None))
         lists = {name: part[name] for name in PART_TEXTS if name in part and isinstance(part[name], kinds)}
@@ -1119,7 +1119,7 @@ def join_parts(parts, part):
         merged = merge_objects(last, part, merge_last)
         for name in PART_TEXTS:
             if name in last and name in part:
-                merged[name] = join_thinking(last[name], part[name])
+                merged[name] = join_thinking(last[name], sent[name])
     return [*parts[:-1], merged]
 
 
