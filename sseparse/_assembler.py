@@ -183,9 +183,9 @@ DELTA_NOISE = frozenset(("index", "token_id", *NOISE_FIELDS))
 # signatures must be sent back, earendil-works/pi#3234)
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE_FIELDS))
 
-# Fields of a chunk, a choice or a delta that have a rule. An Extra of one of them tells that its value has not
-# the type that the rule is for, and the next value may have it. So the fast path never learns such an Extra:
-# whoever adds a rule for a field adds the field here.
+# Fields of a chunk, a choice or a delta that have a rule. An Extra of one of them tells that its value has
+# not the type that the rule is for, and the next value may have it. So the fast path never learns such an
+# Extra: whoever adds a rule for a field adds the field here.
 FIELDS_WITH_RULES = frozenset((
     "audio", "choices", "content", "delta", "error", "error_code", "error_msg", "finish_reason",
     "function_call", "index", "logprobs", "message", "refusal", "role", "text", "tool_calls", "usage",
@@ -571,7 +571,7 @@ class ChunkReader:
             else:
                 self._delta(choice, delta)
             if logprobs.__class__ is dict:
-                self.logprobs(choice, logprobs)
+                self.logprobs(choice, logprobs)  # pyright: ignore[reportArgumentType]
             return None
         logprobs = None
         finish_reason: Any = None
