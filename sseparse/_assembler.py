@@ -183,8 +183,8 @@ DELTA_NOISE = frozenset(("index", "token_id", *NOISE_FIELDS))
 # signatures must be sent back, earendil-works/pi#3234)
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE_FIELDS))
 
-# Fields of a chunk, a choice or a delta that have a rule. An Extra of one of them tells that its value has
-# not the type that the rule is for, and the next value may have it. So the fast path never learns such an
+# Fields of a chunk, a choice or a delta that have a rule. An Extra of one of them tells that its value does
+# not have the type that the rule is for, and the next value may. So the fast path never learns such an
 # Extra: whoever adds a rule for a field adds the field here.
 FIELDS_WITH_RULES = frozenset((
     "audio", "choices", "content", "delta", "error", "error_code", "error_msg", "finish_reason",
@@ -549,16 +549,16 @@ class ChunkReader:
         choice = self.choices.get(index) if index.__class__ is int else None
         delta: Any = entry.get("delta")
         logprobs: Any = entry.get("logprobs", "")
+        # Nearly all entries have nothing but a delta, perhaps logprobs, and fields without an effect.
+        is_known = logprobs.__class__ is dict
         if choice is None:
             choice = self._choice(index)
             if choice is None:
                 return None
         elif (
-            # The entry has nothing but a delta, perhaps logprobs, and fields without an effect: nearly all.
             delta.__class__ is dict
             and entry.get("finish_reason", "") is None
-            and len(entry)
-            == (4 if logprobs.__class__ is dict or (logprobs is None and "logprobs" in choice.extras) else 3)
+            and len(entry) == 3 + (is_known or (logprobs is None and "logprobs" in choice.extras))
             and "index" in entry
             and choice.shape == CHAT_SHAPE
         ):
@@ -570,8 +570,8 @@ class ChunkReader:
                 self._tool_calls(choice, delta["tool_calls"])
             else:
                 self._delta(choice, delta)
-            if logprobs.__class__ is dict:
-                self.logprobs(choice, logprobs)  # pyright: ignore[reportArgumentType]
+            if is_known:
+                self.logprobs(choice, logprobs)
             return None
         logprobs = None
         finish_reason: Any = None
@@ -1058,7 +1058,7 @@ class ChunkReader:
                 self._malformed("entry of tool_calls is not an object; it was ignored", choice.index)
 
     def _fragment(self, choice: Choice, fragment: dict[str, Any]) -> None:
-        """Read one fragment: find its call (rule 4), and add the fields to that."""
+        """Read one fragment. The common case is decided here: more arguments for the call at an index."""
         index: Any = fragment.get("index")
         if index is not None and (index.__class__ is not int or not -SMALL_INT < index < SMALL_INT):
             number = as_index(index)
@@ -1067,8 +1067,7 @@ class ChunkReader:
                 self._malformed(what, choice.index)
                 return
             index = key_of(number)
-        kind = "function"
-        body: Any = fragment.get(kind)
+        body: Any = fragment.get("function")
         if len(fragment) == 2 and index in choice.calls.at and body.__class__ is dict and len(body) == 1:
             piece: Any = body.get("arguments")
             here = choice.calls.at[index]
@@ -1078,6 +1077,11 @@ class ChunkReader:
                 if piece:
                     self.events.append(ToolCallDelta(choice.index, here.index, piece))
                 return
+        self._any_fragment(choice, fragment, index, body)
+
+    def _any_fragment(self, choice: Choice, fragment: dict[str, Any], index: Key | None, body: Any) -> None:
+        """Find the call of a fragment (rule 4), and add the fields to it. ``body``: its ``function``."""
+        kind = "function"
         if body.__class__ is not dict or "custom" in fragment:
             kind, body = self._body_of(choice, fragment)
         field = "input" if kind == "custom" else "arguments"
@@ -1127,13 +1131,7 @@ class ChunkReader:
             if call is None:
                 return
         if wire_type is not None or kind == "custom":
-            if call.type is None and wire_type.__class__ is str and wire_type:
-                call.type = self._text(wire_type)
-                self.version += 1
-            is_custom = kind == "custom" or wire_type == "custom"
-            if is_custom and call.kind == "function" and call.stage == UNNAMED and not call.arguments:
-                call.kind = "custom"
-                self.version += 1
+            self._set_kind(call, wire_type, kind)
         if name is not None and call.rename(name):
             self.version += 1
         self.arguments(choice, call, text)
@@ -1141,6 +1139,16 @@ class ChunkReader:
             self.keep(call.inner, inner, choice.index, call.index, "function")
         if extras:
             self.keep(call.extras, extras, choice.index, call.index, "tool_call")
+
+    def _set_kind(self, call: Call, wire_type: Any, kind: str) -> None:
+        """Keep the first ``type`` of a call. It is a custom tool if its first fragments say so."""
+        if call.type is None and wire_type.__class__ is str and wire_type:
+            call.type = self._text(wire_type)
+            self.version += 1
+        is_custom = kind == "custom" or wire_type == "custom"
+        if is_custom and call.kind == "function" and call.stage == UNNAMED and not call.arguments:
+            call.kind = "custom"
+            self.version += 1
 
     def _find_call(
         self, choice: Choice, id: str | None, index: Key | None, name: str | None, text: str

@@ -437,8 +437,8 @@ class Template:
 
     __slots__ = (
         "blank", "bulk", "echo", "ended", "has_padding", "head", "holes", "is_loose", "is_plain", "kept",
-        "last", "last_size", "late_stamp", "most", "nests", "number", "only", "middle", "middle_size",
-        "middle_text", "skipped", "stamp", "start", "steps", "stop", "strings", "then", "version", "waits",
+        "last", "last_size", "late_stamp", "middle", "middle_size", "middle_text", "most", "nests", "number",
+        "only", "skipped", "stamp", "start", "steps", "stop", "strings", "then", "version", "waits",
     )  # fmt: skip
 
     def __init__(

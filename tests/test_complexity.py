@@ -489,7 +489,8 @@ class Large(unittest.TestCase):
                 self.assertLess(peak(lambda s=stream, p=pieces: [s.feed(one) for one in p]),
                                 4 * size(pieces) + FIXED)  # fmt: skip
         stream = sseparse.ChatStream()
-        for piece in (b'data: {"choices":[\n', b'{"delta":\n{"content":\n', b'data: "a"\n', b"}}\n", b"]}\n\n"):
+        begin = b'data: {"choices":[\n', b'{"delta":\n{"content":\n'
+        for piece in (*begin, b'data: "a"\n', b"}}\n", b"]}\n\n"):
             events = stream.feed(piece)
         self.assertEqual([event.type for event in events], ["start", "content.delta"])
 
@@ -558,7 +559,7 @@ class Stack(unittest.TestCase):
                 for wire in self.wires(place.replace("@", value)):
                     pieces = [piece.encode() for piece in wire]
                     for fast_path in (True, False):
-                        with self.subTest(place=place, value=value[:8], wire=wire[0][:8], fast_path=fast_path):
+                        with self.subTest(place=place, value=value[:8], wire=wire[0][:8], fast=fast_path):
                             here = outcome(pieces, fast_path, lambda call: call())
                             there = outcome(pieces, fast_path, lambda call: at_depth(levels, call))
                             self.assertEqual(there, here)
@@ -568,7 +569,8 @@ class Stack(unittest.TestCase):
         wire = [sse(calls(fragment(0, "i", "f", '@'))).replace(b'"@"', b'{"a":' * 100 + b"1" + b"}" * 100)]
         here = outcome(wire, True, lambda call: call())
         self.assertEqual(here[0][-1].kind, "truncated")
-        self.assertEqual([event.type for event in here[0]][:3], ["start", "tool_call.start", "tool_call.delta"])
+        types = [event.type for event in here[0]]
+        self.assertEqual(types[:3], ["start", "tool_call.start", "tool_call.delta"])
         before = sys.getrecursionlimit()
         try:
             for limit in (500, 1000, 5000):

@@ -227,7 +227,10 @@ ROWS = [
     ("5.1 after it, too", head(TE + b"chunked", b"x\xa0: x") + LAST, b"", NO_HEAD),
     ("5.1 no control character", head(b"a\x01: x", CL + b"1") + b"ab", b"", NO_HEAD),
     ("5.1 no DEL", head(b"a\x7f: x", CL + b"1") + b"ab", b"", NO_HEAD),
-    *[(f"5.1 no {char}", head(b"a%cb: x" % char, CL + b"1") + b"ab", b"", NO_HEAD) for char in b'"(),/;<=>?@[\\]{}'],
+    *[
+        (f"5.1 no {char}", head(b"a%cb: x" % char, CL + b"1") + b"ab", b"", NO_HEAD)
+        for char in b'"(),/;<=>?@[\\]{}'
+    ],
     ("5.1 all that may be in a token", head(b"!#$%&'*+-.^_`|~09azAZ: x", CL + b"1") + b"ab", b"a", None),
     ("5.1 the name before a field value is the first one", head(b"a: b: c", CL + b"1") + b"ab", b"a", None),
     ("5.1 an interim head likewise", head(b"\xe9: x", start=S + b"100 Continue") + head(), b"", NO_HEAD),
