@@ -571,7 +571,7 @@ class ChunkReader:
             else:
                 self._delta(choice, delta)
             if is_known:
-                self.logprobs(choice, logprobs)
+                self.logprobs(choice, entry["logprobs"])
             return None
         logprobs = None
         finish_reason: Any = None
