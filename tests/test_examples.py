@@ -118,7 +118,7 @@ class Script:
     def test_a_web_page_instead(self: Any) -> None:
         shown, code, _ = self.play("page")
         self.assertEqual(shown, "")
-        self.assertIn("no event stream" if self.reads_refusals else "502", code)
+        self.assertIn("not an event stream" if self.reads_refusals else "502", code)
 
 
 def third_party(package: str) -> Callable[[type], type]:
@@ -241,7 +241,7 @@ class SDK(unittest.TestCase):
             ("reset", "truncated"),
             ("midway", OVERLOADED),
             ("error", GONE),
-            ("page", "no event stream"),
+            ("page", "not an event stream"),
         ):
             with self.subTest(mode), Server() as server, self.assertRaises(sseparse.StreamError) as raised:
                 self.run_it(server, mode)

@@ -1134,7 +1134,7 @@ class OtherInterpreters(unittest.TestCase):
             self.assertEqual(whole.status_of(f'{{"a":"{value}"}}'), "complete")
             self.assertEqual(whole.scan_json(f'x{{"a":"{value}"}} \\u', 1), ({"a": said}, len(value) + 9))
         with self.assertRaises(ValueError):
-            whole.scan_json('["\\u+041",' + "[" * 5000, 0)
+            whole.scan_deep('["\\u+041",' + "[" * 5000, 0)
 
 
 if __name__ == "__main__":
