@@ -117,7 +117,7 @@ class EventStreamParser:
         self._last_event_id = last_event_id
         self._retry: int | None = None
         self._reading = OPEN
-        self.comments = 0
+        self.comments: int = 0
 
     @property
     def closed(self) -> bool:
