@@ -332,8 +332,10 @@ class FastPath:
                     break
                 template.bulk = max(template.bulk // 8, SMALLEST_BULK)
                 continue
+            self.hits += len(texts)
+            if "" in texts:
+                texts = list(filter(None, texts))
             append.take_many(texts, events)
-            self.hits += len(texts) + template.skipped
             template.bulk = min(template.bulk * 2, LARGEST_BULK)
         return pos
 
@@ -431,14 +433,14 @@ class Template:
     ``number``, ``then``: the numbers of this template and of the one that came after it the last time. (A
     reference would make a cycle, and so work for the garbage collector.)
     ``most``: a feed of fewer bytes is at most one frame.
-    ``bulk``: the number of bytes to read at once, 0 for no bulk reading. ``skipped``: the number of empty
-    texts in the last bulk. ``ended``: the end of the last frame that ``read()`` took.
+    ``bulk``: the number of bytes to read at once, 0 for no bulk reading. ``ended``: the end of the last frame
+    that ``read()`` took.
     """
 
     __slots__ = (
         "blank", "bulk", "echo", "ended", "has_padding", "head", "holes", "is_loose", "is_plain", "kept",
         "last", "last_size", "late_stamp", "middle", "middle_size", "middle_text", "most", "nests", "number",
-        "only", "skipped", "stamp", "start", "steps", "stop", "strings", "then", "version", "waits",
+        "only", "stamp", "start", "steps", "stop", "strings", "then", "version", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -469,7 +471,6 @@ class Template:
         self.middle = self.last = b""
         self.only: Any = None
         self.bulk = 0
-        self.skipped = 0
         self.strings: tuple[str, str, str] | None = None
         self.middle_text = pieces[1] if self.has_padding else ""
         if self.is_plain:
@@ -667,14 +668,8 @@ class Template:
             if "" in middles or not ("".join(padding).isalnum() or _strings_of(padding) is not None):
                 return nothing
         texts = _strings_of(holes)
-        if texts is None:
+        if texts is None or ("" in texts and not self.is_loose):
             return nothing
-        self.skipped = 0
-        if "" in texts:
-            if not self.is_loose:
-                return nothing
-            self.skipped = texts.count("")
-            texts = list(filter(None, texts))
         return texts, stop
 
 

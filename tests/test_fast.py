@@ -214,6 +214,8 @@ RUNS = [
     ("content, many", run_of(CONTENT, WORDS * 25), 2),
     ("arguments, many", run_of(chunk(call(function={"name": "f", "arguments": MARK})), WORDS * 25), 2),
     ("no text now and then", run_of(CONTENT, ["a", "b", "", "c"] * 250), 2),
+    ("no text for long, and a bad frame, whose number counts all of them",
+     [*run_of(CONTENT, WORDS + [""] * 200), "x", *run_of(CONTENT, WORDS)], 4),
     ("padding, many", run_of(PADDED, WORDS * 25, NUMBERS * 25), 2),
     ("padding before the text, many", run_of({"p": OTHER, **CONTENT}, WORDS * 25, NUMBERS * 25), 2),
     ("padding with escapes, many", run_of(PADDED, WORDS * 25, ["a", "\\n", "\u00e9", ""] * 250), 2),
