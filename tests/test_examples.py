@@ -51,6 +51,19 @@ def load(name: str) -> dict[str, Any]:
         return runpy.run_path(str(EXAMPLES / name))
 
 
+def help_of(name: str) -> str:
+    """Return what ``python NAME --help`` prints."""
+    path = mock.patch.object(sys, "path", [str(EXAMPLES), *sys.path])  # as when each is a command
+    arguments = mock.patch.object(sys, "argv", [name, "--help"])
+    with by_its_own_name(), path, arguments, contextlib.redirect_stdout(io.StringIO()) as printed:
+        try:
+            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        except SystemExit as exit:
+            if not exit.code:
+                return printed.getvalue()
+    raise AssertionError(f"{name} --help does not end with status 0")
+
+
 class Script:
     """What every client is tested for. Subclasses say how it calls a connection that is cut, or reset."""
 
@@ -89,6 +102,9 @@ class Script:
             self.assertEqual([request["stream"] for request in server.requests], [True])
             return screen.getvalue(), code, reason
 
+    def test_help(self: Any) -> None:
+        self.assertTrue(help_of(self.name).startswith(f"usage: {self.name} [-h] [URL]"))
+
     def test_a_whole_answer(self: Any) -> None:
         self.assertEqual(self.play("whole"), (f"{TEXT}\ngpt-test: stop, {USAGE}\n", "", ""))
 
@@ -119,6 +135,13 @@ class Script:
         shown, code, _ = self.play("page")
         self.assertEqual(shown, "")
         self.assertIn("not an event stream" if self.reads_refusals else "502", code)
+
+
+class OtherCommands(unittest.TestCase):
+    def test_help(self) -> None:
+        for name in ("agent_api.py", "cache.py", "drop_reasoning.py", "normalise.py", "proxy.py", "sdk.py"):
+            with self.subTest(name):
+                self.assertTrue(help_of(name).startswith(f"usage: {name} [-h]"))
 
 
 def third_party(package: str) -> Callable[[type], type]:
@@ -198,7 +221,9 @@ class SDK(unittest.TestCase):
         return self.client(server.url(mode), show=self.shown.append).run(self.asked, tools, model="m")
 
     def test_it_is_short(self) -> None:
-        self.assertLessEqual(len((EXAMPLES / "sdk.py").read_text("utf-8").splitlines()), 80)
+        client, main, _ = (EXAMPLES / "sdk.py").read_text("utf-8").partition("\nif __name__")
+        self.assertTrue(main)
+        self.assertLessEqual(len(client.splitlines()), 80)
 
     def test_an_answer_without_tools(self) -> None:
         with Server() as server:
@@ -226,6 +251,12 @@ class SDK(unittest.TestCase):
         self.assertEqual(messages, [*conversation, {"role": "assistant", "content": answer, "refusal": None}])
         self.assertEqual("".join(self.shown), answer)
         self.assertEqual(server.requests[1]["messages"], conversation)
+
+    def test_an_answer_without_choices(self) -> None:
+        client = self.client("http://127.0.0.1")
+        client.events = lambda stream, **question: stream.feed(b"data: [DONE]\n\n") + stream.close()
+        with self.assertRaisesRegex(ValueError, "the server sent no answer"):
+            client.run(self.asked, {})
 
     def test_calls_of_a_cut_answer_are_not_run(self) -> None:
         with Server() as server, self.assertRaises(sseparse.StreamError) as raised:

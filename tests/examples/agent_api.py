@@ -14,6 +14,7 @@ OPENAI_API_KEY. The answer is a stream of chat completion chunks, which any clie
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -204,5 +205,8 @@ async def main(port: str, base_url: str, model: str) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for argument in ("port", "base_url", "model"):
+        parser.add_argument(argument)
     with suppress(KeyboardInterrupt):
-        asyncio.run(main(*sys.argv[1:]))
+        asyncio.run(main(**vars(parser.parse_args())))

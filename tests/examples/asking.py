@@ -3,12 +3,12 @@
 
     python EXAMPLE.py [URL [MODEL [PROMPT [CERTIFICATES]]]]
 
-URL is the base URL of an OpenAI-compatible API (http://127.0.0.1:8000/v1). The key comes from OPENAI_API_KEY.
 After this module is imported, ``import sseparse`` finds the package of this checkout.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import ssl
@@ -23,15 +23,22 @@ class Question:
     """One question, in the forms that HTTP libraries want it in."""
 
     def __init__(self) -> None:
-        url, model, prompt, certificates, *_ = [*sys.argv[1:], *[""] * 4]
-        self.base_url = url or "http://127.0.0.1:8000/v1"
+        parser = argparse.ArgumentParser(description="Ask a server, and show the answer as it arrives.")
+        parser.epilog = "The API key comes from the environment variable OPENAI_API_KEY."
+        for name, default, text in (
+            ("URL", "http://127.0.0.1:8000/v1", "base URL of an OpenAI-compatible API (%(default)s)"),
+            ("MODEL", "m", "name of the model (%(default)s)"),
+            ("PROMPT", "What is the weather?", "the question (%(default)s)"),
+            ("CERTIFICATES", None, "file of the certificates to trust, instead of the system's"),
+        ):
+            parser.add_argument(name, nargs="?", default=default, help=text)
+        self.base_url, model, prompt, self.certificates = vars(parser.parse_args()).values()
         self.url = f"{self.base_url}/chat/completions"
         self.address = urlsplit(self.url)
         self.key = os.environ.get("OPENAI_API_KEY", "none")
-        self.certificates = certificates or None
-        messages = [{"role": "user", "content": prompt or "What is the weather?"}]
+        messages = [{"role": "user", "content": prompt}]
         options = {"include_usage": True}
-        self.json = {"model": model or "m", "messages": messages, "stream": True, "stream_options": options}
+        self.json = {"model": model, "messages": messages, "stream": True, "stream_options": options}
         self.headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
 
     @property

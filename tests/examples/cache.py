@@ -10,6 +10,7 @@ object or, for ``"stream": true``, as an event stream in pieces of 20 characters
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import urllib.error
@@ -94,5 +95,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt), Cache(int(sys.argv[1]), sys.argv[2]) as cache:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("port", type=int)
+    parser.add_argument("base_url")
+    with suppress(KeyboardInterrupt), Cache(**vars(parser.parse_args())) as cache:
         cache.serve_forever()

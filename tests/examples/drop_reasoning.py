@@ -9,8 +9,8 @@ again. A frame with reasoning and something else is passed on whole. To take it 
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import sys
 from contextlib import suppress
 
 from normalise import Rewriter, is_reasoning, serve
@@ -46,5 +46,8 @@ async def main(port: str, host: str, host_port: str) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for argument in ("port", "host", "host_port"):
+        parser.add_argument(argument)
     with suppress(KeyboardInterrupt):
-        asyncio.run(main(*sys.argv[1:]))
+        asyncio.run(main(**vars(parser.parse_args())))

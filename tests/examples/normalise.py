@@ -11,6 +11,7 @@ carries one answer.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 from contextlib import suppress
@@ -150,12 +151,15 @@ async def serve(
     return await asyncio.start_server(connected, "127.0.0.1", port)
 
 
-async def main(port: str, host: str, host_port: str, option: str = "") -> None:
-    keep_reasoning = option != "--no-reasoning"
-    server = await serve(int(port), host, int(host_port), lambda: Rewriter(keep_reasoning))
+async def main(port: str, host: str, host_port: str, no_reasoning: bool) -> None:
+    server = await serve(int(port), host, int(host_port), lambda: Rewriter(not no_reasoning))
     await server.serve_forever()
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for argument in ("port", "host", "host_port"):
+        parser.add_argument(argument)
+    parser.add_argument("--no-reasoning", action="store_true", help="leave the reasoning out")
     with suppress(KeyboardInterrupt):
-        asyncio.run(main(*sys.argv[1:]))
+        asyncio.run(main(**vars(parser.parse_args())))

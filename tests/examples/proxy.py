@@ -9,6 +9,7 @@ after the client. If it cannot read them, they are passed on all the same.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import sys
@@ -98,5 +99,8 @@ async def main(port: str, host: str, host_port: str) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for argument in ("port", "host", "host_port"):
+        parser.add_argument(argument)
     with suppress(KeyboardInterrupt):
-        asyncio.run(main(*sys.argv[1:]))
+        asyncio.run(main(**vars(parser.parse_args())))

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A whole client for OpenAI-compatible servers. It lets the model call tools.
 
+    python sdk.py http://127.0.0.1:8000/v1 MODEL "What time is it?"
+
+Or from Python::
+
     client = Client("http://127.0.0.1:8000/v1", api_key="...")
     messages = client.run([{"role": "user", "content": "Weather?"}], {"get_weather": get_weather}, model="m")
 """
@@ -10,20 +14,22 @@ from __future__ import annotations
 import http.client
 import json
 import sys
+import time
 from contextlib import closing
-from pathlib import Path
 from typing import Any, Callable, Iterator
 from urllib.parse import urlsplit
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the package of this checkout
+from asking import Question, show
 
 import sseparse
+
+Functions = dict[str, Callable[..., Any]]
 
 
 class Client:
     """Asks one server. ``show`` gets the text of the answers as it arrives."""
 
-    def __init__(self, base_url: str, api_key: str = "", show: Callable[[str], None] = print) -> None:
+    def __init__(self, base_url: str, api_key: str = "", show: Callable[[str], None] = show) -> None:
         self.address = urlsplit(base_url)
         self.headers = {"Content-Type": "application/json", "Authorization": f"Bearer {api_key}"}
         self.show = show
@@ -38,12 +44,8 @@ class Client:
             broken = (http.client.HTTPException, OSError)
             yield from sseparse.iter_events(connection.getresponse(), stream, broken=broken)
 
-    def run(self, messages: list[Any], tools: dict[str, Callable[..., Any]], **question: Any) -> list[Any]:
-        """Let the model call tools until it answers; return the whole conversation.
-
-        A tool is run only when the answer that calls it has arrived whole: events say what the model wants,
-        ``completion()`` says whether it said all of it.
-        """
+    def run(self, messages: list[Any], functions: Functions, **question: Any) -> list[Any]:
+        """Let the model call functions until it answers; return the whole conversation."""
         messages = list(messages)
         while True:
             stream = sseparse.ChatStream()
@@ -53,20 +55,39 @@ class Client:
                     self.show(event.text)
                 elif event.type == "tool_call.done":
                     calls.append(event)
-            messages.append(stream.completion()["choices"][0]["message"])
+            completion = stream.completion()  # raises if the answer is not whole: then no function is run
+            if not completion["choices"]:
+                raise ValueError("the server sent no answer")
+            messages.append(completion["choices"][0]["message"])
             if not calls:
                 return messages
             for call in calls:
-                result = self.call(call, tools)
+                result = self.call(call, functions)
                 messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
 
-    def call(self, call: sseparse.ToolCallDone, tools: dict[str, Callable[..., Any]]) -> str:
-        """Run one tool and return its result. If the call is wrong, the result says so to the model."""
-        if call.name not in tools:
+    def call(self, call: sseparse.ToolCallDone, functions: Functions) -> str:
+        """Run one function and return its result. If the call is wrong, the result says so to the model."""
+        if call.name not in functions:
             return f"Error: there is no tool {call.name!r}."
         if call.value is None:
             return f"Error: the arguments are {call.status}, they must be one JSON object."
         try:
-            return json.dumps(tools[call.name](**call.value), ensure_ascii=False)
+            return json.dumps(functions[call.name](**call.value), ensure_ascii=False)
         except Exception as error:
             return f"Error: {error}"
+
+
+if __name__ == "__main__":
+    question = Question()
+    tool = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object"}}}
+    client = Client(question.base_url, question.key)
+    try:
+        client.run(
+            question.json["messages"],
+            {"get_time": lambda: time.strftime("%H:%M")},
+            model=question.json["model"],
+            tools=[tool],
+        )
+    except (sseparse.StreamError, OSError) as error:
+        sys.exit(f"\nThe answer is not whole: {error}")
+    print()
