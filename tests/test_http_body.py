@@ -14,6 +14,7 @@ import io
 import pickle
 import random
 import re
+import sys
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -24,7 +25,7 @@ from hypothesis import strategies as st
 from tests import sseparse
 from tests.reference.streams import examples
 
-_http = sseparse._http
+_http = sys.modules[sseparse.HTTPBody.__module__]
 HTTPBody = sseparse.HTTPBody
 StreamError = sseparse.StreamError
 

@@ -138,6 +138,25 @@ class Imports(unittest.TestCase):
         self.assertLessEqual(foreign, {"__future__", "binascii", "zlib"})  # zlib: where it is read from a zip
         self.assertFalse({f"{NAME}.types", f"{NAME}.__main__"} & set(imported))
 
+    def test_what_few_programs_need_is_imported_at_its_first_use(self) -> None:
+        late = {f"{NAME}._{name}" for name in ("encoder", "http", "sources", "think")}
+        self.assertFalse(late & set(run("print(*imported)").split()))
+        program = """
+assert set(sseparse.__all__) <= set(dir(sseparse))
+names = {}
+exec(f"from {sseparse.__name__} import *", names)
+assert set(sseparse.__all__) <= set(names)
+assert names["encode"] is sseparse.encode and vars(sseparse)["encode"] is sseparse.encode
+print(*sorted(set(sys.modules) - set(imported)))
+try:
+    sseparse.chatencoder
+except AttributeError as error:
+    print(error)
+"""
+        modules, error = run(program).splitlines()
+        self.assertLessEqual(late, set(modules.split()))
+        self.assertEqual(error, f"module {NAME!r} has no attribute 'chatencoder'")
+
     def test_types_at_runtime(self) -> None:
         printed = run(f"from {NAME}.types import Completion; print(*sorted(Completion.__required_keys__))")
         self.assertEqual(printed.split(), ["choices", "created", "id", "model", "object"])
