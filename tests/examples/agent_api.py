@@ -205,7 +205,8 @@ async def main(port: str, base_url: str, model: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     for argument in ("port", "base_url", "model"):
         parser.add_argument(argument)
     with suppress(KeyboardInterrupt):

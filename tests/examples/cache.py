@@ -95,7 +95,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("port", type=int)
     parser.add_argument("base_url")
     with suppress(KeyboardInterrupt), Cache(**vars(parser.parse_args())) as cache:

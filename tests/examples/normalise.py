@@ -157,7 +157,8 @@ async def main(port: str, host: str, host_port: str, no_reasoning: bool) -> None
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     for argument in ("port", "host", "host_port"):
         parser.add_argument(argument)
     parser.add_argument("--no-reasoning", action="store_true", help="leave the reasoning out")

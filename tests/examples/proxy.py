@@ -99,7 +99,8 @@ async def main(port: str, host: str, host_port: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     for argument in ("port", "host", "host_port"):
         parser.add_argument(argument)
     with suppress(KeyboardInterrupt):
