@@ -10,7 +10,7 @@ from tests.wire import *
 def odd_choice_index(index, why):
     frame = {"choices": [{"index": index, "delta": {}}, {"index": 0, "delta": {"content": "a"}}], "y": 1}
     return (
-        f"{index!r} is no index of a choice; the rest of the frame counts",
+        f"{index!r} is not an index of a choice; the rest of the frame is read",
         [frame, END],
         [START, extra("y", 1), malformed(f"index of a choice {why}; the entry was ignored", 0, frame),
          content("a"), content_done("a"), choice_done(None), DONE],
@@ -20,21 +20,21 @@ def odd_choice_index(index, why):
 
 
 ROWS = [
-    ("choices are keyed by index, and any may come first",
+    ("a choice is found by its index, and any index may come first",
      [say("c", 2), say("a", 0), say("C", 2), finish("length", 2), finish("stop", 0), END],
      [START, content("c", 2), content("a", 0), content("C", 2), content_done("a", 0), choice_done("stop", 0),
       content_done("cC", 2), choice_done("length", 2), DONE],
      "done finished",
      {"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"},
                   {"index": 2, "message": {"content": "cC"}, "finish_reason": "length"}]}),
-    ("a missing or null index is the entry's position in this chunk's list",
+    ("an entry without an index, or with null, has its place in this chunk's list as index",
      [{"choices": [{"delta": {"content": "a"}}, {"index": None, "delta": {"content": "b"}}]},
       {"choices": [None, {"delta": {"content": "B"}}]}, END],
      [START, content("a", 0), content("b", 1), content("B", 1), content_done("a", 0), choice_done(None, 0),
       content_done("bB", 1), choice_done(None, 1), DONE],
      "done",
      {"choices": [{"index": 0}, {"index": 1}]}),
-    ("entries with the same index in one chunk apply in order",
+    ("entries with the same index in one chunk are applied in order",
      [{"choices": [{"index": 1, "delta": {"content": "a"}}, {"index": 0, "delta": {"content": "x"}},
                    {"index": 1, "delta": {"content": "b"}, "finish_reason": "length"},
                    {"index": 1, "delta": {"content": "c"}, "finish_reason": "stop"}]}, END],
@@ -51,7 +51,7 @@ ROWS = [
     *(odd_choice_index(index, "is not an integer from 0 on")
       for index in (-1, True, 1.0, "", "-1", "1_0", " 1", "\u0663", [], {})),
     *(odd_choice_index(index, "is not below max_choices (128)") for index in (128, "128", 10**30)),
-    ("an entry that is no object is malformed, and its neighbours count",
+    ("an entry that is not an object is malformed; the other entries are read",
      [{"choices": [5, "x", {"delta": {"content": "a"}}]}, END],
      [START,
       malformed("entry of choices is not an object; it was ignored", 0,
@@ -61,7 +61,7 @@ ROWS = [
       choice_done(None, 2), DONE],
      "done",
      {"choices": [{"index": 2}]}),
-    ("choices that are no list are malformed, and the rest of the frame counts",
+    ("choices that is not a list is malformed; the rest of the frame is read",
      [{"choices": {"0": {}}, "id": "x", "usage": {"n": 1}}, END],
      [malformed("choices is not a list; it was ignored", 0,
                 {"choices": {"0": {}}, "id": "x", "usage": {"n": 1}}), usage(n=1), DONE],

@@ -7,7 +7,7 @@ from __future__ import annotations
 from tests.wire import *
 
 ROWS = [
-    ("other lists of objects merge likewise, lists of other things are replaced",
+    ("lists of objects with an index are merged by index, other lists are replaced",
      [delta({"annotations": [{"index": 1, "url": "u"}, None], "tags": [1], "mixed": [{"index": 0}, 5]}),
       delta({"annotations": [{"index": 1, "url": "v", "n": 1}], "tags": [2, 3],
              "mixed": [{"index": 0, "a": 1}]}), delta({"annotations": [], "tags": []}), END],
@@ -18,7 +18,7 @@ ROWS = [
      "done",
      message({"annotations": [{"index": 1, "url": "v", "n": 1}], "tags": [2, 3],
               "mixed": [{"index": 0, "a": 1}]})),
-    ("a string in unknown structure appends if its key is in the table; else the last non-null one wins",
+    ("a string in an unknown field is appended if its key is in the table, and replaced otherwise",
      [delta({"x": {"text": "a", "summary": "a", "data": "a", "thinking": "a", "transcript": "a",
                    "reasoning_x": "a", "signature": "a", "url": "a", "n": 1}, "data": "A",
              "reasoning_mode": "A", "mode": "A"}),
@@ -38,7 +38,7 @@ ROWS = [
      message({"x": {"text": "ab", "summary": "ab", "data": "ab", "thinking": "ab", "transcript": "ab",
                     "reasoning_x": "ab", "signature": "b", "url": "a", "n": 2}, "data": "AB",
               "reasoning_mode": "AB", "mode": "B"})),
-    ("token_ids grow on the choice, in the delta and on the chunk; annotations on the choice",
+    ("token_ids grow on the choice, in the delta and on the chunk; annotations grow on the choice",
      [{"token_ids": [1], **delta({"token_ids": [2]}, token_ids=[3], annotations=[{"u": 1}])},
       {"token_ids": [4], **delta({"token_ids": [5]}, token_ids=[6, 7], annotations=[{"u": 2}], other=[1])},
       delta({}, other=[2], finish_reason="stop"), END],
@@ -50,7 +50,7 @@ ROWS = [
      "done finished",
      {"token_ids": [1, 4], "choices": [{"token_ids": [3, 6, 7], "annotations": [{"u": 1}, {"u": 2}],
                                         "other": [2], "message": {"token_ids": [2, 5]}}]}),
-    ("text beside a delta with the same content is noise, another text is not; token_id in a delta is noise",
+    ("text beside a delta is dropped if it equals the content; token_id in a delta is dropped",
      [delta({"content": "a", "token_id": 5}, text="a"), delta({"content": "b"}, text="b"),
       delta({"content": "c"}, text="d"), STOP, END],
      [START, content("a"), content("b"), content("c"), extra("text", "d", 0, place="choice"),

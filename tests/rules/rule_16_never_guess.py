@@ -7,7 +7,7 @@ from __future__ import annotations
 from tests.wire import *
 
 ROWS = [
-    ("identical deltas are not de-duplicated, cumulative content is not detected",
+    ("repeated deltas are not removed, and cumulative content is not detected",
      [say("a"), say("a"), say("aa"), say("aab"), END],
      [START, content("a"), content("a"), content("aa"), content("aab"), content_done("aaaaaab"),
       choice_done(None), DONE],

@@ -7,7 +7,7 @@ from __future__ import annotations
 from tests.wire import *
 
 ROWS = [
-    ("text appends; the object is text_completion",
+    ("text is appended, and the object is text_completion",
      [{"id": "x", "object": "text_completion", "created": 1, "model": "m",
        "choices": [{"text": "a", "index": 0, "finish_reason": None,
                     "logprobs": {"tokens": ["a"], "token_logprobs": [-1], "text_offset": [0]}}]},
@@ -25,7 +25,7 @@ ROWS = [
       "choices": [{"index": 0, "text": "ab", "message": ABSENT, "finish_reason": "length",
                    "logprobs": {"tokens": ["a", "b"], "token_logprobs": [-1, -2], "text_offset": [0, 1]}},
                   {"index": 1, "text": "", "finish_reason": None, "logprobs": ABSENT}]}),
-    ("one entry with a delta makes it a chat completion",
+    ("an entry with a delta makes the answer a chat completion",
      [{"choices": [{"text": "a"}]}, say("b"), END],
      [TEXT_START, content("a"), content("b"), content_done("ab"), choice_done(None), DONE],
      "done",

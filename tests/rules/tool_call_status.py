@@ -86,7 +86,7 @@ def status_rows():
             message({}, finish_reason=reason),
         )
     yield (
-        "status: of the legacy function_call likewise",
+        "status: a cut function_call is incomplete",
         [delta({"function_call": {"name": "f", "arguments": '{"a"'}}), finish("function_call"), END],
         [
             START,
