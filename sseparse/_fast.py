@@ -36,7 +36,8 @@ line has the same bytes around its holes.
    unescaped quote or a line end. A raw CR between the values of an object is white space in JSON, but a line
    end in SSE: a line with such a hole takes the full path if it has a CR. So does a line that may be nested
    too deep, is not UTF-8, or has escaped halves of surrogate pairs. The values of padding, id and time must
-   not be containers.
+   not be containers. Where the same integers come as expected (counts that go up by one in each frame, a time
+   that stays for a second), they are not scanned: the line has the bytes that ``%d`` makes of them.
 2. *The places of the holes.* The assembler finds a value along a path of keys. There are two ways to find its
    place in the line. The short way needs two conditions: the last key of each path is in the line only once,
    between quotes and before a colon; and the line has no backslash except inside the strings of holes. Then
@@ -75,6 +76,7 @@ from __future__ import annotations
 
 import sys
 from itertools import repeat
+from operator import add
 
 from ._assembler import DELTA_NOISE, DETAIL_FIELDS, FIELDS_WITH_RULES, REASONING_FIELDS
 from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
@@ -131,6 +133,8 @@ LEARNING, GIVEN_UP = "learning", "given up"
 # PRESENT is anything but null.
 TEXT, CONTENT, PADDING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = range(8)
 
+COUNTABLE = frozenset((TEXT, CONTENT, NUMBER, SCALAR))
+LARGEST = 1 << 60  # larger integers are always scanned
 _HAS_BULK = sys.implementation.name != "pypy"  # on PyPy, one frame at a time is faster
 _SEPARATOR = "\x7f"  # DEL: rare in text; after a backslash it is an invalid escape, so it cannot be hidden
 _QUOTE, _LF, _SPACE = 34, 10, 32
@@ -138,7 +142,6 @@ _new = object.__new__
 _FOLD_AT = Text.FOLD_AT
 
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
-_TIME = ("created",)
 _NOISE = frozenset(NOISE_FIELDS)
 _ALONE = DELTA_NOISE | {"content", "role"}  # the only fields that an empty content may be learnt with
 
@@ -180,7 +183,7 @@ class FastPath:
         if due is None:
             return pos
         size = len(data)
-        if due.holes and due.read_holes(data, pos, self._reader, events):  # a template with several holes
+        if not due.is_plain and due.read_holes(data, pos, self._reader, events):
             self.hits += 1
             pos = due.ended
             self._last = due
@@ -203,6 +206,13 @@ class FastPath:
             if text:
                 # Inlined from Append.take(): 8 % of the row "plain content".
                 only = due.only
+                if only is None:
+                    due.take(text, self._reader, events)
+                    self.hits += 1
+                    if due.then != due.number:
+                        self._last = due
+                        self.due = self._following(due)
+                    return size
                 pieces = only.pieces
                 pieces.append(text)
                 if len(pieces) >= _FOLD_AT:
@@ -257,7 +267,7 @@ class FastPath:
                 if only is not None:
                     only.add(text, events)
                 else:
-                    due.take((text,), reader, events)
+                    due.take(text, reader, events)
             elif not due.is_plain and due.read(data, pos, reader, events):
                 end = due.ended
             else:  # an empty text, escapes in the padding, or another template than expected
@@ -410,7 +420,7 @@ class FastPath:
             return
         template.number = template.then = number
         templates[number : number + 1] = [template]
-        self._heads = tuple(one.head[: one.stamp[0]] if one.stamp else one.head for one in templates)
+        self._heads = tuple([one.prefix for one in templates])
         if self._last is not None:
             self._last.then = number
         self._last = template
@@ -423,12 +433,19 @@ class Template:
     text, ``middle`` and the padding if there is any, and ``last``. Any other template has ``head`` and
     ``holes``. Each of these is a kind, the text after the hole, and the length of that text.
 
+    A template with ``holes`` is plain, too, while it has one text, all other values are integers, and each of
+    them changes in each frame by as much as in the frame before. Then ``head`` and ``last`` have the integers
+    that are expected in the next frame. (Counts of vLLM, xAI and Perplexity; the time of Ollama)
+
+    ``prefix``: the bytes before the first hole.
     ``steps``: what the frame does. ``only``: the step of a plain template that has only one.
     ``version``, ``kept``: the numbers of the reader for which the template applies.
     ``waits``: a step for a fragment without an index, which goes to the last call, or None.
     ``is_loose``: whether the text of a plain template may be empty.
-    ``stamp``, ``late_stamp``: the place of a time that changes, but always has as many digits, in ``head``
-    (Ollama, xAI) or in ``last`` (llama.cpp).
+    ``at``: the number of the hole with the text. ``values``: the values in the holes of the last frame.
+    ``gains``: how much larger each of them was than in the frame before. ``following``: the values that are
+    expected next. ``forms``: ``head`` and ``last`` with ``%d`` in place of integers, b"" if they have none;
+    None if there are other values than integers.
     ``echo``: the numbers of two holes that must have the same text.
     ``number``, ``then``: the numbers of this template and of the one that came after it the last time. (A
     reference would make a cycle, and so work for the garbage collector.)
@@ -438,59 +455,57 @@ class Template:
     """
 
     __slots__ = (
-        "blank", "bulk", "echo", "ended", "has_padding", "head", "holes", "is_loose", "is_plain", "kept",
-        "last", "last_size", "late_stamp", "middle", "middle_size", "middle_text", "most", "nests", "number",
-        "only", "stamp", "start", "steps", "stop", "strings", "then", "version", "waits",
+        "at", "blank", "bulk", "echo", "ended", "following", "forms", "gains", "has_padding", "head", "holes",
+        "is_loose", "is_plain", "kept", "last", "last_size", "middle", "middle_size", "middle_text", "most",
+        "nests", "number", "only", "prefix", "start", "steps", "stop", "strings", "then", "values", "version",
+        "waits",
     )  # fmt: skip
 
     def __init__(
-        self, pieces: list[str], kinds: list[int], steps: list[Step], echo: list[int], time: str, blank: bytes
+        self,
+        pieces: list[str],
+        kinds: list[int],
+        values: list[Any],
+        steps: list[Step],
+        echo: list[int],
+        blank: bytes,
     ) -> None:
+        texts = [number for number, kind in enumerate(kinds) if kind <= CONTENT]
+        numbers = [value for value, kind in zip(values, kinds) if kind > CONTENT]
         self.blank = blank
         self.steps = steps
-        self.stamp: tuple[int, int] | None = None
-        self.late_stamp: tuple[int, int] | None = None
-        is_time = time.isdecimal() and time[0] != "0" and not echo
-        if is_time and kinds in ([TEXT, SCALAR], [CONTENT, SCALAR]):
-            start = len(pieces[1].encode())
-            self.late_stamp = (start, start + len(time))
-            pieces = [pieces[0], pieces[1] + time + pieces[2]]
-            kinds = kinds[:1]
-        elif is_time and kinds[0] == SCALAR and _is_plain(kinds[1:]):
-            start = len(pieces[0].encode())
-            self.stamp = (start, start + len(time))
-            pieces = [pieces[0] + time + pieces[1], *pieces[2:]]
-            kinds = kinds[1:]
-        self.is_loose = kinds[0] == CONTENT
-        self.is_plain = _is_plain(kinds) and not echo
-        self.has_padding = self.is_plain and len(kinds) == 2
         self.echo = echo
+        self.is_loose = CONTENT in kinds
+        self.has_padding = kinds in ([TEXT, PADDING], [CONTENT, PADDING]) and not echo
+        self.is_plain = self.has_padding or (
+            len(texts) == 1 and COUNTABLE.issuperset(kinds) and all(map(_is_countable, numbers))
+        )
         self.nests = max(kinds) >= OBJECT
         self.holes: list[tuple[int, str, int]] = []
-        self.head = pieces[0].encode()
-        self.middle = self.last = b""
-        self.only: Any = None
-        self.bulk = 0
-        self.strings: tuple[str, str, str] | None = None
+        self.at = texts[0] if texts else 0
+        self.values = self.following = values
+        self.gains: list[Any] = ["" if kind <= CONTENT else 0 for kind in kinds]
+        self.forms: tuple[bytes, bytes] | None = None
+        self.prefix = self.head = pieces[0].encode()
         self.middle_text = pieces[1] if self.has_padding else ""
-        if self.is_plain:
-            self.last = pieces[-1].encode() + blank
-            self.middle = self.middle_text.encode() or self.last
-            for step in steps:
-                step.hole = 0  # the text
-            if len(steps) == 1:
-                self.only = steps[0]
-                self.bulk = SMALLEST_BULK if _HAS_BULK else 0
-        else:
+        self.last = pieces[-1].encode() + blank
+        self.middle = self.middle_text.encode() or self.last
+        self.strings: tuple[str, str, str] | None = None
+        if kinds not in ([TEXT], [CONTENT]) and not self.has_padding:
             for kind, piece in zip(kinds, pieces[1:]):
-                is_inside = kind <= PADDING
-                behind = piece[is_inside:]  # without the closing quote, which the string scanner reads
+                behind = piece[kind <= PADDING :]  # without the closing quote, which the string scanner reads
                 self.holes.append((kind, behind, len(behind)))
+            if self.is_plain:
+                self.forms = (_form(pieces[: self.at + 1]), _form(pieces[self.at + 1 :]) + blank)
         self.start = len(self.head)
-        self.middle_size = len(self.middle)
         self.last_size = len(self.last)
+        self.middle_size = len(self.middle)
         self.stop = -self.last_size
-        self.most = 2 * (self.start + self.last_size) if self.only is not None else 0
+        if self.forms is not None:
+            self._expect()
+        self.only: Any = steps[0] if self.is_plain and len(steps) == 1 else None
+        self.bulk = SMALLEST_BULK if _HAS_BULK and self.only is not None else 0
+        self.most = 2 * (self.start + self.last_size) if self.is_plain else 0
         self.ended = 0
         self.number = self.then = 0
         self.waits = None
@@ -509,37 +524,41 @@ class Template:
 
     def is_like(self, other: Template) -> bool:
         """Whether two templates are for the same frames."""
-        if self.stamp is not None and self.stamp == other.stamp:
-            self.set_time(other.head, 0)
-        if self.late_stamp is not None and self.late_stamp == other.late_stamp:
-            self.set_late_time(other.last)
-        ours = (self.head, self.middle, self.last, self.holes)
-        return ours == (other.head, other.middle, other.last, other.holes)
+        if self.prefix != other.prefix or self.holes != other.holes:
+            return False
+        return bool(self.holes) or (self.middle == other.middle and self.last == other.last)
 
-    def set_time(self, data: bytes, pos: int) -> bool:
-        """If only the time differs before the text of the frame at ``pos``, put that time into ``head``."""
-        head = self.head
-        start, stop = self.stamp or (0, 0)
-        time = data[pos + start : pos + stop]
-        if not (time.isdigit() and time[0] != 48 and data.startswith(head[:start], pos)):
-            return False
-        if not data.startswith(head[stop:], pos + stop):
-            return False
-        self.head = head[:start] + time + head[stop:]
-        self.strings = None
-        return True
+    def _expect(self) -> None:
+        """Write the integers that are expected in the next frame into ``head`` and ``last``."""
+        at = self.at
+        values = self.following = list(map(add, self.values, self.gains))
+        before, after = self.forms or (b"", b"")
+        if at:
+            self.head = before % tuple(values[:at])
+            self.start = len(self.head)
+        if at < len(values) - 1:
+            self.last = self.middle = after % tuple(values[at + 1 :])
+            self.last_size = self.middle_size = len(self.last)
+            self.stop = -self.last_size
 
-    def set_late_time(self, last: bytes) -> bool:
-        """If only the time differs after the text, put that time into ``last``."""
-        start, stop = self.late_stamp or (0, 0)
-        time = last[start:stop]
-        if not (time.isdigit() and time[0] != 48 and last[:start] == self.last[:start]):
-            return False
-        if last[stop:] != self.last[stop:]:
-            return False
-        self.last = self.middle = last
+    def _compare(self, values: list[Any]) -> None:
+        """Compare the values of two frames. Expect the same change again if it came twice."""
+        gains: list[Any] = []
+        for (kind, _, _), value, before in zip(self.holes, values, self.values):
+            if kind <= CONTENT:
+                gains.append("")
+            elif _is_countable(value):
+                gains.append(value - before if kind == NUMBER else 0)
+            else:
+                self.forms = None
+                self.is_plain = False
+                return
+        self.is_plain = gains == self.gains or not any(self.gains)
+        self.gains = gains
+        self.values = values
         self.strings = None
-        return True
+        if self.is_plain:
+            self._expect()
 
     def read(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
         """Read the frame at ``pos`` and set ``ended``. Return False if it does not fit."""
@@ -555,12 +574,12 @@ class Template:
             return False
         if values is None:
             return False
-        self.take(values, reader, events)
+        self.take(values[0], reader, events)
         return True
 
     def _end(self, data: bytes, pos: int) -> int:
         """Return the end of the line at ``pos``, -1 if its beginning or its end does not fit."""
-        if not data.startswith(self.head, pos) and not self.set_time(data, pos):
+        if not data.startswith(self.prefix, pos):
             return -1
         blank = self.blank
         stop = data.find(_LF, pos) + 1 - len(blank) // 2
@@ -574,7 +593,7 @@ class Template:
         values: list[Any] = []
         value: Any
         try:
-            line = data[pos + self.start : stop].decode()
+            line = data[pos + len(self.prefix) : stop].decode()
             if "\\" in line and has_escaped_half(line):
                 return False
             if self.nests and ("\r" in line or line.count("{") + line.count("[") > MAX_BRACKETS):
@@ -612,25 +631,26 @@ class Template:
             step.take(values, reader)
         reader.events = held
         self.kept = reader.kept
+        if self.forms is not None:
+            self._compare(values)
         return True
 
-    def take(self, values: Sequence[Any], reader: ChunkReader, events: list[Event]) -> None:
-        """Take the steps of this frame."""
+    def take(self, text: str, reader: ChunkReader, events: list[Event]) -> None:
+        """Take the steps of a frame with this text and the numbers that were expected."""
+        values = self.values = self.following
+        values[self.at] = text
         held = reader.events
         reader.events = events
         for step in self.steps:
             step.take(values, reader)
         reader.events = held
         self.kept = reader.kept
+        if self.forms is not None:
+            self._expect()
 
     def _text(self, data: bytes, pos: int) -> list[str] | None:
         """Return the text of a frame of a plain template. None or ValueError if it does not fit."""
         start = pos + self.start
-        if self.late_stamp is not None:
-            at = self.ended - self.last_size
-            last = data[at : self.ended]
-            if at < start or not (last == self.last or self.set_late_time(last)):
-                return None
         stop = data.find(self.middle, start, self.ended)
         text = _string(data[start:stop].decode())
         start = stop + self.middle_size
@@ -682,9 +702,15 @@ def _string(inside: str) -> str:
     return text
 
 
-def _is_plain(kinds: list[int]) -> bool:
-    """Whether these kinds are a text and perhaps padding after it."""
-    return kinds[:1] in ([TEXT], [CONTENT]) and kinds[1:] in ([], [PADDING])
+def _is_countable(value: Any) -> bool:
+    return value.__class__ is int and -LARGEST < value < LARGEST
+
+
+def _form(pieces: list[str]) -> bytes:
+    """Return a format of bytes with ``%d`` between the pieces, b"" for a single piece."""
+    if len(pieces) == 1:
+        return b""
+    return "%d".join([piece.replace("%", "%%") for piece in pieces]).encode()
 
 
 def _strings_of(insides: Sequence[str]) -> list[str] | None:
@@ -1002,7 +1028,7 @@ class Lesson:
             is_proven = not any("\\" in piece for piece in pieces + others)
         if not (is_proven or self.proves(order, pieces, insides)):
             return None
-        return self.template(order, pieces, insides, begin, blank)
+        return self.template(order, pieces, begin, blank)
 
     def proves(self, order: list[Path], pieces: list[str], insides: list[str]) -> bool:
         """Whether the line, parsed with other values in its holes, has these values at the paths of the
@@ -1242,18 +1268,16 @@ class Lesson:
             node[path[-1]] = path
         return tree
 
-    def template(
-        self, order: list[Path], pieces: list[str], insides: list[str], begin: bytes, blank: bytes
-    ) -> Template:
+    def template(self, order: list[Path], pieces: list[str], begin: bytes, blank: bytes) -> Template:
         steps: list[Step] = []
         for step, path in self.steps:
             if path is not None:
                 step.place(order, path)
             steps.append(step)
         echo = [order.index(path) for path in self.echo]
-        time = insides[order.index(_TIME)] if _TIME in self.holes else ""
         pieces[0] = begin.decode() + pieces[0]
-        template = Template(pieces, [self.holes[path] for path in order], steps, echo, time, blank)
+        kinds = [self.holes[path] for path in order]
+        template = Template(pieces, kinds, [_at(self.chunk, path) for path in order], steps, echo, blank)
         template.version = self.reader.version
         template.kept = self.reader.kept
         return template

@@ -52,6 +52,7 @@ CONTENT = chunk({"content": MARK})
 PADDED = chunk({"content": MARK}, p=OTHER)
 TIMED = '{"id":"i","created":\x1b,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}'
 COUNTED = text_of(chunk({"content": MARK}, usage={"n": OTHER})).replace(json.dumps(OTHER), OTHER)
+COUNTED_FIRST = '{"id":"i","usage":{"n":\x1b},"choices":[{"index":0,"delta":{"content":"\x1a"}}]}'
 LATE_TIMED = '{"id":"i","choices":[{"delta":{"content":"\x1a"}}],"created":\x1b}'
 
 TEXT_FIELDS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
@@ -124,6 +125,17 @@ RUNS = [
     ("the same, behind the text",
      run_of(LATE_TIMED, WORDS, [*NUMBERS[:30], "0130", *NUMBERS[31:]]), 4),
     ("a time in other digits", run_of(TIMED, WORDS, [*NUMBERS[:30], "\u0661\u0663\u0660", *NUMBERS[31:]]), 4),
+    *((f"counts that {how}", run_of(pattern, WORDS, [*NUMBERS[:20], *numbers, *NUMBERS[20:]][:40]), full)
+      for pattern in (COUNTED, COUNTED.replace('"id"', '"%d%%":"%s","id"'), COUNTED_FIRST)
+      for how, numbers, full in (
+          ("go up by one", [], 3),
+          ("go up in another way", ["7", "9", "11", "14", "16", "16", "16", "9", "8", "7"], 3),
+          ("go below zero and back", ["2", "1", "0", "-1", "-2", "-1", "0", "1"], 3),
+          ("are written in another way", ["119", "120.0", "121", "122e0", "123", "12.4e1", "125"], None),
+          ("have a zero before, which is no JSON", ["0120"], None),
+          ("have a minus before zero", ["2", "1", "-0", "-1"], 3),
+          ("are true instead of 1", ["0", "1", "true", "2", "3"], None),
+          ("are large", ["9" * 18, "1" + "0" * 18, "9" * 30, "1" + "0" * 30, "1" * 5000], None))),
     ("the same text in padding, which is no string",
      run_of({"p": {"content": OTHER}, **CONTENT}, ["a"] * 40, ["a"] * 20 + ["b"] * 20), 3),
     ("the same text in padding, which is no string, beside padding that is one",
