@@ -10,10 +10,14 @@ frames that matter.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import random
+import sys
+import types
 import unittest
+from unittest import mock
 
 from tests import sseparse
 from tests.fuzz.fuzz_grammar import both_paths
@@ -33,6 +37,7 @@ PLACES = {
     "input": (*CALL, "custom", "input"),
     "legacy": (*DELTA, "function_call", "arguments"),
     "details": (*DELTA, "reasoning_details", 0, "text"),
+    "blocks": (*DELTA, "thinking_blocks"),
     "transcript": (*DELTA, "audio", "transcript"),
     "call id": (*CALL, "id"),
     "call name": (*CALL, "function", "name"),
@@ -49,8 +54,11 @@ PLACES = {
     "usage": ("usage", "completion_tokens"),
     "usage detail": ("usage", "details", "n"),
     "timings": ("timings", "n"),
-    "logprobs": (*ENTRY, "logprobs", "content", 0, "token"),
+    "logprobs": (*ENTRY, "logprobs"),
+    "token": (*ENTRY, "logprobs", "content", 0, "token"),
     "finish": (*ENTRY, "finish_reason"),
+    "message": (*ENTRY, "message", "content"),
+    "second choice": ("choices", 1, "delta", "content"),
     "role": (*DELTA, "role"),
     "token_id": (*DELTA, "token_id"),
 }
@@ -65,6 +73,7 @@ LEFT_OUT = (
     "timings",
     "transcript",
     "model",
+    "token",
 )
 
 # Pairs of raw values from which the frame is learnt: the same text in both, constant, changing, numbers.
@@ -79,11 +88,13 @@ LESSONS = (
     (('""', '"b"'), ('""', '"d"')),
     (('"a"', "[1]"), ('"b"', "[1]"), ('"c"', '[{"k":"a"}]')),
     (('"a"', "null"), ('"b"', "null")),
+    (('"a"', '{"k":[1]}'), ('"b"', '{"k":[2]}')),
 )
 # What then stands in a place: of every type, at the edges of a string, and no JSON at all. A quick search
-# tries the first few with each lesson, and the others with one or another.
-ALWAYS = ('"b"', '""', "x", "2")
+# tries the first few with each lesson, and the others with one or another. <rest> is what follows the places.
+ALWAYS = ('"b"', '""', "x", "2", '"b"<rest>')
 VALUES = (
+    "[" * 124 + "]" * 124,
     '"a"', '" "', "1", "10", "-1", "0", "1.5", "1e999", "null", "true", "false", "{}", "[]",
     '[""]', '{"k":"v"}', '[{"text":"t","index":0}]', '[1,\r\r2]', '{"k":\r\n\r\n1}',
     '"\\u0061"', '"\\n"', '"a\\\\"', '"\\""', '"\\ud83d"',
@@ -98,12 +109,12 @@ def put(chunk, path, value):
     """Set what stands at ``path``; dicts and lists of one are made on the way."""
     for step, after in zip(path, path[1:]):
         new = [] if after == 0 else {}
-        if step == 0:
-            if not chunk:
-                chunk.append(new)
-            chunk = chunk[0]
-        else:
+        if step.__class__ is str:
             chunk = chunk.setdefault(step, new)
+        else:
+            if len(chunk) == step:
+                chunk.append(new)
+            chunk = chunk[step]
     chunk[path[-1]] = value
 
 
@@ -164,11 +175,13 @@ def with_duplicates(pieces):
 
 
 WAYS = (plainly, with_first_key_escaped, with_second_key_escaped, with_decoys, with_duplicates)
+SHARES = 12  # of a quick search
 OPENINGS = {
     "function": '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"i","function":{"name":"f"}}]}}]}',
     "custom": '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"i","custom":{"name":"f"}}]}}]}',
     "legacy": '{"choices":[{"delta":{"function_call":{"name":"f"}}}]}',
 }
+OTHER_CALL = '{"choices":[{"delta":{"tool_calls":[{"index":1,"id":"j","function":{"name":"g"}}]}}]}'
 
 
 def streams(first, second, shares=1):
@@ -189,6 +202,7 @@ def streams(first, second, shares=1):
         def frame(one, two, pieces=pieces, is_turned=is_turned):
             values = (two, one) if is_turned else (one, two)
             text = f"data: {pieces[0]}{values[0]}{pieces[1]}{values[1]}{pieces[2]}\n\n"
+            text = text.replace("<rest>", pieces[2])
             return text.encode("utf-8", "surrogatepass")
 
         turn = next(rotation)
@@ -200,6 +214,8 @@ def streams(first, second, shares=1):
             one, two = lesson[-1]
             for value in (*ALWAYS, *VALUES[next(rotation) % shares :: shares]):
                 frames += [frame(value, two), taught[-1], frame(one, value), taught[-1]]
+            if is_call:
+                frames += [f"data: {OTHER_CALL}\n\n".encode(), frame('"b"', two), frame(one, '"b"')]
             yield f"{first}, {second}, {way.__name__}, indexed={indexed}, lesson {number}", frames
 
 
@@ -270,9 +286,53 @@ class Search(unittest.TestCase):
         texts = list(PLACES)[:8]
         others = [name for name in PLACES if name not in LEFT_OUT]
         pairs = [(first, second) for first in texts for second in others if first != second]
-        for name, found in search(pairs, 10):
+        for name, found in search(pairs, SHARES):
             with self.subTest(name):
                 self.fail(described(found))
+
+
+# (What makes it right, its source in _fast.py, the source without it, two places that then show it.)
+GUARDS = (
+    ("a number without an effect must be a number again",
+     "value, pos = scan_json(line, pos)", "value, pos = 1, max(pos, line.find(piece, pos))", "content", "p"),
+    ("a text comes from the one place that may cause its event",
+     " or not (function is None or custom is None):", ":", "input", "arguments"),
+    ("an empty text is read in full",
+     "if not value and kind == TEXT:", "if False:", "reasoning", "details"),
+    ("an empty text is read in full, also if it is the only hole",
+     "self.is_loose = CONTENT in kinds", "self.is_loose = True", "reasoning", "blocks"),
+    ("reasoning that is not the text of one field is not learnt",
+     "if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [name]:", "if False:",
+     "content", "blocks"),
+    ("a key that comes twice is not found by a search",
+     " or text.find(key, pos + 1) >= 0", "", "content", "id"),
+    ("the line ends with the frame",
+     "if pos != len(line) or (", "if (", "content", "message"),
+    ("two texts that were the same must be the same again",
+     " or (self.echo and values[self.echo[0]] != values[self.echo[1]])", "", "content", "text"),
+    ("a line has one choice, or is not learnt",
+     "len(choices) != 1 or", "", "content", "second choice"),
+)  # fmt: skip
+
+
+class Guards(unittest.TestCase):
+    """The search finds it if a condition is taken out of the fast path. So it can fail."""
+
+    def test_the_search_fails_without_each_condition(self):
+        stream = sys.modules[sseparse.ChatStream.__module__]
+        fast = sys.modules[stream.FastPath.__module__]
+        source = inspect.getsource(fast)
+        for name, code, without, first, second in GUARDS:
+            with self.subTest(name):
+                self.assertEqual(source.count(code), 1, f"not in _fast.py, name its new form here: {code}")
+                mutant = types.ModuleType(fast.__name__)
+                mutant.__package__ = fast.__package__
+                exec(compile(source.replace(code, without), fast.__file__, "exec"), mutant.__dict__)  # noqa: S102
+                frames = [frames for _, frames in streams(first, second, SHARES)]
+                right = [outcome(pieces, False) for pieces in frames]
+                with mock.patch.object(stream, "FastPath", mutant.FastPath):
+                    found = [outcome(pieces, True) for pieces in frames]
+                self.assertTrue(found != right, "the search does not find it")
 
 
 if __name__ == "__main__":
