@@ -12,10 +12,14 @@ Where to find the test of a sentence:
     a rule of writing               test_encoder.py; canonical.py checks written bytes against these rules
     the event stream standard       test_decoder.py
     the same bytes, cut elsewhere   test_invariant.py; test_both_paths.py for the fast path and the full one
+                                    test_fast.py for how many frames the fast path reads
     limits, time and memory         test_limits.py, test_complexity.py
     a class or function             test_partial_json, test_http_body, test_sources, test_think, test_frames,
                                     test_objects (events, errors, properties), test_cli
-    a server or a client            test_shared.py, test_servers.py, test_clients.py, test_systems.py
+    a server or a client            test_shared.py, test_servers.py, test_clients.py, test_many.py
+    an example, the README          test_examples.py, test_systems.py, test_readme.py
+    the folder, a copy, the types   test_package, test_setup, test_vendoring, test_type_checkers,
+                                    test_typed_consumer
 
 ``reference/`` is a second implementation, slow and simple. Random streams are compared with it in
 ``test_against_reference.py``. All tests import the package through the one import below, so they can be run

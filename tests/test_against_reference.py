@@ -189,8 +189,8 @@ def replaced(value, other):
 
 
 class TestAnyValueOfAnyType(ComparedCase):
-    def test_every_node_of_every_kind(self):
-        """A node of any other type, between a chunk before it and the same chunk, whole, behind it."""
+    def test_each_node_replaced_by_each_type(self):
+        """A chunk with one value of another type comes between two copies of the unchanged chunk."""
         for kind in KINDS:
             whole = dumps(kind)
             for other in ODD:
@@ -757,7 +757,7 @@ class TestFound(ComparedCase):
                 for at in range(len(body) + 1):
                     self.check_stream(body, [at], **options)
 
-    def test_at_once(self):
+    def test_a_line_of_json_gives_its_events_at_once(self):
         for body in (b'{"error": "E"}\n', b'{"choices": [{"delta": {"content": "A"}}]}\n'):
             self.assertTrue(ChatStream().feed(body))
 

@@ -295,7 +295,7 @@ class Measure(unittest.TestCase):
         self.assertEqual(timings["c"].rounds, 2)
 
     @unittest.skipUnless(hasattr(__import__("signal"), "setitimer"), "needs the timers of Unix")
-    def test_endless_ones_are_stopped(self) -> None:
+    def test_a_call_without_end_is_stopped(self) -> None:
         def forever() -> None:
             while True:
                 pass
@@ -472,7 +472,7 @@ class Chart(unittest.TestCase):
 
 
 class Server(BaseHTTPRequestHandler):
-    """Streams three chunks; what was asked is kept in the server."""
+    """A server that streams three chunks and keeps the requests."""
 
     protocol_version = "HTTP/1.1"
     pieces = (b'data: {"choices"', b":[]}\n\nda", b"ta: [DONE]\n\n")
@@ -535,7 +535,7 @@ class Record(unittest.TestCase):
         self.assertEqual((method, path, body), ("GET", "/v1/chat?x=1", b""))
         self.assertEqual(workloads.load(self.file).cut("recorded"), list(Server.pieces))
 
-    def test_what_is_sent_is_sent_and_not_written(self) -> None:
+    def test_the_request_is_not_recorded(self) -> None:
         secret = "sk-5ecre7-0f-4-k1nd"
         headers = self.folder / "headers"
         headers.write_text(f"Authorization: Bearer {secret}\nCONTENT-TYPE: text/x-json\n\n", "utf-8")
@@ -566,19 +566,19 @@ class Record(unittest.TestCase):
         )
         self.assertEqual(sent["Accept"], "text/event-stream")
 
-    def test_a_stream_that_breaks_off_is_kept(self) -> None:
+    def test_a_cut_stream_is_recorded(self) -> None:
         status, out, err = self.record(self.url + "/cut", str(self.file))
         self.assertEqual((status, err), (0, ""))
         self.assertIn("broken off: IncompleteRead", out)
         self.assertTrue(self.file.read_bytes().startswith(b"".join(Server.pieces)))
 
-    def test_another_status_is_kept_and_told(self) -> None:
+    def test_another_status_is_recorded_and_reported(self) -> None:
         status, out, _ = self.record(self.url + "/absent", str(self.file))
         self.assertEqual(status, 1)
         self.assertIn("of a 404 answer", out)
         self.assertEqual(self.file.read_bytes(), b"".join(Server.pieces))
 
-    def test_what_cannot_be_done(self) -> None:
+    def test_requests_that_cannot_be_made(self) -> None:
         headers = self.folder / "headers"
         headers.write_text("sk-5ecre7", "utf-8")
         for arguments, message in (

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The command line, mostly as a process: the tests give it bytes and compare its whole output.
 
-If something must be shown at once, the test holds back the next bytes until it was shown. A test that waits
-for a minute ends the whole run with a traceback.
+If text must be shown at once, the test sends the next bytes only after it was shown. A test that waits for a
+minute ends the whole run with a traceback.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ class Layout(CLI):
         body = call("{}", name="f") + text("So.") + stop()
         self.check(body, "[tool call 0: f]\n{}\n\n[content]\nSo.\n")
 
-    def test_other_calls(self) -> None:
+    def test_function_call_and_custom_tools(self) -> None:
         body = frame(function_call={"name": "old", "arguments": "{}"}) + stop("function_call")
         self.check(body, "[function call: old]\n{}\n")
         custom = [{"index": 0, "id": "x", "type": "custom", "custom": {"name": "sh", "input": "ls\n-l"}}]
@@ -290,7 +290,7 @@ last: end
         body = call("", name="send") + b"".join(map(call, dumped)) + stop()
         self.check(body, shown, "--fields")
 
-    def test_what_is_no_object(self) -> None:
+    def test_arguments_that_are_not_an_object(self) -> None:
         for arguments, shown in (
             ("7", "value = 7\n[arguments invalid]\n"),
             ('"x"', "value: x\n[arguments invalid]\n"),
@@ -305,13 +305,13 @@ last: end
             with self.subTest(arguments):
                 self.check(call(arguments, name="f") + stop(), f"[tool call 0: f]\n{shown}", "--fields")
 
-    def test_interrupted(self) -> None:
+    def test_content_between_the_fragments_of_a_call(self) -> None:
         body = call('{"a": "b', name="f") + text("!") + call('c"}') + stop()
         self.check(
             body, "[tool call 0: f]\na: b\n\n[content]\n!\n\n[tool call 0: f]\na: c\n", "--fields"
         )
 
-    def test_interrupted_before_the_quote(self) -> None:
+    def test_content_between_fragments_before_the_closing_quote(self) -> None:
         body = call('{"a": "b', name="f") + text("!") + call('", "c": "", "d": 1}') + stop()
         shown = '[tool call 0: f]\na: b\n\n[content]\n!\n\n[tool call 0: f]\nc = ""\nd = 1\n'
         self.check(body, shown, "--fields")
@@ -369,7 +369,7 @@ class AsItArrives(CLI):
                 fifo.write(stop() + DONE)
             self.assertEqual(process.wait(), 0)
 
-    def test_the_next_choice_once_one_is_finished(self) -> None:
+    def test_the_next_choice_is_shown_after_the_finish_reason(self) -> None:
         process = self.start()
         for body, shown in (
             (text("A"), "A"),
@@ -412,7 +412,7 @@ class TextAndStream(CLI):
         legacy = b'data: {"choices":[{"index":0,"text":"A"}]}\n\n'
         self.assertEqual(self.run_cli(legacy + DONE, "--text"), (0, "A", ""))
 
-    def test_what_keeps_the_text_from_being_whole_is_said(self) -> None:
+    def test_the_reason_why_the_text_is_not_whole(self) -> None:
         status, stdout, stderr = self.run_cli(text("Hi"), "--text")
         self.assertEqual((status, stdout), (1, "Hi"))
         self.assertRegex(stderr, r"\Asseparse: the answer is not whole: truncated error: [^\n]*\n\Z")
@@ -573,7 +573,7 @@ class Wrapped(CLI):
             self.assertEqual(json.loads(stdout), stream.snapshot())
             self.assertRegex(stderr, r"; first token after \d+\.\d\d s; ")
 
-    def test_what_only_looks_like_it(self) -> None:
+    def test_bodies_that_only_look_wrapped(self) -> None:
         for body, words in (
             (b"HTTP/1.1 is a protocol\n\n", "not_sse error: the body begins with "),
             (b'{"t": 1}', "not_sse error: the body is not an event stream"),
@@ -589,7 +589,7 @@ class Wrapped(CLI):
         lines = b'{"t":1,"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n'
         self.assertEqual(self.run_cli(lines, "--text"), (0, "Hi", ""))
 
-    def test_what_is_damaged_or_cut(self) -> None:
+    def test_damaged_and_cut_wrappings(self) -> None:
         body = gzip.compress(text("Hi"), 0)
         chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n: abc\r\n"
         record = self.recorded((0.5, text("Hi")))
@@ -616,7 +616,7 @@ class Wrapped(CLI):
         self.assertEqual(self.run_cli(gzip.compress(HI, 0)[:-9], "--text"), (0, "Hi", ""))
 
     def test_any_damage_to_any_wrapping(self) -> None:
-        """It ends with a status and a sentence, and the same whether it comes whole or byte by byte."""
+        """The command ends with a status and a sentence, the same for a whole body and for single bytes."""
 
         def run(pieces) -> tuple[int, bytes, str]:
             stdin, stdout, stderr = mock.Mock(), io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
@@ -650,7 +650,7 @@ class Wrapped(CLI):
                 self.assertEqual(whole, run(wire[at : at + 1] for at in range(len(wire))))
                 self.assertEqual(len(whole[2].splitlines()), 2 if whole[0] else 1)
 
-    def test_a_status_that_is_no_success(self) -> None:
+    def test_an_http_status_of_failure(self) -> None:
         said = b'{"error":{"message":"Incorrect API key","code":"invalid_api_key"}}'
         status, stdout, stderr = self.run_cli(b"HTTP/2 401 \r\nserver: x\r\n\r\n" + said)
         self.assertEqual((status, stdout), (1, ""))
@@ -690,7 +690,7 @@ class Pace(CLI):
         _, _, stderr = self.run_cli(body)
         return stderr.splitlines()[0].partition(": ")[2]
 
-    def test_of_a_recording(self) -> None:
+    def test_pace_of_a_recording(self) -> None:
         record = Wrapped.recorded
         words = (0.5, frame(role="assistant")), *((0.75, text("a")), (1.5, text("b" * 10)))
         words += ((2.75, text("c" * 20)),)
@@ -712,7 +712,7 @@ class Pace(CLI):
         facts = self.facts(record(*reasoning, *calls, *end))
         self.assertIn("; first token after 1.00 s; 2.5 characters/s; ", facts)
 
-    def test_of_bytes_that_arrive_live(self) -> None:
+    def test_pace_of_bytes_that_arrive_live(self) -> None:
         process = self.start()
         for body in (text("a"), text("b"), text("c")):
             process.stdin.write(body)
@@ -725,7 +725,7 @@ class Pace(CLI):
         self.assertIsNotNone(found, words)
         self.assertLess(float(found[2]), 3 / 0.4 + 0.1)
 
-    def test_not_of_a_file(self) -> None:
+    def test_no_pace_of_a_file(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "answer.sse")
             path.write_bytes(text("x" * 1000) * 1000 + stop() + DONE)

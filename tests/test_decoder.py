@@ -149,7 +149,7 @@ class Standard(unittest.TestCase):
         for case in MIXED:
             self.check(case, case[1])
 
-    def test_flush_at_eof_dispatches_what_lacks_its_blank_line(self):
+    def test_flush_at_eof_dispatches_the_event_without_a_blank_line(self):
         for case in (
             row("a last line", b"data: a\n\ndata: b", text("a"), text("b")),
             row("a last event", b"event: e\ndata: a\ndata: b\n", text("a\nb", "", "e")),
@@ -165,7 +165,7 @@ class Standard(unittest.TestCase):
             for end in LINE_ENDS:
                 self.check(case, case[1].replace(b"\n", end.encode()), flush_at_eof=True)
 
-    def test_last_event_id_goes_on_from_the_one_that_is_given(self):
+    def test_last_event_id_begins_with_the_argument(self):
         for case in (
             row("until it is set", b"data: a\n\nid: 1\ndata: b\n\n", text("a", "0"), text("b", "1"),
                 last_event_id="1"),
@@ -253,7 +253,7 @@ class Misuse(unittest.TestCase):
 
 
 class Limit(unittest.TestCase):
-    """max_event_bytes: any one line, without its end, plus the data lines pending before it, whole."""
+    """max_event_bytes: any one line without its line end, plus the pending data lines before it."""
 
     # (name, stream, the largest sum that it needs, events before that place)
     ROWS = (
@@ -267,7 +267,7 @@ class Limit(unittest.TestCase):
         ("data lines before a line that does not end", b"data: a\n\ndata: b\ni", 8, [text("a")]),
     )
 
-    def test_to_the_byte_and_however_it_is_cut(self):
+    def test_the_limit_to_the_byte_for_every_cut(self):
         for name, stream, size, before in self.ROWS:
             for end in LINE_ENDS:
                 wire = stream.replace(b"\n", end.encode())
@@ -288,7 +288,7 @@ class Limit(unittest.TestCase):
             decoder, found = decode(pieces, max_event_bytes=4)
             self.assertEqual((found, decoder.overflowed), ([text("")], False))
 
-    def test_nothing_is_read_after_it(self):
+    def test_nothing_is_read_after_the_limit(self):
         decoder = sseparse.SSEDecoder(max_event_bytes=10, flush_at_eof=True)
         self.assertEqual(decoder.feed(b"data: a\n\nretry: 5\n: c\ndata: bcdefgh\nretry: 7\n\n"), [text("a")])
         self.assertEqual(readings(decoder), ("", 5, 1, True))
@@ -303,7 +303,7 @@ class Limit(unittest.TestCase):
         self.assertTrue(decoder.overflowed)
 
     @measures_memory
-    def test_it_lets_go_of_what_it_held(self):
+    def test_held_bytes_are_released_at_the_limit(self):
         tracemalloc.start()
         try:
             decoder = sseparse.SSEDecoder(max_event_bytes=1 << 20)
@@ -348,7 +348,7 @@ def count_events(given):
 
 @measures_time
 class Linear(unittest.TestCase):
-    """Eight times the bytes cost about eight times the time, whatever their shape and their cuts."""
+    """Eight times the bytes cost about eight times the time, for any lines and any cuts."""
 
     def check(self, make, size, events):
         self.assertEqual(count_events((make(size), {})), events(size))
@@ -381,7 +381,7 @@ class Linear(unittest.TestCase):
     def test_an_event_of_data_lines_byte_by_byte(self):
         self.check(lambda size: [*single_bytes(b"data: a\n" * size), b"\n"], 5_000, lambda size: 1)
 
-    def test_ids_and_types_over_and_over(self):
+    def test_many_ids_and_types_without_an_event(self):
         self.check(lambda size: slices(b"id: 1\nevent: e\nretry: 1\n" * size, 1000), 20_000, lambda size: 0)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The examples do what they show, against a server on the loopback that answers slowly and in odd cuts.
 
-Each client is run as the script that it is. The server waits after the first words until they were printed.
-So an example that shows the answer only at its end does not pass.
+Each client runs as a script. The server waits after its first words until they were printed, so an example
+that shows the answer only at its end does not pass.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ GONE = "server error in frame 0: The model is gone. (code 17)"
 
 
 class Screen(io.StringIO):
-    """Standard output of an example; lets the server go on once there is something on it."""
+    """Standard output of an example. The server goes on when something is written to it."""
 
     def __init__(self, server: Server) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ def help_of(name: str) -> str:
 
 
 class Script:
-    """What every client is tested for. Subclasses say how it calls a connection that is cut, or reset."""
+    """The tests of every client. A subclass names its exceptions for a cut and for a reset connection."""
 
     name: str
     tls = False
@@ -266,7 +266,7 @@ class SDK(unittest.TestCase):
         self.assertEqual([call["function"]["name"] for call in calls], ["get_weather", "get_time"])
         self.assertEqual((self.ran, len(server.requests)), ([], 1))
 
-    def test_what_else_is_not_whole(self) -> None:
+    def test_other_answers_that_are_not_whole(self) -> None:
         for mode, message in (
             ("cut", "truncated"),
             ("reset", "truncated"),
@@ -377,7 +377,7 @@ class Proxy(unittest.TestCase):
     def test_the_client_ends_suddenly(self) -> None:
         self.check("stall", leave=True, truncated=True, errors=["truncated"], usage=None)
 
-    def test_what_is_no_http_passes_too(self) -> None:
+    def test_bytes_that_are_not_http_pass_too(self) -> None:
         async def main() -> tuple[bytes, dict[str, Any]]:
             async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 writer.write(b"SSH-2.0-x\r\n")
@@ -400,7 +400,7 @@ class Proxy(unittest.TestCase):
         self.assertEqual((data, report["status"]), (b"SSH-2.0-x\r\n", None))
         self.assertIn("does not begin with HTTP/1", report["fault"])
 
-    def test_nobody_behind_it(self) -> None:
+    def test_no_server_behind_it(self) -> None:
         async def main() -> bytes:
             with socket.create_server(("127.0.0.1", 0)) as nobody:
                 port = nobody.getsockname()[1]

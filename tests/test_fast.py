@@ -264,7 +264,7 @@ class Runs(unittest.TestCase):
         self.assertLessEqual(read_in_full(stream), 2)
 
     def test_a_whole_body_that_begins_with_another_line(self):
-        """The grammar reads the first frame, not the whole feed. (OpenRouter begins with a comment.)"""
+        """The grammar reads only the first frame of the feed. OpenRouter begins with a comment."""
         body = b"".join(wires_of(run_of(CONTENT, WORDS)))
         for first in (b"", b": OPENROUTER PROCESSING\n\n", b"event: message\n", b"id: 1\n"):
             stream = Watched()
@@ -275,7 +275,7 @@ class Runs(unittest.TestCase):
 
 
 class Watched(sseparse.ChatStream):
-    """It counts the bytes that the grammar reads."""
+    """A stream that counts the bytes which the grammar reads."""
 
     parsed = 0
 
@@ -291,9 +291,9 @@ def with_usage(number):
 HOLE = "\x1a\x1a"  # stands where a JSON value comes
 FIELDS = chunk({"content": MARK})
 DETAILS = [{"type": "reasoning.text", "text": MARK, "index": 0}]
-# What servers send in one frame: a chunk with holes for texts (MARK) and values (HOLE), and a value, in which
-# there is a number (#).
-NEWS = [
+# Frames as servers send them: a chunk with holes for texts (MARK) and for values (HOLE), and such a value
+# in which # stands for a number.
+PATTERNS = [
     ("padding", {**FIELDS, "obfuscation": MARK}, None),
     ("padding of any kind", {**FIELDS, "p": HOLE}, '"x#"'),
     ("padding of any kind before the text", {"p": HOLE, **FIELDS}, "7#"),
@@ -340,10 +340,10 @@ NEWS = [
      chunk({"tool_calls": [{"index": 1, "function": {"arguments": MARK}}]}), None),
 ]  # fmt: skip
 
-# What comes of these hangs on more than one value.
+# The events of these frames depend on more than one value.
 NEVER_KNOWN = {"content and details of any kind", "two reasoning fields", "both kinds of call"}
 
-# Lines in which a key does not stand where its value is, or stands there escaped, or stands twice.
+# Lines in which a key stands in another place, with an escape, or twice.
 LOOKALIKES = [
     r'''{"content":{"x":1},"choices":[{"index":0,"delta":{"\u0063ontent":"#"}}]}''',
     r'''{"x":"\"content","y":"#","choices":[{"index":0,"delta":{"c\u006fntent":"#"}}]}''',
@@ -389,7 +389,7 @@ def line_of(pattern):
 
 
 class Holes(unittest.TestCase):
-    """A frame comes often enough to be known, and then with something else in one of its holes."""
+    """A frame comes often enough to be learnt, and then with another value in one of its holes."""
 
     def check(self, frames, end):
         wires = wires_of(frames, end)
@@ -401,8 +401,8 @@ class Holes(unittest.TestCase):
             self.assertEqual(list(map(repr, events)), list(map(repr, expected)))
             self.assertEqual((events, json.dumps(stream.snapshot())), known)
 
-    def test_each_hole_with_each_value(self):
-        for name, pattern, value in NEWS:
+    def test_each_frame_with_each_text_and_value(self):
+        for name, pattern, value in PATTERNS:
             line = line_of(pattern)
             frames = [*CALLS, *(filled(line, number, value) for number in range(6))]
             value = filled(OTHER, 3, value)
@@ -426,7 +426,7 @@ class Holes(unittest.TestCase):
                 self.check([line.replace("#", text) for text in [*texts, *texts]], "\n")
 
     def test_values_that_come_and_go(self):
-        for name, pattern, value in NEWS:
+        for name, pattern, value in PATTERNS:
             if value:
                 line = line_of(pattern)
                 values = [*[value] * 6, "null", *[value] * 3, *VALUES[:2] * 3, *[value] * 4]
@@ -435,8 +435,8 @@ class Holes(unittest.TestCase):
                     self.check(frames, "\n")
 
     def test_frames_in_turn(self):
-        """Each kind with each other, one frame of each in turn."""
-        lines = [(line_of(pattern), value) for _, pattern, value in NEWS]
+        """Each two kinds of frames, in turn."""
+        lines = [(line_of(pattern), value) for _, pattern, value in PATTERNS]
         for first in lines:
             for second in lines:
                 frames = [*CALLS, *(
@@ -446,7 +446,7 @@ class Holes(unittest.TestCase):
                     self.check(frames, "\n")
 
 
-# Each word that the rules' modules have in quotes: among these are all fields that have a rule.
+# Each word in quotes in the modules of the rules. All fields that have a rule are among these words.
 WORDS_OF_RULES = sorted({
     word
     for module in (sseparse._assembler, sseparse._values)
@@ -456,7 +456,7 @@ OF_EACH_TYPE = ("w", 5, True, [1], {"a": 1}, [{"text": "a"}])
 
 
 class Types(unittest.TestCase):
-    """A field comes often enough with values of one type to be known, and then with one of another type."""
+    """A field comes often enough with one type to be learnt, and then with another type."""
 
     def test_each_field_with_each_type(self):
         for name in WORDS_OF_RULES:
@@ -478,15 +478,15 @@ def chunk_with(place, name, value):
     return whole
 
 
-# Attributes that may change while ``version`` stands still: what a chunk gave, the memory of the last chunk,
-# which the next one is compared with before it is used, the call touched last, which the fast path sets,
-# and usage and logprobs, which it always hands on.
+# Attributes that may change while ``version`` does not: the results of a chunk; the memory of the last chunk,
+# which is compared with the next chunk before it is used; the call of the last fragment, which the fast path
+# sets; usage and logprobs, which it always passes on.
 PASSING = {
     *("_halves", "_header", "_passing", "_source", "_usage_values", "events", "frame", "kept", "looks"),
     *("last", "logprobs", "usage", "version"),
-    "thoughts_field",  # asked for only where half a character waits, and that is always read in full
+    "thoughts_field",  # used only while half a character is held, and then every frame is read in full
 }
-# While only ``kept`` changes, these may, too.
+# These may change, too, when only ``kept`` does.
 KEPT = {"extras", "message_extras"}
 
 
@@ -511,13 +511,14 @@ def state_of(value, seen, passing=frozenset(PASSING)):
 
 
 class Version(unittest.TestCase):
-    """While ``version`` and ``kept`` stand still, nothing has changed but text that grew, usage, logprobs,
-    and the call touched last; and while ``version`` does, nothing else but unknown fields.
+    """``version`` and ``kept`` increase with each change that can affect how a later chunk is read.
 
-    The fast path takes a frame for one that it knows only if both are the same as then.
+    The fast path uses what it has learnt only while both are the same as when it learnt. While both are the
+    same, only texts that grow, usage, logprobs and the call of the last fragment may change. While
+    ``version`` alone is the same, unknown fields may change too.
     """
 
-    def test_what_changes_while_they_stand_still(self):
+    def test_what_changes_while_version_and_kept_do_not(self):
         streams = [(name, wires_of(frames)) for name, frames, _ in RUNS if len(frames) < 100]
         streams += [(row[0], [sse(one) for one in row[1]]) for rows in TABLES.values() for row in rows]
         streams += [(path.name, re.findall(rb".+?\n\n", path.read_bytes(), re.DOTALL)) for path in RECORDINGS]

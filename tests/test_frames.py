@@ -39,7 +39,7 @@ class Frames(unittest.TestCase):
         self.assertEqual(pairs, [(A, [START, content("a")]), (B, [content("b")]), (A, [content("a")])])
         self.assertEqual(stream.pending, 0)
 
-    def test_what_is_no_data_belongs_to_a_frame_too(self):
+    def test_other_lines_belong_to_a_frame_too(self):
         wire = [b": ping\n\n", b"\n", b"retry: 5\n", b"id: 1\nevent: x\n: c\n" + A, b"1f\n", b": c\n"]
         _, pairs = pairs_of([b"".join(wire)])
         self.assertEqual([raw for raw, _ in pairs], wire)
@@ -58,7 +58,7 @@ class Frames(unittest.TestCase):
         _, pairs = pairs_of([A, document, B])
         self.assertEqual(pairs[1], (document, [server("M", None, "M", 1)]))
 
-    def test_an_event_before_its_frame_is_over_has_no_bytes(self):
+    def test_an_event_inside_an_unfinished_frame_has_no_bytes(self):
         _, pairs = pairs_of([b'data: {"y":\n1}\n{"z":2}\n\n', A])
         self.assertEqual(pairs[:2], [(b"", [extra("z", 2)]), (b'data: {"y":\n1}\n{"z":2}\n\n', [extra("y",
         1)])])
@@ -77,7 +77,7 @@ class Frames(unittest.TestCase):
         stream, pairs = pairs_of([A, b"x" * 99999, B], max_event_bytes=200)
         self.assertEqual([raw for raw, _ in pairs], [A, b"x" * 99999, B])
 
-    def test_comments_without_end_are_not_kept(self):
+    def test_endless_comments_are_not_kept(self):
         stream = sseparse.ChatStream(max_event_bytes=100)
         stream.frames(b"event: x\n")
         for _ in range(100):
@@ -93,8 +93,8 @@ class Frames(unittest.TestCase):
             stream.frames(A)
         self.assertEqual(sseparse.ChatStream().frames(b""), [])
 
-    def test_the_law(self):
-        """The bytes of all frames and the pending ones are the bytes fed, the events those of feed()."""
+    def test_frames_and_pending_are_the_bytes_and_events_of_feed(self):
+        """All frames together with the pending bytes are the bytes fed; the events are those of feed()."""
         for table in (name for name in TABLES if name[:7] in ("rule_02", "rule_12", "rule_13", "several")):
             for name, frames, *_ in TABLES[table]:
                 for end in LINE_ENDS:
@@ -121,7 +121,7 @@ class Frames(unittest.TestCase):
 
 
 class Pending(unittest.TestCase):
-    def test_how_much(self):
+    def test_the_number_of_pending_bytes(self):
         for wire, pending in (
             (b"", 0),
             (A, 0),
@@ -143,7 +143,7 @@ class Pending(unittest.TestCase):
             stream.close()
             self.assertEqual(stream.pending, 0, wire)
 
-    def test_what_is_written_at_a_boundary_does_no_harm(self):
+    def test_a_comment_written_between_frames_changes_no_event(self):
         wire = sse(say("a"), delta({}, finish_reason="stop"), END)
         for place in range(len(wire)):
             stream = sseparse.ChatStream()

@@ -435,7 +435,7 @@ class Table(unittest.TestCase):
 
 
 class Limits(unittest.TestCase):
-    """What 64 KiB are counted in; a byte more is an error, in whatever pieces it comes."""
+    """A head, a chunk size and a trailer section may have 64 KiB each; a byte more is an error."""
 
     def check(self, before, begin, fill, end, body, where):
         for more, error in ((0, None), (1, long(where))):
@@ -454,7 +454,7 @@ class Limits(unittest.TestCase):
     def test_a_head(self):
         self.check(b"", b"HTTP/1.1 200 OK\r\nA: ", b"b", b"\r\n\r\n", b"x", "head")
 
-    def test_a_head_after_an_interim_one_counts_for_itself(self):
+    def test_each_informational_head_is_counted_alone(self):
         interim = head(b"A: " + b"b" * 60000, start=b"HTTP/1.1 103 Early Hints")
         self.check(interim * 2, b"HTTP/1.1 200 OK\r\nA: ", b"b", b"\r\n\r\n", b"x", "head")
 
@@ -471,7 +471,7 @@ class Limits(unittest.TestCase):
     def test_a_trailer_section(self):
         self.check(CHUNKED + b"0\r", b"\nA: ", b"b", b"\r\n\r\n", b"", "trailer section")
 
-    def test_an_end_that_never_comes(self):
+    def test_a_line_that_never_ends(self):
         for before, where in (
             (b"HTTP/1.1 200 OK\r\n", "head"),
             (CHUNKED, "chunk size"),
@@ -486,7 +486,7 @@ class Limits(unittest.TestCase):
 
 
 class Life(unittest.TestCase):
-    """What a person holds in hand: attributes, misuse, errors, the end."""
+    """Attributes, misuse, errors, the end."""
 
     def test_status_and_headers(self):
         body = HTTPBody()
@@ -499,7 +499,7 @@ class Life(unittest.TestCase):
         self.assertIsNone(body.close())
         self.assertEqual((401, headers, True), (body.status, body.headers, body.complete))
 
-    def test_an_error_in_the_framing_leaves_them_to_look_at(self):
+    def test_status_and_headers_are_there_after_a_framing_error(self):
         body = HTTPBody()
         with self.assertRaises(StreamError):
             body.feed(head(b"Content-Encoding: gzip", start=b"HTTP/1.1 500 Oh"))
@@ -526,7 +526,7 @@ class Life(unittest.TestCase):
             body.close()
             self.assertIs(True, body.complete)
 
-    def test_returns_bytes_whatever_it_was_given(self):
+    def test_feed_returns_bytes_for_any_bytes_like(self):
         for make in (bytes, bytearray, memoryview):
             body = HTTPBody()
             self.assertIs(bytes, type(body.feed(make(head() + b"ab"))))
@@ -550,7 +550,7 @@ class Life(unittest.TestCase):
             with self.assertRaisesRegex(RuntimeError, "make a new HTTPBody for each response"):
                 body.feed(b"")
 
-    def test_a_cut_is_said_each_time(self):
+    def test_close_raises_for_a_cut_each_time(self):
         body = HTTPBody()
         body.feed(head(b"Content-Length: 2") + b"a")
         for _ in range(2):
@@ -562,7 +562,7 @@ class Life(unittest.TestCase):
         with self.assertRaises(RuntimeError):
             body.feed(b"b")
 
-    def test_body_before_a_fault_comes_first(self):
+    def test_the_body_before_an_error_is_returned_first(self):
         body = HTTPBody()
         self.assertEqual(b"ab", body.feed(CHUNKED + b"2\r\nabc\r\n"))
         for _ in range(2):
@@ -574,7 +574,7 @@ class Life(unittest.TestCase):
         with self.assertRaises(RuntimeError):
             body.feed(b"")
 
-    def test_repr_tells_the_state(self):
+    def test_repr_has_the_state(self):
         seen = []
         body = HTTPBody()
         for piece in (b"", CHUNKED, b"5\r\n", b"se", b"cre\r\n", b"0\r\n", b"\r\n"):
@@ -622,7 +622,7 @@ class Life(unittest.TestCase):
 
 
 class Recordings(unittest.TestCase):
-    """Wire bytes of real servers, which lie beside the checkout."""
+    """Bytes of real servers, if their recordings are beside the checkout."""
 
     @unittest.skipUnless(RECORDINGS.is_dir(), f"there is no {RECORDINGS}")
     def test_every_recording(self):
@@ -716,7 +716,7 @@ def mutants(draw):
 
 
 class Socket(io.BytesIO):
-    """As much of a socket as http.client asks for."""
+    """The part of a socket that http.client uses."""
 
     def makefile(self, mode):
         return self
@@ -755,7 +755,7 @@ class Properties(unittest.TestCase):
 
     @examples(100)
     @given(st.binary(max_size=99), st.sampled_from([b"", b"HTTP/1.1 ", head()[:-2], CHUNKED, CHUNKED + b"1"]))
-    def test_noise(self, noise, before):
+    def test_random_bytes(self, noise, before):
         whole = deliver([before + noise])
         self.assertEqual((whole[0], whole[1] is None), reference(before + noise))
         self.assertEqual(whole, deliver(singles(before + noise)))
@@ -815,7 +815,7 @@ def work(wire, step):
 
 
 class Linear(unittest.TestCase):
-    """Four times the bytes are four times the work, whatever they are and however they are cut."""
+    """Four times the bytes are four times the work, for any bytes and any cuts."""
 
     SHAPES = (
         ("a body by length", 16384, lambda n: head(b"Content-Length: %d" % n) + b"a" * n),
@@ -844,7 +844,7 @@ class Linear(unittest.TestCase):
         self.assertLess(work(huge, 64), 3 * len(huge))  # 2.03 measured
 
     def test_no_pattern_backtracks(self):
-        """Protocol text at its longest, nearly right: a pattern that tries all ways to read it hangs here."""
+        """Protocol text of the greatest length, nearly right: a regex that backtracks does not end."""
         full = LIMIT - 100
         for wire, error in (
             (head(b"A" * full), NO_HEAD),

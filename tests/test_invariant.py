@@ -40,7 +40,7 @@ any_body = st.one_of(bodies(), bodies(), mutated(bodies()), runs())
 
 
 class Reading:
-    """A stream read to its end, and all that can be seen of it."""
+    """A stream that was read to its end, and all that it shows."""
 
     def __init__(self, pieces, stream=None, **options):
         self.stream = ChatStream(**options) if stream is None else stream
@@ -65,8 +65,8 @@ class InvariantCase(unittest.TestCase):
 
 
 class TestExamples(InvariantCase):
-    def test_they_do_not_depend_on_the_package(self):
-        """Or a change of its source would change what the properties below look at."""
+    def test_examples_do_not_depend_on_the_package(self):
+        """Otherwise a change of its source would change the examples of the properties below."""
         drawn = set()
 
         @examples(500)
@@ -114,7 +114,7 @@ class TestInvariant(InvariantCase):
     @examples(60)
     @given(any_body)
     def test_a_buffer_that_is_used_again(self, body):
-        """What was fed may be overwritten as soon as feed() returns, as readinto() does."""
+        """The caller may overwrite a buffer as soon as feed() returns, as readinto() does."""
         buffer = bytearray(64)
         stream, events = ChatStream(), []
         for piece in pieces_of(body, 64):
@@ -128,7 +128,7 @@ class TestInvariant(InvariantCase):
     @examples(60)
     @given(any_body, st.integers(0, 1 << 16), st.integers(0, 1 << 16), limits)
     def test_through_copies(self, body, first, second, options):
-        """A copy goes on alone: what one reads, the other does not see."""
+        """A copy is independent: it does not see what the original reads."""
         expected = Reading([body], **options).seen()
         at, end = sorted((first % (len(body) + 1), second % (len(body) + 1)))
         for copied in (copy.deepcopy, lambda stream: pickle.loads(pickle.dumps(stream))):
@@ -160,7 +160,7 @@ class TestInvariant(InvariantCase):
     @examples(150)
     @given(decoded_chunks, st.booleans())
     def test_assembler_and_stream(self, chunks, done):
-        """The same chunks decoded and as a body, except for what an error says of the frame."""
+        """Decoded chunks give the events of the body, except for what an error says of the frame."""
 
         def without_frame(events):
             return [
@@ -421,7 +421,7 @@ class TestNothingRaises(InvariantCase):
         st.lists(st.sampled_from(b'dat:{}[]",\\ \n\r0e\x00\xef\xbb\xbf\xff\xd8'), max_size=40).map(bytes),
         cuts,
     )
-    def test_bytes_of_the_grammar(self, body, cut):
+    def test_random_bytes_that_look_like_frames(self, body, cut):
         self.check_survives(body, cut)
         self.check_survives(b'data: {"choices": [{"delta": {"content": ' + body, cut)
 
@@ -448,7 +448,7 @@ class TestNothingRaises(InvariantCase):
                     self.assertLessEqual(len(stream.tool_calls(choices[0]["index"])), 128)
 
     def test_odd_indexes(self):
-        """Those that are no index are reported, and nothing else is."""
+        """A value that is not an index is reported, and nothing else is."""
         for index in [
             *ODD_INDEXES,
             [],
@@ -480,8 +480,8 @@ class TestNothingRaises(InvariantCase):
                 self.assertEqual([error.kind for error in stream.errors], ["malformed"] * (not is_index))
                 self.assertEqual(len(stream.tool_calls()), int(is_index))
 
-    def test_assembler_and_what_is_no_json(self):
-        """That is the caller's mistake: a TypeError that leaves the assembler as it was."""
+    def test_assembler_and_values_that_are_not_json(self):
+        """A mistake of the caller raises TypeError and leaves the assembler as it was."""
 
         class Own:
             pass
@@ -510,7 +510,7 @@ class TestNothingRaises(InvariantCase):
                     assembler.add({"choices": [{"delta": {"content": "C"}}]})
                     self.assertEqual(assembler.text(), "AC")
 
-    def test_assembler_and_what_nearly_is_json(self):
+    def test_assembler_and_values_that_are_nearly_json(self):
         for value in (
             (1, {"a": ()}),
             {1: 2},

@@ -69,7 +69,7 @@ LONG = "b" * 80
 
 
 class EventBytes(unittest.TestCase):
-    """max_event_bytes counts any one line, without its end, plus the data lines before it."""
+    """max_event_bytes counts any one line without its line end, plus the data lines before it."""
 
     maxDiff = None
     # (name, what comes after a first frame, its size in bytes, events if it may pass, facts then)
@@ -114,7 +114,7 @@ class EventBytes(unittest.TestCase):
                 row = (name, frames, [*BEGUN, *events, *ENDED, *after], "truncated", {})
                 check(self, row, max_event_bytes=enough)
 
-    def test_the_line_before_is_gone_once_it_was_delivered(self):
+    def test_a_delivered_line_is_not_counted(self):
         frames = ['data: {"y":1}\n', 'data: {"y":2}\n', f'data: {{"z":"{LONG}"}}\n\n', {"choices": []}, END]
         row = ("", frames, [extra("y", 1), too_long(13 + 94 - 1)], "", {"y": 1})
         check(self, row, max_event_bytes=13 + 94 - 1)
@@ -131,7 +131,7 @@ class EventBytes(unittest.TestCase):
         self.assertEqual(stream.feed(b"x" * (64 * MIB)), [])
         self.assertEqual(stream.feed(b"x"), [too_long(64 * MIB)])
 
-    def test_one_byte(self):
+    def test_a_limit_of_zero(self):
         check(self, ("", ["x"], [too_long(0)], "", {}), max_event_bytes=0)
         check(self, ("", ["\n\n"], [cut(begun=False)], "truncated", {}), max_event_bytes=0)
 
@@ -272,7 +272,7 @@ class Counts(unittest.TestCase):
             events += [call_done(0, "i", "f", "{}", choice=choice), choice_done(None, choice)]
         check(self, ("", [*frames, END], [*events, DONE], "done", {}), max_tool_calls=1)
 
-    def test_what_goes_on_with_a_call_too_many_goes_to_no_other(self):
+    def test_fragments_of_a_refused_call_go_to_no_other_call(self):
         says = "more than max_tool_calls (1) calls; the fragment was ignored"
         first = calls(fragment(0, "i", "f", "{}"))
         for name, refused, *more in (
@@ -323,7 +323,7 @@ class Counts(unittest.TestCase):
 
 
 class Depth(unittest.TestCase):
-    """JSON nested deeper than 128 levels is malformed, whatever the stack at hand would take."""
+    """JSON nested deeper than 128 levels is malformed, for any size of the stack."""
 
     maxDiff = None
     TOO_DEEP = "data is not JSON (JSON nested deeper than 128 levels); the frame was ignored"
@@ -357,8 +357,8 @@ class Depth(unittest.TestCase):
                 _, events = deliver([sse(f"data: {data}\n\n", END)], fast_path=fast_path)
                 self.assertEqual(events, [malformed(self.TOO_DEEP, 0, data), DONE])
 
-    def test_where_a_later_key_hides_it(self):
-        """Wherever it is, in frames of all lengths and after frames that differ in nothing else."""
+    def test_a_deep_value_that_a_later_key_replaces(self):
+        """In each place, in short and long frames, and after frames that are otherwise equal."""
         lists = self.lists(200)
         head = '{"id":"x","created":1,"object":"o","model":"m","choices":[{"index":0,"delta":{'
         for name, opening in (
@@ -386,7 +386,7 @@ class Depth(unittest.TestCase):
                 error = malformed("data is not JSON; the frame was ignored", 0, data)
                 self.assertEqual(events, [error, DONE])
 
-    def test_the_outcome_does_not_hang_on_the_stack(self):
+    def test_the_result_does_not_depend_on_the_stack(self):
         wire = sse('data: {"y":1,"x":' + self.lists(600) + "}\n\n", END)
         expected = deliver([wire])[1]
 
@@ -454,7 +454,7 @@ class Depth(unittest.TestCase):
                 self.assertTrue(event.message.endswith("; the frame was ignored"))
                 self.assertNotIn("nested", event.message)
 
-    def test_elsewhere(self):
+    def test_deep_json_outside_data_lines(self):
         deep = self.lists(128)
         for name, frames, events, facts in (
             ("bare, on one line", [f'{{"error":{deep}}}\n'], [foreign(f'{{"error":{deep}}}'[:200])], ""),
@@ -499,7 +499,7 @@ class Depth(unittest.TestCase):
 
 
 class Integers(unittest.TestCase):
-    """The interpreter takes integers of 4300 digits, and no more."""
+    """Python reads integers of at most 4300 digits."""
 
     def test_frames(self):
         digits = "9" * 4300
@@ -561,7 +561,7 @@ class Integers(unittest.TestCase):
 
 
 class HugeLines(unittest.TestCase):
-    """Lines so large that no copy is made of them: the same events as for others, however they are cut."""
+    """Large lines are not copied, and give the same events as short ones, for any cut."""
 
     def test_cuts(self):
         text = "x" * 300_000
@@ -626,8 +626,8 @@ class HugeLines(unittest.TestCase):
         self.assertEqual(events[2], bad(1))
 
 
-class SenselessLimits(unittest.TestCase):
-    def test_they_are_refused_at_once(self):
+class InvalidLimits(unittest.TestCase):
+    def test_invalid_limits_raise_at_once(self):
         size = ("max_event_bytes",)
         counts = ("max_choices", "max_tool_calls", "max_errors")
         wrong = (-1, ValueError), (-(10**30), ValueError), (1.5, TypeError), ("5", TypeError)
@@ -689,7 +689,7 @@ class AfterALimit(unittest.TestCase):
             self.assertEqual(str(caught.exception), f"limit error: {error.message}")
             self.assertEqual(stream.completion(ignore=("limit",))["choices"][0]["message"]["content"], "a")
 
-    def test_misuse_is_still_told(self):
+    def test_misuse_still_raises(self):
         stream = sseparse.ChatStream(max_total_bytes=0)
         stream.feed(b"x")
         self.assertRaises(TypeError, stream.feed, "x")
@@ -699,7 +699,7 @@ class AfterALimit(unittest.TestCase):
 
 @measures_memory
 class Memory(unittest.TestCase):
-    """What a stream may hold at most, by tracemalloc; the library promises three times the text and 1 MiB."""
+    """A stream holds at most three times the text and 1 MiB, as tracemalloc counts."""
 
     def measure(self, pieces, **options):
         """Return the stream, the most that was held at any moment and what is held before close()."""
@@ -759,14 +759,14 @@ class Memory(unittest.TestCase):
         self.assertEqual(len(stream.tool_calls()), 128)
         self.assertLess(peak, MIB)
 
-    def test_what_means_nothing_leaves_nothing(self):
+    def test_frames_without_effect_are_not_kept(self):
         for line in (b": x\n", b"\n", b"x: y\n", b"id: 5\n\n", b"data: {}\n\n", b"data: [DONE]\n\n"):
             stream, _, held = self.measure([line * 1000] * 40)
             self.assertEqual(stream.errors, [])
             self.assertLess(held, 64 * 1024)
 
     def test_text_in_small_pieces(self):
-        """To keep each piece would take 59 bytes and more of each 2."""
+        """A list of pieces would take 59 bytes for 2 bytes of text."""
         count = 5 * 1024
         for name, fields, frames in (
             ("content", {"content": "xy"}, 1),
@@ -809,7 +809,7 @@ class Memory(unittest.TestCase):
 
 
 class ManyPieces(unittest.TestCase):
-    """Text of more pieces than are kept apart, that goes on in another way."""
+    """Text of so many pieces that they were joined, which then continues in another form."""
 
     maxDiff = None
 
@@ -840,7 +840,7 @@ def feed_all(pieces):
 
 @measures_time
 class Time(unittest.TestCase):
-    """Every feed costs time linear in its bytes; what else may come is in ``test_complexity``."""
+    """Each feed takes time linear in its bytes. More such tests are in ``test_complexity``."""
 
     def test_an_event_byte_by_byte(self):
         for make in (
@@ -850,8 +850,8 @@ class Time(unittest.TestCase):
         ):
             self.assertLess(growth(feed_all, make, 8192), 24)
 
-    def test_readers_asked_after_each_feed(self):
-        """That is not linear, nor promised to be; but asking does not change what comes."""
+    def test_readers_called_after_each_feed_change_nothing(self):
+        """Calling a reader after each feed is not linear in time, but does not change the events."""
         frame = sse(calls(fragment(0, None, "f", '"x"')))
         stream, quiet = sseparse.ChatStream(), sseparse.ChatStream()
         for _ in range(50):

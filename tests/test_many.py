@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Many streams at once, in tasks and in threads, from a server that stalls, cuts and resets connections.
 
-The number of a stream decides what happens to it, so client and server agree without talking about it. Only
-the order of things differs between runs. No clock decides: a stalled stream goes on when all others have got
-everything that they will get.
+The number of a stream decides what happens to it, so client and server need not talk about it. Only the order
+of events differs between runs. No test depends on a clock: a stalled stream goes on after all others have
+received their last bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TASKS, THREADS = 1000, 100
 
 
 class Plan:
-    """What the server sends for one number, and what the client must make of it."""
+    """What the server sends for one number, and what the client must read from it."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -92,7 +92,7 @@ class Plan:
 
 
 class Server(threading.Thread):
-    """Answers a number with what its plan says. ``most``: how many connections were open at once."""
+    """Sends what the plan of a number says. ``most`` is the largest number of open connections."""
 
     def __init__(self, plans: list[Plan]) -> None:
         super().__init__()

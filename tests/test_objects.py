@@ -96,7 +96,7 @@ class Events(unittest.TestCase):
                 self.assertNotEqual(make(*values), values)
                 self.assertIs(make(*values).__eq__(values), NotImplemented)
 
-    def test_no_two_kinds_are_equal(self):
+    def test_events_of_different_types_differ(self):
         self.assertNotEqual(content("a"), content_done("a"))
         self.assertNotEqual(sseparse.ReasoningDelta(0, "a"), sseparse.RefusalDelta(0, "a"))
 
@@ -123,7 +123,7 @@ class Events(unittest.TestCase):
                 self.assertIsNot(twin, event)
                 self.assertEqual(twin, event)
 
-    def test_the_id_of_a_server_sent_event_and_what_an_error_lacks(self):
+    def test_defaults_of_server_sent_event_and_error(self):
         self.assertEqual(sseparse.ServerSentEvent("e", "d"), sseparse.ServerSentEvent("e", "d", ""))
         self.assertEqual(sseparse.Error("limit", "M"), sseparse.Error("limit", "M", None, None, None, None))
 
@@ -162,7 +162,7 @@ SECRET = "hunter2"
 
 
 class Messages(unittest.TestCase):
-    """What is printed or raised has state, sizes and the server's words, never text that passed through."""
+    """A repr and a message have state, sizes and the server's words, and never the text of an answer."""
 
     FRAMES = (
         {**say(SECRET), "y": SECRET},
@@ -259,7 +259,7 @@ class StreamError(unittest.TestCase):
             stream.completion(ignore)
         return stream, caught.exception
 
-    def test_the_story_has_the_servers_message_and_code(self):
+    def test_str_has_the_message_and_code_of_the_server(self):
         three = "server error in frame 0: A; server error in frame 1: B; server error in frame 2:"
         for frames, says in (
             ([{"error": {"message": "M", "code": 429}}, END], "server error in frame 0: M (code 429)"),
@@ -278,7 +278,7 @@ class StreamError(unittest.TestCase):
                 self.assertEqual((str(error), error.errors), (says, stream.errors))
                 self.assertEqual(error.snapshot, stream.snapshot())
 
-    def test_the_story_is_short_whatever_the_server_says(self):
+    def test_str_is_short_for_any_message(self):
         long, numbers = "x" * 1_000_000, list(range(1_000_000))
         for error, says in (
             ({"message": long}, "x" * 500 + "..."),
@@ -309,7 +309,7 @@ class StreamError(unittest.TestCase):
         self.assertEqual((str(twin), twin.errors, twin.snapshot),
                          (str(raised), raised.errors, raised.snapshot))
 
-    def test_a_code_that_no_interpreter_prints(self):
+    def test_str_without_a_code_that_python_cannot_print(self):
         error = sseparse.Error("server", "M", code=10**5000)
         assembler = sseparse.ChatAssembler()
         assembler.errors.append(error)
@@ -340,7 +340,7 @@ class StreamError(unittest.TestCase):
         names = [ast.literal_eval(one) for one in re.findall('".*?"', literal)]
         self.assertEqual(names, list(sseparse._errors.KINDS))
 
-    def test_what_is_ignored_is_not_told_but_attached(self):
+    def test_an_ignored_error_is_in_errors_and_not_in_str(self):
         _, error = self.raised("data: x\n\n", {"error": "A"}, END, ignore=("malformed",))
         self.assertEqual(str(error), "server error in frame 1: A")
         self.assertEqual([one.kind for one in error.errors], ["malformed", "server"])
@@ -353,7 +353,7 @@ class StreamError(unittest.TestCase):
             self.assertEqual(str(twin), str(error))
             self.assertEqual((twin.errors, twin.snapshot), (error.errors, error.snapshot))
 
-    def test_made_by_hand(self):
+    def test_constructed_by_a_caller(self):
         error = sseparse.StreamError("M")
         self.assertEqual((str(error), error.errors, error.snapshot), ("M", [], None))
         error = sseparse.StreamError("M", (DONE,), {"a": 1})
@@ -398,7 +398,7 @@ class Readers(unittest.TestCase):
         self.assertEqual(self.read(stream), (*known, True, False, True))
         self.assertEqual((stream.comments, stream.truncated, stream.errors), (2, False, []))
 
-    def test_of_chunks_they_are_the_same(self):
+    def test_the_assembler_has_the_same_readers(self):
         assembler = sseparse.ChatAssembler()
         for line in self.WIRE.splitlines():
             if line.startswith(b"data: {"):
@@ -436,7 +436,7 @@ class Readers(unittest.TestCase):
             stream.feed(data)
             self.assertEqual(stream.comments, comments)
 
-    def test_what_is_returned_is_the_readers(self):
+    def test_a_returned_object_belongs_to_the_caller(self):
         wire = sse(
             delta({"content": [{"type": "text", "text": "a"}], "x": {"y": [1]}}, z={"y": [1]}),
             delta({"audio": {"id": "i"}, "function_call": {"name": "f"}}, logprobs={"c": [1]}),
@@ -461,7 +461,7 @@ class Readers(unittest.TestCase):
         self.assertEqual(first, before)
         self.assertNotEqual(stream.snapshot(), before)
 
-    def test_events_are_the_readers(self):
+    def test_an_event_belongs_to_the_caller(self):
         wire = sse(
             delta({"content": [{"type": "ref", "ids": [1]}], "x": {"y": [1]}, "l": [[1]]}),
             delta({}, z={"y": [1]}, k=[[1]]),
@@ -496,7 +496,7 @@ READERS = """closed completion done errors finish_reason finished id message mod
 
 
 class Names(unittest.TestCase):
-    """What an object shows is what the documentation names: all else begins with an underscore."""
+    """An object shows the documented names. All other names begin with an underscore."""
 
     def test_names(self):
         for shown, names in (
@@ -540,7 +540,7 @@ class Completion(unittest.TestCase):
             self.assertEqual(stream.completion(ignore), stream.snapshot())
         self.assertEqual(stream.completion(ignore=every), sseparse.parse(wire, ignore=every))
 
-    def test_a_str_is_no_collection_of_kinds(self):
+    def test_ignore_refuses_a_str(self):
         for one in (deliver([b""])[0], sseparse.ChatStream(), sseparse.ChatAssembler()):
             with self.assertRaises(TypeError) as caught:
                 one.completion("truncated")
@@ -621,7 +621,7 @@ class Misuse(unittest.TestCase):
 
 
 class Text(str):
-    """A str as an SDK may hand it out."""
+    """A subclass of str, as an SDK may return it."""
 
 
 class Number(enum.IntEnum):
@@ -630,7 +630,7 @@ class Number(enum.IntEnum):
 
 
 class Fields(UserDict):
-    """A Mapping that is no dict."""
+    """A Mapping that is not a dict."""
 
 
 def reversed_keys(value, under=None):
@@ -657,7 +657,7 @@ def as_proxies(value):
 
 
 class Assembler(unittest.TestCase):
-    """ChatAssembler alone does what ChatStream does, from decoded chunks of any make."""
+    """ChatAssembler gives the events of ChatStream, from decoded chunks in any kind of mapping."""
 
     maxDiff = None
 
@@ -769,14 +769,14 @@ class Assembler(unittest.TestCase):
             says = "add() after close(): make a new ChatAssembler for the next answer"
             self.assertEqual(str(caught.exception), says)
 
-    def test_no_number_is_null(self):
+    def test_nan_and_infinity_become_null(self):
         assembler = sseparse.ChatAssembler()
         nan, infinite = float("nan"), float("inf")
         events = assembler.add({"x": [nan, infinite, -infinite, 1.5], "y": nan, "usage": {"n": infinite}})
         self.assertEqual(events, [extra("x", [None, None, None, 1.5]), sseparse.Usage({"n": None})])
         json.dumps(assembler.snapshot(), allow_nan=False)
 
-    def test_an_index_of_another_make(self):
+    def test_an_index_of_a_subclass_of_int_or_str(self):
         for index, seen in ((Number.ONE, [1]), (Text("1"), [1]), (True, []), (1.0, [])):
             assembler = sseparse.ChatAssembler()
             assembler.add(say("a", index))
@@ -795,7 +795,7 @@ class Assembler(unittest.TestCase):
         self.assertEqual(assembler.close(), [content("\ufffd"), content_done(whole), choice_done(None)])
         json.dumps(assembler.snapshot(), ensure_ascii=False).encode()
 
-    def test_what_is_no_chunk(self):
+    def test_arguments_that_are_not_chunks(self):
         assembler = sseparse.ChatAssembler()
         for wrong in ("{}", b"{}", bytearray(b"{}"), None, 5, [say("a")], object()):
             with self.assertRaises(TypeError) as caught:
@@ -813,7 +813,7 @@ class Assembler(unittest.TestCase):
                 self.assertEqual(str(caught.exception), f"{says} pass json.loads(data) or model_dump()")
         self.assertEqual((assembler.errors, assembler.snapshot()["choices"]), ([], []))
 
-    def test_keys_that_are_no_strings(self):
+    def test_keys_that_are_not_strings(self):
         self.assertEqual(sseparse.ChatAssembler().add({5: {None: 1}}), [extra("5", {"None": 1})])
 
     def test_copies_go_on_alone(self):
@@ -827,8 +827,8 @@ class Assembler(unittest.TestCase):
             done = call_done(0, "i", "f", f"{{{number}}}", "invalid")
             self.assertEqual(one.close(), [done, choice_done(None)])
 
-    def test_the_same_twice(self):
-        """One chunk object, given again and again, as a proxy's cache may do."""
+    def test_the_same_chunk_object_twice(self):
+        """One chunk object is added several times, as a cache may do."""
         assembler = sseparse.ChatAssembler()
         chunk = calls(fragment(0, "i", "f", "x"))
         self.assertEqual(assembler.add(chunk), [START, call_start(0, "i", "f"), call_delta(0, "x")])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The folder: its files, its imports, and that it runs wherever people put it."""
+"""The folder: its files, its imports, and that it works in every place."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Imports(unittest.TestCase):
                 for module in modules:
                     self.assertNotEqual(module.partition(".")[0], "sseparse", f"in {name}")
 
-    def test_they_point_downward_only(self) -> None:
+    def test_imports_have_no_cycle(self) -> None:
         needs = {}
         for name, source in SOURCES.items():
             own = [n for n in imports(source) if isinstance(n, ast.ImportFrom) and n.level]
@@ -131,8 +131,8 @@ class Imports(unittest.TestCase):
             self.assertTrue(lowest, f"they import each other: {sorted(needs)}")
             needs = {name: needs[name] for name in needs if name not in lowest}
 
-    def test_nothing_beyond_json_but_itself(self) -> None:
-        """Not typing, dataclasses, asyncio and the like, which cost more than the whole package."""
+    def test_import_loads_nothing_beyond_json(self) -> None:
+        """typing, dataclasses or asyncio would each take longer than the whole package."""
         imported = run("print(*imported)").split()
         foreign = {module for module in imported if module.partition(".")[0] != NAME.partition(".")[0]}
         self.assertLessEqual(foreign, {"__future__", "binascii", "zlib"})  # zlib: where it is read from a zip
@@ -171,7 +171,7 @@ except AttributeError as error:
 
 
 class Places(unittest.TestCase):
-    """The same program, the same output, however Python was started and wherever the package lies."""
+    """One program has the same output for each way to start Python and each place of the package."""
 
     PROGRAM = f"""
 import pickle

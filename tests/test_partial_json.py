@@ -462,7 +462,7 @@ class Tables(unittest.TestCase):
 
 
 class Contract(unittest.TestCase):
-    def test_the_tree_is_alive(self):
+    def test_value_is_one_object_that_grows(self):
         reader = PartialJSON()
         reader.feed('{"a":["x')
         tree = reader.value
@@ -498,7 +498,7 @@ class Contract(unittest.TestCase):
         self.assertEqual(state(reader), before)
         self.assertEqual(reader.value, ["abc"])
 
-    def test_text_behind_the_value_does_it_no_harm(self):
+    def test_text_after_the_value_does_not_change_it(self):
         reader = PartialJSON()
         reader.feed(' {"a":1} ')
         self.assertIsNone(reader.error)
@@ -517,7 +517,7 @@ class Contract(unittest.TestCase):
         self.assertEqual(reader.close(), [])
         self.assertEqual(state(reader), before)
 
-    def test_a_number_inside_is_not_settled_by_close(self):
+    def test_close_drops_an_unfinished_number(self):
         reader = PartialJSON()
         reader.feed('{"a":"b","c":12')
         self.assertEqual(reader.close(), [])
@@ -784,7 +784,7 @@ class Properties(unittest.TestCase):
     @given(insides, cuts)
     @example("\\udd", [])
     @example("\\ud83d\\u", [])
-    def test_a_string_says_what_is_decided(self, inside, cuts):
+    def test_a_string_grows_by_its_decided_characters(self, inside, cuts):
         # Two halves that are alone are not the same yet, though they end up as the same U+FFFD.
         possible = [paired(json.loads(f'"{inside}{end}')) for end in ENDS if is_json(f'"{inside}{end}')]
         decided = "".join(chars[0] for chars in takewhile(lambda chars: len(set(chars)) == 1, zip(*possible)))
@@ -801,7 +801,7 @@ class Properties(unittest.TestCase):
 
     @examples(100)
     @given(documents(keys=texts.map(well_formed)))  # others may become duplicates, of which the last wins
-    def test_the_value_is_always_a_beginning(self, source):
+    def test_each_value_is_a_beginning_of_the_next(self, source):
         whole = loads(source)
         reader = PartialJSON()
         steps = []
@@ -817,7 +817,7 @@ class Properties(unittest.TestCase):
 
 
 class Scanner(unittest.TestCase):
-    """``JSONScanner``: the same grammar, and nothing is kept."""
+    """``JSONScanner`` has the same grammar and keeps no values."""
 
     def check(self, source, pieces):
         reader, scanner = PartialJSON(), _partial.JSONScanner()
@@ -876,7 +876,7 @@ class Scanner(unittest.TestCase):
 
 @unittest.skipUnless(sys.implementation.name == "cpython", "it counts CPython's memory")
 class Memory(unittest.TestCase):
-    """What reading needs beside the text does not grow with it."""
+    """The memory beside the text does not grow with the text."""
 
     SHAPES = (
         ("numbers", "[" * 127, "1,"),
@@ -915,7 +915,7 @@ class Memory(unittest.TestCase):
 
         self.assertEqual({found for _, found in self.check(run)}, {None})
 
-    def test_the_verdict(self):
+    def test_the_status(self):
         # One copy may be made, without the white space at the ends.
         for source, status in self.check(_json.status_of, copies=1):
             self.assertEqual(status, "incomplete" if source[0] == "{" else "invalid")
@@ -1038,7 +1038,7 @@ class Cost(unittest.TestCase):
             if sys.implementation.name == "cpython":  # on PyPy a str may be another at each look
                 self.assertIs(event.text, piece)
 
-    def test_white_space_is_taken_in_one_go(self):
+    def test_white_space_is_skipped_in_one_call(self):
         with mock.patch.object(_partial, "blank", wraps=_partial.blank) as blank:
             self.assertEqual(run(["[" + " " * 1000 + "1" + "\n" * 1000 + "]"])[1].value, [1])
             self.assertEqual(blank.call_count, 2)

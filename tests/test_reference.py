@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The reference against each row that was written by hand: the tables of the rules and of the decoder.
+"""The reference gives the result of each row: the tables of the rules and of the decoder.
 
 ``test_shared`` runs the reference on ``../shared``, and ``test_against_reference`` on random streams. This
 module also tests the parts of the reference that no row reaches.
@@ -67,13 +67,13 @@ class Rows(unittest.TestCase):
                 self.assertEqual((result.last_event_id, result.comments), (last_event_id, comments))
 
 
-class Besides(unittest.TestCase):
+class Parts(unittest.TestCase):
     def test_scan(self):
         for text, state in SCANS:
             with self.subTest(text):
                 self.assertEqual(scan(text)[0], state)
 
-    def test_assemble_is_run_without_framing(self):
+    def test_assemble_gives_the_result_of_run(self):
         chunks = [
             {"id": "i", "choices": [{"delta": {"content": "A\ud83d"}}, {"index": True, "delta": {}}]},
             {"error": "E"},

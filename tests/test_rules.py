@@ -37,7 +37,7 @@ globals().update({table: load(table, rows) for table, rows in TABLES.items()})
 
 
 class Runs(unittest.TestCase):
-    """Many frames that are alike, some kilobytes in one feed."""
+    """The rows of ``frames_alike`` with many frames, some kilobytes in one feed."""
 
     def test_runs(self):
         for one in LIKE:
@@ -51,7 +51,7 @@ class Runs(unittest.TestCase):
 
 
 class Moments(unittest.TestCase):
-    """When events come, not only in which order."""
+    """The feed in which each event comes."""
 
     def test_moments(self):
         for name, feeds, moments in MOMENTS:

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The files around the package: setup.cfg describes what is there.
-
-``.ci/run``, which may use the network, tests that pip can build and install the package.
-"""
+"""setup.cfg and pyproject.toml describe the package as it is. ``.ci/run`` builds and installs it."""
 
 from __future__ import annotations
 

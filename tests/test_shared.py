@@ -144,7 +144,7 @@ def event_problems(expected, result):
 
 @needs_shared
 class Cases(SharedCase):
-    """Streams from public reports: each with one expectation, or several of which one must hold."""
+    """Streams from public reports. A case has one expectation, or several, of which one must hold."""
 
     def check_case(self, case, alternatives):
         with self.subTest(case["id"], title=case["title"]):
@@ -209,7 +209,7 @@ class Vectors(unittest.TestCase):
 @needs_shared
 class Recordings(SharedCase):
     def test_chat(self):
-        """Compared with the facts that a small assembler found in them."""
+        """Compared with the facts that a small assembler found in the recordings."""
         for path in sorted((RECORDINGS / "chat").glob("*.expected.json")):
             name = path.name[: -len(".expected.json")]
             with self.subTest(name):
@@ -221,7 +221,7 @@ class Recordings(SharedCase):
                 self.assertEqual(differences(expected, facts_of(result)), [])
 
     def test_text_completions(self):
-        """Legacy text completions, compared with what a loop over their frames makes of them."""
+        """Legacy text completions, compared with the result of a loop over their frames."""
         for path in sorted((RECORDINGS / "completions").glob("*.sse")):
             with self.subTest(path.name):
                 wire = path.read_bytes()
@@ -235,7 +235,7 @@ class Recordings(SharedCase):
                 self.assertEqual((result.done, result.finished, result.errors), (True, True, []))
 
     def test_other_apis(self):
-        """Streams of other APIs: nothing is taken for an answer."""
+        """A stream of another API has no choices."""
         for path in sorted(RECORDINGS.glob("*/*.sse")):
             if path.parent.name not in ("chat", "completions"):
                 with self.subTest(path.name):

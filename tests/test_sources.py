@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """iter_events and aiter_events with real sources: files, pipes, sockets, responses, streams.
 
-Events must come as soon as their bytes were written. To test that, each next piece is written only after the
-events of the one before were seen. So a reader that waits for more bytes waits forever. A test that waits for
-a minute ends the whole run with a traceback.
+Events must come as soon as their bytes were written. So each piece is written only after the events of the
+piece before it have come: a reader that waits for more bytes waits forever. A test that waits for a minute
+ends the whole run with a traceback.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ LATER_EVENTS = [sseparse.Usage({"total_tokens": 3})]
 
 
 class Boom(Exception):
-    """What only a source would raise."""
+    """An exception that only a source raises."""
 
 
 class Hanging(unittest.TestCase):
-    """Base of all: nothing may hang, and what warns in a destructor counts."""
+    """The base of all tests here: a test that hangs fails, and so does a warning in a destructor."""
 
     def setUp(self) -> None:
         faulthandler.dump_traceback_later(TIMEOUT, exit=True)
@@ -120,7 +120,7 @@ class Hanging(unittest.TestCase):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Sends what the test puts, one chunk each, ``b""`` being the end. The path tells the framing."""
+    """Sends each piece that the test puts as one chunk; ``b""`` is the end. The path selects the framing."""
 
     protocol_version = "HTTP/1.1"
 
@@ -261,7 +261,7 @@ class FromDescriptors(Hanging):
                 there.sendall(HELLO + STOP)
             self.assertEqual([event.type for event in iter_events(here)][-1], "choice.done")
 
-    def test_a_timeout_is_the_sockets_own_and_reading_goes_on(self) -> None:
+    def test_reading_goes_on_after_a_timeout_of_the_socket(self) -> None:
         here, there = socket.socketpair()
         with here, there:
             here.settimeout(0.01)
@@ -316,7 +316,7 @@ class FromDescriptors(Hanging):
 
 
 class Recorder:
-    """A source with the methods it is given, each of which notes its name and returns the next chunk."""
+    """A source with the given methods. Each method records its name and returns the next chunk."""
 
     def __init__(self, chunks, *names) -> None:
         self.chunks = iter(chunks)
@@ -375,13 +375,13 @@ class InMemory(Hanging):
             self.assertEqual(list(iter_events(source)), EVENTS)
             self.assertEqual(source.calls, [called] * (len(CHUNKS) + (called != "recv")))
 
-    def test_all_but_recv_is_read_out_after_done(self) -> None:
+    def test_all_sources_but_sockets_are_read_to_the_end(self) -> None:
         for name, expected in (("read1", LATER_EVENTS), ("read", LATER_EVENTS), ("recv", [])):
             source = Recorder([*CHUNKS, LATER], name)
             self.assertEqual(list(iter_events(source)), EVENTS + expected)
         self.assertEqual(list(iter_events([*CHUNKS, LATER])), EVENTS + LATER_EVENTS)
 
-    def test_twice(self) -> None:
+    def test_a_source_and_an_iterator_used_twice(self) -> None:
         self.assertEqual(list(iter_events(CHUNKS)), list(iter_events(CHUNKS)))
         events = iter_events(CHUNKS)
         self.assertEqual((list(events), list(events)), (EVENTS, []))
@@ -391,7 +391,7 @@ class InMemory(Hanging):
 
 
 class Endings(Hanging):
-    def test_ones_own_stream(self) -> None:
+    def test_a_stream_of_the_caller(self) -> None:
         stream = ChatStream()
         texts = [stream.text() for event in iter_events(CHUNKS, stream) if event.type == "content.delta"]
         self.assertEqual(texts, ["Hello", "Hello world"])
@@ -478,7 +478,7 @@ class Endings(Hanging):
             self.assertIsInstance(error, StreamError)
             self.assertEqual((reader.calls, "error" in [event.type for event in seen]), ([], False))
 
-    def test_the_callers_own_close(self) -> None:
+    def test_a_stream_that_the_caller_closes(self) -> None:
         stream = ChatStream()
         events = iter_events(CHUNKS, stream)
         next(events)
@@ -488,7 +488,7 @@ class Endings(Hanging):
 
 
 class BothWays(Hanging):
-    """What is said of a source holds for iter_events and for aiter_events."""
+    """Runs each test for iter_events and for aiter_events."""
 
     def outcomes(self, pieces, error, **options):
         """Yield, for each function, its events, its exception and its stream.
@@ -547,7 +547,7 @@ class Broken(BothWays):
                     expected.completion()
                 self.assertEqual(str(raised), str(caught.exception))
 
-    def test_nothing_where_done_had_come(self) -> None:
+    def test_no_error_after_done(self) -> None:
         for broken in self.KINDS:
             for seen, raised, stream in self.outcomes([BODY, LATER], Boom(), broken=broken):
                 self.assertEqual((seen, raised), (EVENTS + LATER_EVENTS, None))
@@ -573,19 +573,19 @@ class Broken(BothWays):
             self.assertEqual([event.kind for event in seen], ["truncated"])
             self.assertIsInstance(raised, StreamError)
 
-    def test_others_come_through(self) -> None:
+    def test_other_exceptions_come_through(self) -> None:
         for broken in ((), OSError, (KeyError, OSError)):
             boom = Boom()
             for seen, raised, stream in self.outcomes([HELLO], boom, broken=broken):
                 self.assertEqual((seen, stream.closed), (BEGUN, False))
                 self.assertIs(raised, boom)
 
-    def test_a_mistake_of_the_caller_is_no_cut(self) -> None:
+    def test_a_mistake_of_the_caller_is_not_a_cut(self) -> None:
         for seen, raised, _ in self.outcomes([HELLO, "text"], None, broken=Exception):
             self.assertEqual(seen, BEGUN)
             self.assertIsInstance(raised, TypeError)
 
-    def test_what_the_loop_raises_is_no_cut(self) -> None:
+    def test_an_exception_of_the_loop_body_is_not_a_cut(self) -> None:
         events = iter_events([HELLO, WORLD], broken=Exception)
         next(events)
         with self.assertRaises(Boom):
@@ -633,7 +633,7 @@ class RawConnections(BothWays):
                     self.assertEqual((seen, raised), (EVENTS, None))
                     self.assertTrue(stream.closed)
 
-    def test_it_is_the_callers_object(self) -> None:
+    def test_the_body_object_is_the_callers(self) -> None:
         body = sseparse.HTTPBody()
         self.assertEqual(list(iter_events(response(BODY), body=body)), EVENTS)
         self.assertEqual((body.status, body.complete), (200, True))
@@ -706,7 +706,7 @@ class RawConnections(BothWays):
             self.assertEqual(seen[:2], BEGUN)
             self.assertIs(raised.__cause__, boom)
 
-    def test_a_limit_is_no_cut(self) -> None:
+    def test_a_limit_is_not_a_cut(self) -> None:
         stream = ChatStream(max_total_bytes=len(HELLO))
         with self.assertRaises(StreamError) as caught:
             list(iter_events([response(BODY)], stream, body=sseparse.HTTPBody()))
@@ -811,7 +811,7 @@ class Abandoned(Hanging):
 
 
 class AsyncRecorder:
-    """An asynchronous file: ``read(size)``, and a trap for whoever iterates over its lines."""
+    """An asynchronous file with ``read(size)``. Iterating over its lines fails the test."""
 
     def __init__(self, chunks) -> None:
         self.chunks = iter(chunks)
@@ -825,7 +825,7 @@ class AsyncRecorder:
 
 
 class Both:
-    """Iterable either way, as the byte streams of httpx are."""
+    """A source for both loops, as the byte streams of httpx are."""
 
     def __iter__(self):
         return iter(CHUNKS)
@@ -965,7 +965,7 @@ class Asynchronous(Hanging):
 
 
 class HttpxResponse:
-    """What matters of httpx.Response: read() takes no size and reads everything."""
+    """Like httpx.Response: read() takes no size and reads everything."""
 
     def read(self) -> bytes:
         raise AssertionError("read")
@@ -979,7 +979,7 @@ class HttpxResponse:
 
 
 class RequestsResponse:
-    """What matters of requests.Response: it can be iterated over, in blocks of 128 bytes."""
+    """Like requests.Response: iterating gives blocks of 128 bytes."""
 
     @property
     def text(self) -> str:
@@ -993,7 +993,7 @@ class RequestsResponse:
 
 
 class AiohttpResponse:
-    """What matters of aiohttp.ClientResponse."""
+    """Like aiohttp.ClientResponse."""
 
     async def read(self) -> bytes:
         raise AssertionError("read")
@@ -1048,7 +1048,7 @@ class Misuse(Hanging):
                 with self.assertRaisesRegex(TypeError, r" not an asynchronous source: use iter_events\(\)$"):
                     aiter_events(source)
 
-    def test_seen_at_the_first_read(self) -> None:
+    def test_refused_at_the_first_read(self) -> None:
         with self.assertRaisesRegex(TypeError, r"read is asynchronous: use aiter_events\(\)$"):
             list(iter_events(AsyncReader()))
         future = type("Future", (), {"__await__": lambda self: iter(())})  # one that cannot be closed
@@ -1076,7 +1076,7 @@ class Misuse(Hanging):
         with self.assertRaisesRegex(TypeError, "^StringIO is a text file: open it with 'rb'"):
             iter_events(io.StringIO(BODY.decode()))
 
-    def test_sources_of_other_things(self) -> None:
+    def test_sources_that_do_not_give_bytes(self) -> None:
         async def collect_async(source) -> None:
             async for event in aiter_events(source):
                 seen.append(event)

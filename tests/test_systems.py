@@ -50,7 +50,7 @@ def fragment(index: int, arguments: str, id: str | None = None, name: str | None
 
 
 class Upstream:
-    """Sends a script on each connection: bytes of the body, or an Event to wait for before going on."""
+    """Sends a script on each connection: bytes of the body, or an Event to wait for."""
 
     def __init__(self, *script: Any, status: str = "200 OK", kind: str = "text/event-stream") -> None:
         self.script = script
@@ -201,7 +201,7 @@ class AgentAPI(unittest.TestCase):
         self.assertEqual(stream.tool_calls(), calls)
         self.assertEqual((stream.finish_reason(), stream.errors), ("tool_calls", []))
 
-    def test_words_and_another_call(self) -> None:
+    def test_a_message_and_another_call(self) -> None:
         script = [
             *words()[:3],
             fragment(1, "", "call_b", "get_weather"),
@@ -262,7 +262,7 @@ class AgentAPI(unittest.TestCase):
         self.assertEqual([(e.message, e.code) for e in stream.errors if e.kind == "server"],
                          [("no such model", 404)])  # fmt: skip
 
-    def test_nobody_behind_it_and_what_is_no_question(self) -> None:
+    def test_no_upstream_and_an_invalid_question(self) -> None:
         with Upstream() as upstream:
             pass
         with agent_api(upstream) as url:
@@ -338,7 +338,7 @@ class Normalise(unittest.TestCase):
         self.assertNotIn(b"reasoning", wire)
         self.assertEqual((stream.text(), stream.reasoning(), stream.errors), ("ab", "", []))
 
-    def test_what_is_no_event_stream_passes(self) -> None:
+    def test_other_answers_pass_unchanged(self) -> None:
         refusal = b'{"error": {"message": "no", "code": 401}}'
         upstream = Upstream(refusal, status="401 Unauthorized", kind="application/json")
         with upstream, normalise(upstream) as url:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ThinkTags: a table of contents, each cut at every place and into single characters."""
+"""ThinkTags: a table of texts, each cut at every place and into single characters."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Tables(unittest.TestCase):
 class Streams(unittest.TestCase):
     maxDiff = None
 
-    def test_what_is_no_tag_comes_at_once(self):
+    def test_text_that_cannot_be_a_tag_comes_at_once(self):
         tags = sseparse.ThinkTags()
         self.assertEqual(tags.feed([content(" <th")]), [])
         self.assertEqual(tags.feed([content("ink>a <")]), [thought("a ")])
@@ -171,7 +171,7 @@ class Streams(unittest.TestCase):
             ],
         )
 
-    def test_without_content_done_what_is_held_back_comes_before_choice_done(self):
+    def test_held_text_comes_before_choice_done(self):
         events = [content("<thi"), choice_done()]
         self.assertEqual(sseparse.ThinkTags().feed(events), [content("<thi"), choice_done()])
 
@@ -189,7 +189,7 @@ class Streams(unittest.TestCase):
         ]
         self.assertEqual(sseparse.ThinkTags().feed(others), others)
 
-    def test_what_is_no_event_is_refused(self):
+    def test_arguments_that_are_not_events_are_refused(self):
         for wrong in (["<think>"], "<think>", b"<think>", [None], [{"type": "content.delta"}]):
             with self.subTest(wrong), self.assertRaisesRegex(TypeError, "events that ChatStream.feed"):
                 sseparse.ThinkTags().feed(wrong)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The package in other people's projects: a part of this suite, run against copies under other names.
 
-The test makes a project that vendored the folder twice, side by side, and once more inside a zip. It copies
-this folder beside the project, rewrites the one import line in its ``__init__.py``, and runs the tests there,
-isolated, with warnings as errors. The name ``sseparse`` cannot be imported there.
+The test makes a project with two copies of the package, and the same project in a zip. It copies the tests
+beside each, rewrites the one import line in ``tests/__init__.py``, and runs them in an isolated process with
+warnings as errors. The name ``sseparse`` cannot be imported there.
 
 ``PART`` lists the tests that depend on the name: import, pickling, copying, the command line, and one
 delivery of each rule. With the environment variable ``SSEPARSE_VENDORED=whole`` the whole suite is run, as
@@ -27,15 +27,15 @@ import tests
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(tests.sseparse.__file__).parent
 
-# Not run against a copy: these are about the files around the package, and this one would never end.
+# These are not run against a copy: they test the files around the package, and this one would never end.
 AROUND = ("test_benchmarks", "test_readme", "test_setup", "test_type_checkers", "test_vendoring")
 PART = ("test_package", "test_objects", "test_decoder", "test_cli", "test_rules")
 WHOLE = os.environ.get("SSEPARSE_VENDORED") == "whole"
 NAMES = [f"tests.{path.stem}" for path in sorted((ROOT / "tests").glob("test_*.py"))
          if (path.stem not in AROUND if WHOLE else path.stem in PART)]  # fmt: skip
 
-# Each property gets a twentieth of its examples, and each row of a rule one delivery: what they look for
-# does not depend on the package's name, and the real run finds it.
+# Each property gets a twentieth of its examples, and each row of a rule one delivery: the other examples and
+# deliveries do not depend on the name of the package.
 RUNNER = """
 import sys, unittest
 packages, suite, third_party, *names = sys.argv[1:]
@@ -88,7 +88,7 @@ print(a.__file__, b.__file__)
 
 
 def third_party() -> str:
-    """Where what the tests need is installed, for -I leaves out some of the places."""
+    """The folder with the packages that the tests need: -I leaves out some of the places."""
     spec = find_spec("hypothesis")
     assert spec is not None and spec.origin is not None
     return str(Path(spec.origin).parent.parent)

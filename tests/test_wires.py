@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bodies that one small change of the code would read differently, compared with the reference."""
+"""Bodies that a small change of the code would read differently, compared with the reference."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ INTERRUPTIONS = [
 
 
 class Interruptions(ComparedCase):
-    """What follows chunks that said nothing but content is told from them, and so is what follows that."""
+    """A different chunk comes after chunks with nothing but content, and before more of them."""
 
     def test_interruptions(self):
         for one in INTERRUPTIONS:
@@ -245,7 +245,7 @@ WIRES = [
 
 
 class Wires(ComparedCase):
-    """Whole, frame by frame and byte by byte."""
+    """Each body is read whole, frame by frame and byte by byte."""
 
     def test_wires(self):
         for name, wire, options in WIRES:
@@ -255,7 +255,7 @@ class Wires(ComparedCase):
 
 
 class Recordings(ComparedCase):
-    """What real servers sent; ``benchmarks/recordings/index.json`` says which."""
+    """Recordings of real servers; ``benchmarks/recordings/index.json`` names the servers."""
 
     def test_recordings(self):
         self.assertGreater(len(RECORDINGS), 20)
