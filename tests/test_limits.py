@@ -7,7 +7,6 @@ is measured with ``tracemalloc``. Both tests have wide margins.
 
 from __future__ import annotations
 
-import inspect
 import json
 import sys
 import unittest
@@ -395,42 +394,6 @@ class Depth(unittest.TestCase):
 
         for levels in (100, 400, sys.getrecursionlimit() - 200):
             self.assertEqual(deeper(levels), expected)
-
-    def test_deep_values_where_the_stack_is_nearly_full(self):
-        """Each chunk is read as ever, or not at all; nothing is raised."""
-
-        def objects(depth):
-            return '{"a":' * depth + "1" + "}" * depth
-
-        deep = [
-            f'{{"x":{objects(122)},"choices":[{{"delta":{{"content":"a"}}}}]}}',
-            f'{{"choices":[{{"delta":{{"content":"a","x":{objects(118)}}}}}]}}',
-            f'{{"choices":[{{"delta":{{"content":"a"}},"y":{objects(118)}}}],"usage":{objects(122)}}}',
-            f'{{"choices":[{{"delta":{{"reasoning":{self.lists(110)},"thinking_blocks":[{objects(110)}]}}}}]}}',
-            f'{{"choices":[{{"delta":{{"content":[{{"type":"thinking","thinking":{self.lists(110)}}}]}}}}]}}',
-            f'{{"choices":[{{"delta":{{"tool_calls":[{{"index":0,"function":{{"arguments":{objects(110)}}}}}]}}}}]}}',
-            f'{{"choices":[{{"delta":{{"d":[{{"type":{objects(100)},"index":{objects(100)}}}]}}}}]}}',
-            f'{{"choices":[{{"delta":{{"content":"a"}},"logprobs":{objects(118)}}}]}}',
-            f'{{"error":{objects(122)},"choices":[{{"delta":{{"content":"a"}}}}]}}',
-        ]
-        for data in deep:
-            wire = [sse(f"data: {data}\n\n")] * 4
-            chunk = json.loads(data)
-
-            def read(wire=wire, chunk=chunk):
-                assembler = sseparse.ChatAssembler()
-                return deliver(wire)[1], [event for _ in range(4) for event in assembler.add(chunk)]
-
-            def deeper(levels, read=read):
-                return read() if levels == 0 else deeper(levels - 1, read)
-
-            whole, added = read()
-            for room in (60, 100, 150, 200, 300, 600):
-                events, again = deeper(sys.getrecursionlimit() - len(inspect.stack()) - room)
-                if not any(event.type == "error" and event.kind == "malformed" for event in events):
-                    self.assertEqual(events, whole, room)
-                if not any(event.type == "error" and event.kind == "malformed" for event in again):
-                    self.assertEqual(again, added, room)
 
     def test_beside_a_long_text(self):
         for opening, closing in (("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")):

@@ -210,7 +210,9 @@ class Vectors(unittest.TestCase):
 class Recordings(SharedCase):
     def test_chat(self):
         """Compared with the facts that a small assembler found in the recordings."""
-        for path in sorted((RECORDINGS / "chat").glob("*.expected.json")):
+        paths = sorted((RECORDINGS / "chat").glob("*.expected.json"))
+        self.assertTrue(paths)
+        for path in paths:
             name = path.name[: -len(".expected.json")]
             with self.subTest(name):
                 expected = facts_of_file(json.loads(path.read_text("utf-8"))["facts"])
@@ -222,7 +224,9 @@ class Recordings(SharedCase):
 
     def test_text_completions(self):
         """Legacy text completions, compared with the result of a loop over their frames."""
-        for path in sorted((RECORDINGS / "completions").glob("*.sse")):
+        paths = sorted((RECORDINGS / "completions").glob("*.sse"))
+        self.assertTrue(paths)
+        for path in paths:
             with self.subTest(path.name):
                 wire = path.read_bytes()
                 result = self.check(wire, path.name)
@@ -236,11 +240,13 @@ class Recordings(SharedCase):
 
     def test_other_apis(self):
         """A stream of another API has no choices."""
-        for path in sorted(RECORDINGS.glob("*/*.sse")):
-            if path.parent.name not in ("chat", "completions"):
-                with self.subTest(path.name):
-                    result = self.check(path.read_bytes(), path.name)
-                    self.assertEqual(result.snapshot["choices"], [])
+        paths = [path for path in sorted(RECORDINGS.glob("*/*.sse"))
+                 if path.parent.name not in ("chat", "completions")]  # fmt: skip
+        self.assertTrue(paths)
+        for path in paths:
+            with self.subTest(path.name):
+                result = self.check(path.read_bytes(), path.name)
+                self.assertEqual(result.snapshot["choices"], [])
 
 
 def facts_of_file(facts):
