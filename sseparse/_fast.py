@@ -107,6 +107,7 @@ if TYPE_CHECKING:
     from ._calls import Call
     from ._events import Event
 
+    Marks = list[tuple[int, int]]
     Path = tuple[Union[str, int], ...]
 
 MAX_TEMPLATES = 16
@@ -177,8 +178,12 @@ class FastPath:
         self.hits = 0
         self.blank = b"\n\n"
 
-    def read(self, data: bytes, pos: int, events: list[Event]) -> int:
-        """Read frames from ``pos`` on. Return the position of the first frame that no template fits."""
+    def read(self, data: bytes, pos: int, events: list[Event], marks: Marks | None = None) -> int:
+        """Read frames from ``pos`` on. Return the position of the first frame that no template fits.
+
+        ``marks`` gets the end of each frame and the number of events up to there, except perhaps those of the
+        last frame.
+        """
         due = self.due
         if due is None:
             return pos
@@ -191,6 +196,8 @@ class FastPath:
                 due = self.due = self._following(due)
             if pos == size or due is None:
                 return pos
+            if marks is not None:
+                marks.append((pos, len(events)))
         # Most feeds are just one frame that fits ``due``: one text, and perhaps padding after it.
         if size < due.most and not pos and data.startswith(due.head) and data.endswith(due.last):
             try:
@@ -231,9 +238,11 @@ class FastPath:
                     is_sure = other.version == due.version and other.kept == due.kept and other.waits is None
                     self.due = other if is_sure else self._following(due)
                 return size
-        return self._read_on(due, data, pos, events)
+        return self._read_on(due, data, pos, events, marks)
 
-    def _read_on(self, due: Template, data: bytes, pos: int, events: list[Event]) -> int:
+    def _read_on(
+        self, due: Template, data: bytes, pos: int, events: list[Event], marks: Marks | None
+    ) -> int:
         """Read frames one by one, without copying them first. ``due`` is the template for the first."""
         reader = self._reader
         size = len(data)
@@ -282,6 +291,8 @@ class FastPath:
                 end = due.ended
             hits += 1
             pos = end
+            if marks is not None:
+                marks.append((pos, len(events)))
             self._last = due
             if due.then != due.number:
                 following = self.due = self._following(due)
@@ -293,7 +304,7 @@ class FastPath:
             else:
                 streak += 1
                 if streak >= 8 and due.bulk and size - pos >= 1024:
-                    pos = self._read_many(due, data, pos, events)
+                    pos = self._read_many(due, data, pos, events, marks)
                     streak = 0
                     if pos == size:
                         break
@@ -332,10 +343,13 @@ class FastPath:
                 return template
         return None
 
-    def _read_many(self, template: Template, data: bytes, pos: int, events: list[Event]) -> int:
+    def _read_many(
+        self, template: Template, data: bytes, pos: int, events: list[Event], marks: Marks | None
+    ) -> int:
         """Read frames in bulk while all fit one template. Return the end of the last one."""
         append: Any = template.only
         while len(data) - pos >= 1024:
+            end = pos
             texts, pos = template.read_many(data, pos)
             if not texts:
                 if template.bulk == SMALLEST_BULK:
@@ -343,6 +357,12 @@ class FastPath:
                 template.bulk = max(template.bulk // 8, SMALLEST_BULK)
                 continue
             self.hits += len(texts)
+            if marks is not None:
+                count = len(events)
+                for text in texts:
+                    end = data.find(_LF, end) + len(self.blank) // 2 + 1
+                    count += text != ""
+                    marks.append((end, count))
             if "" in texts:
                 texts = list(filter(None, texts))
             append.take_many(texts, events)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._events import ErrorKind, Event
+    from ._fast import Marks
     from ._sse import BytesLike
     from .types import Completion
 
@@ -236,26 +237,38 @@ class ChatStream(FrameParser, Reading):
         of its frame). After a limit error the bytes are returned unread. Use either frames() or feed() for a
         stream, not both. It raises the same exceptions as feed().
         """
+        fast = self._fast
+        events: list[Event] = []
+        marks: Marks = []
+        pos = 0
         if self._where == BETWEEN and not self._held and isinstance(data, bytes):
-            # Most feeds are one frame (one line and a blank line), and most frames are read here.
-            events: list[Event] = []
-            if data.find(b"\n") == len(data) - 2 and self._fast.read(data, 0, events):
-                return [(data, events)]
-        data = self._feedable(data)
+            # Most feeds are one frame, and most frames are read here.
+            pos = fast.read(data, 0, events, marks)
+            if pos == len(data) and len(marks) < 2:
+                return [(data, events)] if pos else []
+        elif self._where != INSIDE or not isinstance(data, bytes):
+            data = self._feedable(data)
         held = self._held
         if held is None:
             held = self._held = bytearray()
-        frames: list[tuple[bytes, list[Event]]] = []
-        pos = 0
+        if self._where == INSIDE and LF in data and len(held) == len(self._line) < LARGEST_BULK:
+            # The rest of a line came: read the whole line.
+            data = bytes(held) + data
+            held.clear()
+            self._line.clear()
+            self._where = BETWEEN
+            pos = fast.read(data, 0, events, marks)
+        frames = cut_at(marks, data, 0, pos, events)
         while pos < len(data):
+            rest = data[pos:] if len(data) - pos < _SMALL else b"\n"
+            if self._where == BETWEEN and LF not in rest and CR not in rest and self._head is None:
+                held += rest  # the beginning of a line
+                self._line += rest
+                self._where = INSIDE
+                break
             end = self._end_of_piece(data, pos)
             piece = data[pos:end]
             pos = end
-            if self._where == BETWEEN and not held:  # most pieces are one frame
-                events = []
-                if self._fast.read(piece, 0, events):
-                    frames.append((piece, events))
-                    continue
             first = self._data[:1]
             begun = len(self._line)
             events = self.feed(piece)
@@ -276,6 +289,11 @@ class ChatStream(FrameParser, Reading):
                 held.clear()
             elif events:
                 frames.append((b"", events))
+            if self._where == BETWEEN and not held and pos < len(data):
+                start = pos
+                events, marks = [], []
+                pos = fast.read(data, start, events, marks)
+                frames += cut_at(marks, data, start, pos, events)
         return frames
 
     def _end_of_piece(self, data: bytes, pos: int) -> int:
@@ -678,6 +696,20 @@ class ChatStream(FrameParser, Reading):
         pending = len(self._line) + self._pending_bytes
         errors = len(self.errors)
         return f"<ChatStream {state}, {self._frames} frames, {pending} bytes pending, {errors} errors>"
+
+
+def cut_at(
+    marks: Marks, data: bytes, start: int, end: int, events: list[Event]
+) -> list[tuple[bytes, list[Event]]]:
+    """Return the frames between ``start`` and ``end`` with their events. ``FastPath.read`` marked them."""
+    frames: list[tuple[bytes, list[Event]]] = []
+    first = 0
+    for stop, last in marks:
+        frames.append((data[start:stop], events[first:last]))
+        start, first = stop, last
+    if start < end:
+        frames.append((data[start:end], events[first:]))
+    return frames
 
 
 class _OtherAPI:

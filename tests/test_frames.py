@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import copy
 import pickle
+import random
 import unittest
 
+from tests.fuzz import grammar
 from tests.rules import TABLES
 from tests.wire import (
     END,
@@ -104,6 +106,40 @@ class Frames(unittest.TestCase):
                     for pieces in ([wire], eighths(wire), [sse(frame, end=end) for frame in frames]):
                         with self.subTest(name, end=end, pieces=len(pieces)):
                             self.check_law(pieces)
+
+    def test_the_law_for_random_streams(self):
+        for seed in range(60):
+            dice = random.Random(seed)
+            wire = grammar.stream(dice)
+            cuts = sorted(dice.randrange(len(wire)) for _ in range(9))
+            for places in ([], cuts, range(0, len(wire), 100)):
+                with self.subTest(seed=seed, places=places):
+                    places = [0, *places, len(wire)]
+                    self.check_law([wire[start:stop] for start, stop in zip(places, places[1:])])
+
+    def test_many_frames_at_once(self):
+        """Frames that the fast path reads, one by one and in bulk: with one event, with two and with none."""
+        same = [sse(say("a"))] * 40
+        some = [sse(say(text)) for text in ("a", "\u20ac", "b\n", "") * 30]
+        counted = [sse({**say("a"), "usage": {"n": number}}) for number in range(100, 140)]
+        two = [sse(say("a", choice)) for choice in (0, 1) * 30]
+        others = [b": c\n\n", sse(say("a", x=1)), sse("data: x\n\n")]
+        frames = [*same, *others, *some, *others, *counted, *others, *two, *others, *same * 9]
+        for end in ("\n", "\r\n"):
+            wires = [frame.replace(b"\n", end.encode()) for frame in frames]
+            other = sseparse.ChatStream(fast_path=False)
+            expected = [(wire, other.feed(wire)) for wire in wires]
+            whole = b"".join(wires)
+            for size in (len(whole), 20_000, 1460, 333, 90, 7):
+                found = []
+                stream, pairs = pairs_of([whole[at : at + size] for at in range(0, len(whole), size)])
+                for raw, events in pairs:
+                    if not raw.strip() and found:  # the rest of a line end that was cut comes alone
+                        raw, events = found[-1][0] + raw, found.pop()[1] + events
+                    found.append((raw, events))
+                with self.subTest(end=end, size=size):
+                    self.assertTrue(found == expected)  # (the difference would be too long to show)
+                    self.assertEqual(stream.pending, 0)
 
     def check_law(self, pieces):
         stream, other = sseparse.ChatStream(), sseparse.ChatStream()
