@@ -49,6 +49,17 @@ def ping(library: Any) -> None:
 _BEGINNING = workloads.plain(20).frames[:21]
 
 
+def cut(library: Any, pieces: list[bytes]) -> None:
+    """Each frame with its own bytes: a proxy that passes on most of them."""
+    stream = library.ChatStream()
+    for piece in pieces:
+        for _raw, events in stream.frames(piece):
+            for _event in events:
+                pass
+    stream.close()
+    stream.completion(ignore=ANY_ERROR)
+
+
 def assemble(library: Any, chunks: list[Any]) -> None:
     """Chunks that somebody else has decoded."""
     assembler = library.ChatAssembler()
@@ -80,7 +91,10 @@ def rows(library: Any, streams: list[Workload], cold: list[Workload]) -> Iterato
     """All rows of a checkout by name."""
     for workload in streams:
         for feed in PAIRED_FEEDS:
-            yield f"{workload.name}, {feed}", partial(ours, workload, workload.cut(feed), library=library)
+            pieces = workload.cut(feed)
+            yield f"{workload.name}, {feed}", partial(ours, workload, pieces, library=library)
+            if hasattr(library.ChatStream, "frames"):
+                yield f"frames(): {workload.name}, {feed}", partial(cut, library, pieces)
     for workload in cold:
         yield f"cold: {workload.name}", partial(ours, workload, workload.frames, library=library)
     recorded = [workloads.load(path) for path in workloads.recordings()]
@@ -117,6 +131,12 @@ def layers(quick: bool, rounds: int) -> Iterator[Fact]:
     count = 200 if quick else 2000
     taken = min(once(partial(ping, sseparse), 5) for _ in range(rounds)) / PINGS
     yield Fact("a ping comment in a feed of its own", taken * 1e6, "µs", f"best of {rounds}")
+    for make in (workloads.plain, workloads.obfuscated, workloads.azure):
+        workload = make(count)
+        for feed in PAIRED_FEEDS:
+            pieces = workload.cut(feed)
+            mine, _ = pair(partial(cut, sseparse, pieces), partial(ours, workload, pieces), rounds)
+            yield Fact(f"frames(), {workload.name}, {feed}", mine.ratio, "× feed()")
     for make in (workloads.plain, workloads.azure, workloads.usage_every_frame, workloads.tool_arguments):
         workload = make(count)
         chunks = [json.loads(payload) for payload in workload.payloads]

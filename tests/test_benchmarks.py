@@ -409,6 +409,7 @@ class Command(unittest.TestCase):
             ("events of 64 KiB, 64b feeds, per byte", "ns"),
             ("200 streams fed in turn, per frame", "µs"),
             ("a ping comment in a feed of its own", "µs"),
+            ("frames(), plain content, tcp", "× feed()"),
             ("ChatAssembler on decoded chunks, plain content", "× full path less json.loads"),
             ("a stream of one word, less its floor", "µs"),
             ("import sseparse, over import json", "×"),
@@ -424,8 +425,9 @@ class Command(unittest.TestCase):
         lines = done.stdout.splitlines()
         self.assertEqual(lines[0].split(), ["new", "over", "old,", "CPU", "time", "median", "quartiles"])
         self.assertRegex(lines[1], r"^plain content, frame +\d\.\d+ +\d\.\d+ \d\.\d+")
-        self.assertRegex(lines[2], r"^ping in a feed of its own +\d")
-        self.assertIn("rows of which", lines[3])
+        self.assertRegex(lines[2], r"^frames\(\): plain content, frame +\d")
+        self.assertRegex(lines[3], r"^ping in a feed of its own +\d")
+        self.assertIn("rows of which", lines[4])
 
     def test_absent_peers_are_said_to_be_absent(self) -> None:
         # -S hides what is installed.
