@@ -459,7 +459,7 @@ class Types(unittest.TestCase):
     """A field comes often enough with one type to be learnt, and then with another type."""
 
     def test_each_field_with_each_type(self):
-        some = {"content", "error", "finish_reason", "logprobs", "obfuscation", "refusal", "tool_calls", "usage"}
+        some = {"content", "finish_reason", "logprobs", "obfuscation", "refusal", "tool_calls", "usage"}
         self.assertLess(some, set(WORDS_OF_RULES))
         for name in WORDS_OF_RULES:
             for place in ("chunk", "choice", "delta"):
