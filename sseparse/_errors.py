@@ -29,7 +29,7 @@ _CODE_CHARACTERS = 64
 
 
 class LimitReached(Exception):
-    """A limit was exceeded: unwinds to feed(), add() or close(), which stop reading. Callers never see it."""
+    """A limit was exceeded. feed(), add() or close() catches it and stops reading. Callers never see it."""
 
 
 class StreamError(ValueError):
@@ -73,8 +73,7 @@ def story(errors: list[Error]) -> str:
 
 
 def _told_code(code: Any) -> str:
-    """Return the server's code for the message; ``""`` if there is none, if it is long, or if it is an object
-    or a list."""
+    """Return the server's code for the message. Return ``""`` for none, a long one, an object or a list."""
     is_short = len(code) <= _CODE_CHARACTERS if isinstance(code, str) else isinstance(code, (int, float))
     if is_short and isinstance(code, int):
         is_short = abs(code) < 10**_CODE_CHARACTERS
@@ -82,7 +81,7 @@ def _told_code(code: Any) -> str:
 
 
 def check_limits(**limits: int) -> None:
-    """Check the limits that the caller set. Raises TypeError for one that is no int, ValueError below 0."""
+    """Check the caller's limits. Raises TypeError for a limit that is not an int, ValueError below 0."""
     for name, limit in limits.items():
         if not isinstance(limit, int):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"{name} takes an integer from 0, not {limit!r}")

@@ -5,14 +5,13 @@
     event.type                      # "content.delta"
     event.as_dict()                 # {"type": "content.delta", "choice": 0, "text": "Hel"}
 
-There is one class per row of the table of events in the README. The classes know nothing of each other, of
-bytes or of chunks. All work alike: positional construction, slots, equality by value, a repr that shows the
-fields, ``as_dict()``, and a literal ``type`` tag. Two vendored copies of this package have different
-classes but the same tags, so code that must work with both compares tags. Events are not hashable, because
-some carry dicts.
+There is one class for each row of the table of events in the README. The classes know nothing of each other,
+of bytes or of chunks. All have positional arguments, slots, equality by value, a repr that shows the fields,
+``as_dict()``, and a literal ``type`` tag. Two vendored copies of this package have different classes but the
+same tags, so code that must work with both compares tags. Events are not hashable, because some have dicts.
 
-Fields may be assigned, but events are not copies: changing an Error event changes ``stream.errors``, and
-the entries of ``logprobs`` lists are shared with the final object.
+A field may be assigned. But the stream keeps some of the same objects: changing an Error event changes
+``stream.errors``, and the entries of ``logprobs`` lists are shared with the final object.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ class ServerSentEvent(_Record):
     """One dispatched event of a ``text/event-stream`` (WHATWG HTML, "Interpreting an event stream").
 
     Fields: ``event`` (str, the event type, ``"message"`` if none was given), ``data`` (str, the data
-    lines joined with LF), ``id`` (str, the last event ID that was set up to here, ``""`` if none).
+    lines joined with LF), ``id`` (str, the last event ID so far, ``""`` if none).
     """
 
     __slots__ = __match_args__ = ("event", "data", "id")
@@ -151,7 +150,7 @@ class ContentDone(_Text):
 
 @final
 class ReasoningDelta(_Record):
-    """Text of the reasoning, whatever the server calls it.
+    """Text of the reasoning, under any of its names.
 
     Fields: ``choice`` (int), ``text`` (str, never empty), ``field`` (str, its name on the wire, e.g.
     ``"reasoning_content"``).

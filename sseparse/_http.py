@@ -6,10 +6,10 @@
         events = stream.feed(body.feed(data))
     body.close()                                    # raises StreamError if the response was cut
 
-This file follows RFC 9112 (a bare number below is a section of it). It knows no requests and no events. It
-refuses a response that two readers could understand in two ways: a lone CR or a NUL in a head (2.2;
-RFC 9110, 5.5), a field name that is no token (5.1), Transfer-Encoding in HTTP/1.0 (6.1). It also refuses
-codings other than chunked. A lone LF may end a line of a head or of a trailer section (2.2), but not a chunk
+This file follows RFC 9112. (A number alone, as in "2.2", is one of its sections.) It knows nothing of
+requests or events. It refuses a response that two readers could understand in two ways: a lone CR or a NUL in
+a head (2.2; RFC 9110, 5.5), a field name that is not a token (5.1), Transfer-Encoding in HTTP/1.0 (6.1). It
+also refuses codings other than chunked. A lone LF may end a line of a head or of a trailer section (2.2), but not a chunk
 size or a chunk (7.1).
 
 ``_state`` is the part of the response that comes next. Only unfinished protocol text is kept, never a body:
@@ -35,7 +35,7 @@ _CHUNK, _LENGTH, _REST, _COMPLETE = "chunk", "body by content-length", "body unt
 
 
 class HTTPBody:
-    """The bytes of one HTTP/1.1 response in, its body out. Not for responses to HEAD and CONNECT.
+    """Takes the bytes of one HTTP/1.1 response and returns its body. Not for responses to HEAD and CONNECT.
 
     Attributes: ``status`` (int, None before the end of the head; 1xx responses are skipped), ``headers``
     (list of (name, value) in the order received: str, decoded as Latin-1, names in lower case, no trailers),

@@ -10,9 +10,9 @@ The loops know how to get bytes from a source and when to stop reading it. ``Cha
 source is recognised by its methods, so ``socket``, ``http`` and ``asyncio`` are not imported. Nothing here
 opens, closes or buffers a source, or runs in the background.
 
-How the reading ends: at the end of the source or of ``body``, at a limit error, or at a cut. A cut is an
-exception listed in ``broken``, or a response that ``body`` cannot read. In each case the stream is closed
-and its last events come. Then ``_Feeding.judge`` raises StreamError if the answer is not whole.
+Reading ends at the end of the source or of ``body``, at a limit error, or at a cut. A cut is an exception
+listed in ``broken``, or a response that ``body`` cannot read. In each case the stream is closed and its last
+events come. Then ``_Feeding.judge`` raises StreamError if the answer is not whole.
 
 The two public functions are not generator functions: a generator function would report a wrong argument at
 the first ``next()``, which may be far from the mistake. These functions report it at the call.
@@ -76,7 +76,7 @@ def iter_events(
         source: a bytes-like object; or an object with ``read1``, ``recv`` or ``read`` (a response of
             ``http.client`` or ``urllib``, a binary file, a pipe, a socket); or an iterable of bytes-like
             objects (``response.iter_bytes()``). If it is several of these, the first one counts. Its reads
-            must block until there are bytes.
+            must wait until there are bytes.
         stream: the ChatStream to feed, if the caller needs it during or after the loop; None for a new one.
         body: an HTTPBody, if the source is a raw connection and the head of the response is still to come.
         broken: exception classes of the transport that mean a cut, e.g. ``(OSError, httpx.TransportError)``.
