@@ -9,26 +9,28 @@
 
 Where things live:
 
-    _stream.py     ChatStream, parse: the meaning of a frame, and whether the stream was cut
-    _frames.py     lines to frames, including the irregular ones that servers send
-    _sse.py        SSEDecoder: the event stream of the WHATWG standard
-    _fast.py       the fast path: reads frames like earlier ones without parsing JSON
-    _assembler.py  ChatAssembler: chunks to events and to changes of the answer
-    _calls.py      the tool calls of a choice, and the call that a fragment belongs to
-    _answer.py     the answer so far, and the final object
-    _values.py     JSON values that grow, for fields without a rule of their own
-    _json.py       whole JSON texts
-    _partial.py    PartialJSON: JSON that is still being written
-    _http.py       HTTPBody: the body of one HTTP/1.1 response
-    _encoder.py    ChatEncoder, encode: events or a completion back to a stream
-    _think.py      ThinkTags: reasoning between tags in the content
-    _sources.py    iter_events, aiter_events: loops over files, sockets and responses
-    _events.py     the events
-    _text.py       text that grows, and stays valid Unicode
-    _errors.py     StreamError, the only exception that input can cause
-    __main__.py    the command line
-    _input.py      the input of the command line: files, HTTP heads, gzip, recordings
-    types.py       TypedDicts of the final object; nothing else imports it
+    _stream.py      ChatStream, parse: the meaning of a frame, and whether the stream was cut
+    _frames.py      lines to frames, including the irregular ones that servers send
+    _sse.py         SSEDecoder: the event stream of the WHATWG standard
+    _fast.py        the fast path: reads frames like earlier ones without parsing JSON
+    _assembler.py   ChatAssembler: chunks to events and to changes of the answer
+    _calls.py       the tool calls of a choice, and the call that a fragment belongs to
+    _answer.py      the answer so far, and the final object
+    _values.py      JSON values that grow, for fields without a rule of their own
+    _json.py        whole JSON texts
+    _partial.py     PartialJSON: JSON that is still being written
+    _http.py        HTTPBody: the body of one HTTP/1.1 response
+    _encoder.py     ChatEncoder: events back to a stream
+    _completion.py  encode: a whole completion back to a stream
+    _writer.py      the frames that these two write
+    _think.py       ThinkTags: reasoning between tags in the content
+    _sources.py     iter_events, aiter_events: loops over files, sockets and responses
+    _events.py      the events
+    _text.py        text that grows, and stays valid Unicode
+    _errors.py      StreamError, the only exception that input can cause
+    __main__.py     the command line
+    _input.py       the input of the command line: files, HTTP heads, gzip, recordings
+    types.py        TypedDicts of the final object; nothing else imports it
 
 How a frame is read. Each arrow is a call, and both paths change the same answer:
 
@@ -88,7 +90,8 @@ from ._stream import ChatStream, parse
 # for them. A type checker must not see ``__getattr__``, which would let each misspelt name pass.)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._encoder import SSE_HEADERS, ChatEncoder, encode
+    from ._completion import encode
+    from ._encoder import SSE_HEADERS, ChatEncoder
     from ._http import HTTPBody
     from ._sources import aiter_events, iter_events
     from ._think import ThinkTags
@@ -97,8 +100,10 @@ else:
     def __getattr__(name):
         """Import the file of a public name that was not used before."""
         global SSE_HEADERS, ChatEncoder, encode, HTTPBody, aiter_events, iter_events, ThinkTags
-        if name in ("SSE_HEADERS", "ChatEncoder", "encode"):
-            from ._encoder import SSE_HEADERS, ChatEncoder, encode
+        if name in ("SSE_HEADERS", "ChatEncoder"):
+            from ._encoder import SSE_HEADERS, ChatEncoder
+        elif name == "encode":
+            from ._completion import encode
         elif name == "HTTPBody":
             from ._http import HTTPBody
         elif name in ("aiter_events", "iter_events"):

@@ -139,7 +139,7 @@ class Imports(unittest.TestCase):
         self.assertFalse({f"{NAME}.types", f"{NAME}.__main__"} & set(imported))
 
     def test_what_few_programs_need_is_imported_at_its_first_use(self) -> None:
-        late = {f"{NAME}._{name}" for name in ("encoder", "http", "sources", "think")}
+        late = {f"{NAME}._{name}" for name in ("completion", "encoder", "http", "sources", "think", "writer")}
         self.assertFalse(late & set(run("print(*imported)").split()))
         program = """
 assert set(sseparse.__all__) <= set(dir(sseparse))

@@ -136,7 +136,7 @@ class TestCommands(unittest.TestCase):
 
 RULE = re.compile(r"^Rule (\d+)\b(.*?)(?=^Rule \d|\Z)", re.DOTALL | re.MULTILINE)
 CITED = re.compile(r"\brules? (\d+[a-z]?(?:(?:, | and | to | or )\d+[a-z]?)*)( of reading)?", re.IGNORECASE)
-WRITING = ("_encoder.py", "_think.py", "test_encoder.py", "test_think.py")
+WRITING = ("_encoder.py", "_writer.py", "_completion.py", "_think.py", "test_encoder.py", "test_think.py")
 
 
 class TestRules(unittest.TestCase):

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: MIT
+"""encode: a whole completion becomes the stream that a server would have sent.
+
+    frames = encode({"choices": [{"message": {"content": "Hi"}}]})      # one frame at a time, as bytes
+
+``encode`` does the reverse of ``parse``. It first brings the completion into the shape that a reader returns,
+then makes the steps of ``Writer``. The rules cited here are those of writing, at the top of ``_encoder.py``,
+unless they are called rules of reading.
+"""
+
+from __future__ import annotations
+
+from json.encoder import encode_basestring as quote
+
+from ._assembler import DELTA_NOISE, REASONING_FIELDS, ChatAssembler
+from ._values import NOISE_FIELDS, Unreadable, add_part, as_id, grow, is_absent, plain_json, render
+from ._writer import REASONING_NAMES, Writer, dump
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+    from ._writer import Step
+
+    Table = dict[str, Any]
+
+# The types that each field with a rule of reading may have, besides null. () means none: a reader would take
+# the field for something else. A table in place of types means an object with such fields. A table in a list
+# means a list of such objects.
+_TEXT, _OBJECT, _ARGUMENTS = (str,), (dict,), (str, dict)  # arguments that are an object are read as its text
+_BODY: Table = {"name": _TEXT, "arguments": _ARGUMENTS, "input": _ARGUMENTS}
+_CALL: Table = {"id": _TEXT, "type": _TEXT, "function": _BODY, "custom": _BODY}
+_MESSAGE: Table = {
+    "role": _TEXT,
+    "content": (str, list),
+    "refusal": _TEXT,
+    "tool_calls": [_CALL],
+    "function_call": _BODY,
+    "audio": _OBJECT,
+    **dict.fromkeys(REASONING_FIELDS, (str, dict, list)),
+}
+_CHOICE: Table = {
+    "index": (int,),
+    "finish_reason": _TEXT,
+    "logprobs": (dict, int, float),
+    **dict.fromkeys(("delta", "usage", "error"), ()),
+}
+_CHAT_CHOICE: Table = {**_CHOICE, "message": _MESSAGE}
+_TEXT_CHOICE: Table = {**_CHOICE, "text": _TEXT, "message": ()}
+_COMPLETION: Table = {
+    "id": _TEXT,
+    "model": _TEXT,
+    "created": (int, float),
+    "choices": (list,),
+    "usage": _OBJECT,
+    "error": (),
+}
+_NAMES = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
+
+
+def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | None = None) -> Iterator[bytes]:
+    """Return the frames of a whole answer, one at a time, ``[DONE]`` last.
+
+    Args:
+        completion: a Chat Completions response or a legacy text completion, as a dict.
+        usage: if False, the token counts are left out.
+        size: the number of characters of text in one frame; None for all of them.
+
+    ``parse(b"".join(encode(c)))`` equals ``c`` if ``parse()`` or ``snapshot()`` returned ``c``. Any other
+    completion comes back in the shape that these return: without nulls, without the ``index`` of calls, and
+    with the choices in order.
+
+    Raises ValueError, which names the field, if no stream can have it: a field of a wrong type, two calls of
+    a choice with one id, an ``error``. Raises TypeError if ``completion`` is not a mapping. The call itself
+    raises them, before the first frame.
+    """
+    if size is not None and size < 1:
+        raise ValueError(f"size must be at least 1 character, not {size}")
+    if not hasattr(completion, "items"):
+        name = type(completion).__name__
+        raise TypeError(f"encode() takes a completion (a dict), not {name}: pass response.model_dump()")
+    try:
+        plain = render(plain_json(completion, 1), True)
+    except (TypeError, Unreadable) as reason:
+        raise ValueError(f"{_path_to_bad(completion)}: {reason}") from None
+    return _frames(_completion_steps(plain, _normalise(plain), size), usage)
+
+
+def _frames(steps: Iterator[Step], usage: bool) -> Iterator[bytes]:
+    writer = Writer(None, None, None, usage)
+    for write, arguments in steps:
+        write(writer, *arguments)
+        frames, writer.frames = writer.frames, []
+        for frame in frames:
+            yield frame.encode()
+
+
+def _path_to_bad(value: Any, path: str = "completion", depth: int = 1) -> str:
+    """Return the path of the first value that plain_json() refuses."""
+    items: Any = value.items() if hasattr(value, "items") else ()
+    if isinstance(value, (list, tuple)):
+        items = enumerate(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    for key, item in items:
+        try:
+            plain_json(item, depth + 1)
+        except (TypeError, Unreadable):
+            where = f"[{key}]" if isinstance(key, int) else f".{key}"
+            return _path_to_bad(item, path + where, depth + 1)
+    return path
+
+
+def _check(value: Any, path: str, allowed: Any) -> None:
+    """Raise ValueError, which names the field, unless the table allows the value."""
+    if value is None or (allowed == () and not value):
+        return
+    if allowed == ():
+        raise ValueError(f"{path} would not be read as a field of the answer")
+    kinds: Any = (allowed.__class__,) if allowed.__class__ in (dict, list) else allowed
+    if value.__class__ not in kinds:
+        raise ValueError(f"{path} is not {' or '.join(dict.fromkeys([_NAMES[kind] for kind in kinds]))}")
+    if allowed.__class__ is dict:
+        for name, inner in allowed.items():
+            _check(value.get(name), f"{path}.{name}", inner)
+    elif allowed.__class__ is list:
+        for position, entry in enumerate(value):
+            _check([] if entry is None else entry, f"{path}[{position}]", allowed[0])  # null is no entry
+
+
+def _normalise(completion: dict[str, Any]) -> bool:
+    """Change a completion to the shape that a reader returns. Return whether it is a text completion."""
+    _check(completion, "completion", _COMPLETION)
+    choices: list[dict[str, Any]] | None = completion.get("choices")
+    if choices is None:
+        raise ValueError("completion.choices is missing")
+    is_text = any(one.__class__ is dict and "text" in one and "message" not in one for one in choices)
+    body = "text" if is_text else "message"
+    _check(choices, "completion.choices", [_TEXT_CHOICE if is_text else _CHAT_CHOICE])
+    taken: set[int] = set()
+    for position, choice in enumerate(choices):
+        path = f"completion.choices[{position}]"
+        if choice.get(body) is None:
+            raise ValueError(f"{path}.{body} is missing")
+        index = position if choice.get("index") is None else choice["index"]
+        if index < 0 or index in taken:
+            raise ValueError(f"{path}.index is {index}, which is {'no index' if index < 0 else 'taken'}")
+        choice["index"] = index
+        taken.add(index)
+        if not is_text:
+            _normalise_message(choice["message"], f"{path}.message")
+    choices.sort(key=lambda choice: choice["index"])
+    return is_text
+
+
+def _normalise_message(message: dict[str, Any], path: str) -> None:
+    if message.get("content").__class__ is list:
+        parts: list[Any] = []
+        for part in message["content"]:
+            if not is_absent(part):
+                add_part(parts, part, False)
+        message["content"] = render(parts, False) or None
+    if message.get("audio"):
+        reader = ChatAssembler()
+        reader.add({"choices": [{"delta": {"audio": message["audio"]}}]})
+        message["audio"] = reader.message().get("audio")
+    ids: set[str] = set()
+    for position, call in enumerate(message.get("tool_calls") or ()):
+        where = f"{path}.tool_calls[{position}]"
+        kinds = [kind for kind in ("function", "custom") if call.get(kind) is not None]
+        if len(kinds) != 1:
+            raise ValueError(f"{where} has neither function nor custom, or both")
+        body = call[kinds[0]]
+        if not call.get("id") and as_id(body.get("id")):
+            call["id"] = as_id(body.pop("id"))  # rule 4 of reading
+        if call.get("id") in ids:
+            raise ValueError(f"{where}.id is that of another call: they would be read as one")
+        if call.get("id"):
+            ids.add(call["id"])
+    read: dict[str, Any] = {}
+    for name, value in message.items():
+        has_rule = name in DELTA_NOISE or (name in _MESSAGE and name not in REASONING_FIELDS)
+        if value is not None and not has_rule:
+            grow(read, name, value, False)
+            if render(read[name], False) != value:
+                raise ValueError(f"{path}.{name} has objects that would be read as one: equal type and index")
+
+
+def _unknown(fields: dict[str, Any], *known: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the name and the JSON text of each field that has no rule and is not null."""
+    for name, value in fields.items():
+        if value is not None and name not in NOISE_FIELDS and not any(name in names for names in known):
+            yield name, dump(value)
+
+
+def _pieces(name: str, text: str, size: int | None, more: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the pieces of a text as fields with this name, each with the fields beside it.
+
+    Only the last piece has fields beside it: ``more``.
+    """
+    size = size or len(text) or 1
+    for at in range(0, len(text), size):
+        yield f'"{name}":{quote(text[at : at + size])}', more if at + size >= len(text) else ""
+
+
+# The steps of a completion. Each writes at most one frame.
+
+
+def _completion_steps(completion: dict[str, Any], is_text: bool, size: int | None) -> Iterator[Step]:
+    for name, value in _unknown(completion, _COMPLETION, ("object",)):
+        yield Writer.chunk_extra, (name, value)
+    yield Writer.start, (completion.get("id"), completion.get("model"), completion.get("created"), is_text)
+    if not completion["choices"]:
+        yield Writer.chunk, ()  # otherwise there might be no frame with the header
+    for choice in completion["choices"]:
+        yield from _choice_steps(choice, choice.get("message") or {}, is_text, size)
+    if completion.get("usage"):
+        yield Writer.set_usage, (completion["usage"],)
+    yield Writer.settle, ()
+    yield Writer.done, ()
+
+
+def _choice_steps(
+    choice: dict[str, Any], message: dict[str, Any], is_text: bool, size: int | None
+) -> Iterator[Step]:
+    index = choice["index"]
+    content = choice["text"] if is_text else message.get("content")
+    logprobs = choice.get("logprobs")
+    null = '"logprobs":null,' if logprobs is None and "logprobs" in choice else ""
+    if not is_text:
+        begun = "null" if content is None or content.__class__ is list else '""'
+        refusal = ',"refusal":null' if message.get("refusal", "") is None else ""
+        role = f'"role":{quote(message.get("role") or "assistant")},"content":{begun}{refusal}'
+        yield Writer.choice, (index, role, null)
+    elif null or not content:
+        yield Writer.entry, (index, "", null)
+    more = "" if logprobs is None else f'"logprobs":{dump(logprobs)},'
+    # All names must be in the same deltas. Otherwise a reader takes the text of one name for more text of
+    # another.
+    texts = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ is str}
+    objects = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ in (dict, list)}
+    longest = max([1, *map(len, texts.values())])
+    step = size or longest
+    for at in range(0, longest if texts or objects else 0, step):
+        cut = {name: text[at : at + step] for name, text in texts.items() if at < len(text) or not at}
+        yield Writer.entry, (index, dump({**cut, **objects})[1:-1])
+        objects = {}
+    if content.__class__ is list:
+        yield Writer.entry, (index, f'"content":{dump(content)}')
+    text: Any = content if content.__class__ is str else ""
+    for piece in _pieces("content", text, size, more):
+        yield Writer.entry, (index, *piece)
+    if more and not text:
+        yield Writer.entry, (index, "", more)
+    if message.get("refusal") == "":
+        yield Writer.entry, (index, '"refusal":""')
+    for piece in _pieces("refusal", message.get("refusal") or "", size):
+        yield Writer.entry, (index, *piece)
+    for place, call in enumerate(message.get("tool_calls") or ()):
+        yield from _call_steps(index, place, call, size)
+    if message.get("function_call") is not None:
+        yield from _call_steps(index, None, {"function_call": message["function_call"]}, size)
+    for name, value in _unknown(message, _MESSAGE, REASONING_NAMES, DELTA_NOISE):
+        yield Writer.entry, (index, f"{quote(name)}:{value}")
+    if message.get("audio") is not None:
+        yield Writer.entry, (index, f'"audio":{dump(message["audio"])}')
+    for name, value in _unknown(choice, _TEXT_CHOICE if is_text else _CHAT_CHOICE):
+        yield Writer.entry, (index, "", f"{quote(name)}:{value},")
+    if choice.get("finish_reason"):
+        yield Writer.finish, (index, choice["finish_reason"])
+
+
+def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int | None) -> Iterator[Step]:
+    kind = next(name for name in ("function", "custom", "function_call") if call.get(name) is not None)
+    body = call[kind]
+    text_name = "input" if kind == "custom" else "arguments"
+    text = body.get(text_name) or ""
+    type = call.get("type") or kind
+    if type in ("function", "custom"):
+        type = kind
+    # A fragment with only an empty string would be ignored, and an id inside function alone would be the
+    # call's (rule 4 of reading). So these are in the first fragment.
+    inner, outer = _unknown(body, ("name", text_name)), _unknown(call, _CALL, ("index", kind))
+    first = {"function": "", "tool_call": ""}
+    then: list[Step] = []
+    for where, fields in (("function", inner), ("tool_call", outer)):
+        for name, value in fields:
+            if value == '""' or name == "id":
+                first[where] += f",{quote(name)}:{value}"
+            else:
+                then.append((Writer.call, (index, place, where, f"{quote(name)}:{value}")))
+    yield Writer.start_call, (index, place, call.get("id"), body.get("name"), kind, type, *first.values())
+    for piece, _ in _pieces(text_name, text if text.__class__ is str else dump(text), size):
+        yield Writer.call, (index, place, "function", piece)
+    yield from then

@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: MIT
+"""Frames of a stream as text: the frames that ``ChatEncoder`` and ``encode`` write.
+
+    writer = Writer(None, None, None, True)
+    writer.text(0, '"content":"Hi"')
+    writer.take()                           # b'data: {"id":"chatcmpl-...","choices":[...]}\n\ndata: ...'
+
+``Writer`` knows frames, and neither events nor whole completions. The rules cited here are those of writing,
+at the top of ``_encoder.py``.
+
+Theory of operation
+-------------------
+A *step* is a method of the writer and its arguments. An event becomes one step or none, a completion becomes
+many. Only making a step can fail. ``feed()`` makes all its steps before it takes the first, so an exception
+leaves the encoder as it was.
+
+Five things wait before they are written:
+
+* chunks, for the header. It is open until ``Start`` or the first entry of ``choices``, because Azure's first
+  chunk has no id yet;
+* unknown fields of a call, for its start;
+* usage, for ``Done`` or ``close()``;
+* an error that reports a cut, for ``close()``;
+* a frame with reasoning, for the next event. Reasoning may come as text and then as an object (OpenRouter:
+  ``reasoning`` and ``reasoning_details``). Both must be in one delta, because a reader would take two deltas
+  for two thoughts. The first such frame of each choice waits. If a choice had an object, all of them wait.
+
+Nothing else is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from json.encoder import encode_basestring as quote
+from os import urandom
+
+from ._answer import id_tail
+from ._assembler import REASONING_FIELDS
+from ._json import parse_json, write_json
+from ._text import well_formed
+from ._values import overlay
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    # A method of the writer, and its arguments.
+    Step = tuple[Callable[..., object], tuple[Any, ...]]
+
+# Rule 1: fields that every frame has once they are known.
+LATE_HEADER = ("service_tier", "system_fingerprint")
+
+# Rule 2: the first delta of a choice that does not begin with text.
+NO_TEXT = '"role":"assistant","content":null'
+
+# Rule 3: the end of every entry that does not finish its choice. (Vercel AI's schema needs it)
+TAIL = '"finish_reason":null}]}\n\n'
+
+# Fields of a delta that are reasoning, as text or as an object.
+REASONING_NAMES = (*REASONING_FIELDS, "reasoning_details", "thinking_blocks")
+
+# Kinds of errors after which nothing more is read.
+ENDS = frozenset(("truncated", "limit", "not_sse", "not_chat"))
+
+json_of = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def dump(value: Any) -> str:
+    """Return the JSON text of a value in plain JSON types."""
+    try:
+        return json_of(value)
+    except RecursionError:
+        return write_json(value)
+
+
+class _Choice:
+    """A choice that was opened."""
+
+    __slots__ = ("calls", "finished", "has_objects", "ids", "text_at")
+
+    def __init__(self) -> None:
+        self.calls: dict[int | None, tuple[int, str]] = {}  # by index in the events: written index, kind
+        self.ids: set[str] = set()
+        self.finished = False
+        self.text_at = -1  # the number of the frame with its last text, -1 once that has logprobs
+        self.has_objects: bool | None = None  # whether its reasoning has objects too; None if not known yet
+
+
+class Writer:
+    """Writes frames. ``frames`` has the frames since the last take(). All arguments were checked before.
+
+    Arguments called ``field`` or ``fields`` are JSON text with names, ``"a":1,"b":2``. ``text`` and ``value``
+    are JSON text of one value.
+    """
+
+    __slots__ = (
+        "base", "call_ids", "choices", "created", "cut_error", "failure", "frames", "groq", "head", "id",
+        "is_done", "is_text", "last_head", "last_reasoning", "late", "model", "reasoning", "says_usage",
+        "taken", "usage", "waiting_chunks", "waiting_fields",
+    )  # fmt: skip
+
+    def __init__(
+        self, id: str | None, model: str | None, created: Any, says_usage: bool, reasoning: str | None = None
+    ) -> None:
+        self.id = id
+        self.model = model
+        self.created = created
+        self.says_usage = says_usage
+        self.reasoning = reasoning
+        self.is_text = False  # a text completion
+        self.is_done = False
+        self.failure = ""  # "error" after an error, "end" after one that ends the reading
+        self.call_ids = "call"  # the beginning of generated call ids
+        self.base = ""  # the header without LATE_HEADER, "" while it is open
+        self.late: dict[str, str] = {}  # the known fields of LATE_HEADER
+        self.head = ""  # the header with these
+        self.last_head = ""  # the header of the last frame
+        self.choices: dict[int, _Choice] = {}
+        self.waiting_chunks: list[str] = []  # without their header, and the error frames after them
+        self.waiting_fields: dict[tuple[int, int | None], list[tuple[str, str]]] = {}
+        self.usage: dict[str, Any] = {}
+        self.groq: dict[str, Any] = {}
+        self.cut_error = ""  # the frame of an error that reports a cut
+        self.frames: list[str] = []
+        self.taken = 0  # the number of frames before these
+        # The last frame with reasoning: its number, its choice, whether it waits, and its fields by name.
+        self.last_reasoning: tuple[int, int, bool, dict[str, str]] | None = None
+
+    def take(self, is_end: bool = True) -> bytes:
+        """Return the frames as UTF-8 (rule 10). If more events may come, a last frame that waits stays."""
+        frames, self.frames = self.frames, []
+        if self.last_reasoning is not None:
+            number, _, waits, _ = self.last_reasoning
+            if waits and not is_end and number == self.taken + len(frames) - 1:
+                self.frames.append(frames.pop())
+            else:
+                self.last_reasoning = None
+        self.taken += len(frames)
+        text = "".join(frames)
+        try:
+            return text.encode()
+        except UnicodeEncodeError:
+            return well_formed(text).encode()
+
+    # -- the chunk ------------------------------------------------------------------------------------
+
+    def start(self, id: str | None, model: str | None, created: int, is_text: bool) -> None:
+        self.call_ids = "call" + id_tail(id)  # as in ToolCallDone, so that the ids are the same
+        if not self.base:
+            self.id = self.id or id
+            self.model = model if self.model is None else self.model
+            self.created = self.created or created
+            self.is_text = is_text
+            self.open()
+
+    def open(self) -> None:
+        """Close the header: generate the fields that are not known (rule 1). Later calls add LATE_HEADER."""
+        if not self.base:
+            name = "text_completion" if self.is_text else "chat.completion.chunk"
+            id = quote(self.id or f"chatcmpl-{urandom(12).hex()}")
+            created = dump(self.created or int(time.time()))
+            self.base = f'data: {{"id":{id},"object":"{name}","created":{created},'
+            self.base += f'"model":{quote(self.model or "")},'
+            self.last_head = self.base
+        self.head = self.base + "".join([f'"{k}":{self.late[k]},' for k in LATE_HEADER if k in self.late])
+        for frame in self.waiting_chunks:
+            self.frames.append(frame if frame.startswith("data: ") else self.head + frame)
+            self.last_head = self.head
+        self.waiting_chunks = []
+
+    def chunk(self, *fields: str) -> None:
+        """Write a chunk with an empty list of choices (rule 1: openai-python and LangChain need it)."""
+        self.last_head = self.head
+        frames = self.frames if self.base else self.waiting_chunks
+        frames.append(",".join((f'{self.head}"choices":[]', *fields)) + "}\n\n")
+
+    def chunk_extra(self, name: str, value: str) -> None:
+        """Write an unknown field of the chunk."""
+        if name in LATE_HEADER and value[0] == '"':
+            self.late[name] = value
+            if self.base:
+                self.open()
+        elif name == "x_groq" and value[0] == "{":
+            # It contains the usage again. A reader uses that if the chunk has no other usage, so both must be
+            # in one frame.
+            overlay(self.groq, parse_json(value))
+        else:
+            self.chunk(f"{quote(name)}:{value}")
+
+    def set_usage(self, usage: dict[str, Any]) -> None:
+        """Hold the usage. The last one is written, after everything else (rule 6: LangChain adds them up)."""
+        if self.says_usage:
+            self.usage = usage  # not as JSON text: a long string in it is encoded only once, at the end
+
+    def error(self, kind: str, type: str, error: str, is_finish: bool) -> None:
+        """Write an error (rule 8).
+
+        A reader of the stream may report two errors again that a frame has reported: that the stream was cut,
+        and that the finish_reason of a choice is ``error`` (``is_finish``). These are not written twice. The
+        event of the cut comes before those that finish the choices, so this frame waits for ``close()``.
+        """
+        is_known = (kind == "truncated" and self.failure == "end") or (is_finish and self.failure)
+        if kind == "malformed" or is_known:
+            return
+        self.failure = "end" if type in ENDS else self.failure or "error"
+        frame = f'data: {{"error":{error}}}\n\n'
+        if kind == "server" and type == "truncated":
+            self.cut_error = frame
+        else:
+            (self.waiting_chunks or self.frames).append(frame)
+
+    def settle(self) -> None:
+        """Write everything that waits: the header, the usage, and chunks that wait for the header."""
+        if not self.usage and self.groq.get("usage"):
+            del self.groq["usage"]
+        fields = [f'"usage":{dump(self.usage)}'] if self.usage else []
+        if self.groq:
+            fields.append(f'"x_groq":{dump(self.groq)}')
+        if fields or self.waiting_chunks or self.late:
+            self.open()
+        if fields or self.last_head != self.head:
+            self.chunk(*fields)
+        self.usage = {}
+        self.groq = {}
+
+    def done(self) -> None:
+        """Write [DONE] (rule 7)."""
+        if not self.is_done:
+            self.is_done = True
+            self.settle()
+            self.frames.append("data: [DONE]\n\n")
+
+    def close(self) -> None:
+        """Write everything that waits, and an error that reports a cut before that."""
+        if self.cut_error:
+            (self.waiting_chunks or self.frames).append(self.cut_error)
+        self.settle()
+
+    # -- choices --------------------------------------------------------------------------------------
+
+    def choice(self, index: int, role: str, more: str = "") -> _Choice:
+        """Open a choice: write its role, alone (rule 2)."""
+        self.open()
+        choice = self.choices[index] = _Choice()
+        if not self.is_text:
+            self.entry(index, role, more)
+        return choice
+
+    def entry(self, index: int, fields: str, more: str = "", tail: str = TAIL) -> _Choice:
+        """Write one entry: the fields of its delta, and ``more`` beside it (rule 3). Return its choice."""
+        choice = self.choices.get(index)
+        if choice is None:
+            content = '""' if fields.startswith('"content":"') else "null"
+            choice = self.choice(index, f'"role":"assistant","content":{content}')
+        self.last_head = self.head
+        if self.is_text and (not fields or fields.startswith('"content":')):
+            text = fields[len('"content":') :] or '""'
+            start = f'"text":{text},"index":{index}'
+        else:
+            start = f'"index":{index},"delta":{{{fields}}}'
+        self.frames.append(f'{self.head}"choices":[{{{start},{more}{tail}')
+        return choice
+
+    def text(self, index: int, field: str) -> _Choice:
+        """Write a text. Logprobs may be added to its frame later."""
+        choice = self.entry(index, field)
+        choice.text_at = self.taken + len(self.frames) - 1
+        return choice
+
+    def reason(self, index: int, name: str, text: str) -> None:
+        name = self.reasoning or (name if name in REASONING_FIELDS else REASONING_FIELDS[0])
+        choice = self.text(index, f'"{name}":{text}')
+        self.last_reasoning = (choice.text_at, index, choice.has_objects is not False, {name: text})
+        choice.has_objects = choice.has_objects or False
+
+    def reason_object(self, index: int, name: str, value: str, text: str) -> None:
+        """Write reasoning that is an object. If the last reasoning frame has its text, add it to that frame.
+
+        ``text`` is the text inside the object.
+        """
+        if self.last_reasoning is not None and self.last_reasoning[1] == index:
+            at, _, _, fields = self.last_reasoning
+            self.choices[index].has_objects = True
+            if name not in fields or fields == {name: text}:  # the object replaces its own text
+                before = _joined(fields)
+                fields[name] = value
+                frame = self.frames[at - self.taken]
+                self.frames[at - self.taken] = frame.replace(before, _joined(fields), 1)
+                return
+        self.entry(index, f'"{name}":{value}').has_objects = True
+
+    def logprobs(self, index: int, field: str) -> None:
+        """Add logprobs to the last text since take(). If there is none, write them alone (rule 3)."""
+        choice = self.choices.get(index)
+        if choice is None or choice.text_at < self.taken:
+            self.entry(index, "", f"{field},")
+        else:
+            at = choice.text_at - self.taken
+            self.frames[at] = f"{self.frames[at][: -len(TAIL)]}{field},{TAIL}"
+            choice.text_at = -1
+
+    def finish(self, index: int, reason: str | None) -> None:
+        """Write the finish_reason, once and in a frame of its own (rule 5).
+
+        None is written only for a choice of a text completion of which nothing else was written.
+        """
+        is_unsaid = index not in self.choices
+        choice = self.choices.get(index) or self.choice(index, NO_TEXT)
+        if not choice.finished and (reason is not None or (is_unsaid and self.is_text)):
+            choice.finished = True
+            self.entry(index, "", "", f'"finish_reason":{dump(reason)}}}]}}\n\n')
+
+    # -- calls ----------------------------------------------------------------------------------------
+
+    def start_call(
+        self, index: int, place: int | None, id: str | None, name: str | None, kind: str, type: str,
+        inner: str = "", outer: str = "",
+    ) -> None:  # fmt: skip
+        """Write the id, the type and the name of a call, which are written only once (rule 4)."""
+        choice = self.choices.get(index) or self.choice(index, NO_TEXT)
+        if place in choice.calls:
+            return
+        call = choice.calls[place] = len(choice.calls) - (None in choice.calls), kind
+        fields = f'"name":{quote(name or "")},"{"input" if kind == "custom" else "arguments"}":""{inner}'
+        if place is not None:
+            made_up = f"{self.call_ids}_{index}_{place}"
+            id = id if id and id not in choice.ids else made_up
+            while id in choice.ids:  # a reader would take two calls with one id for one call
+                id = f"{id}_{len(choice.ids)}"
+            choice.ids.add(id)
+            fields = f'"id":{quote(id)},"type":{quote(type)},"{kind}":{{{fields}}}{outer}'
+        self.entry(index, _in_call(call, "tool_call", fields))
+        for where, field in self.waiting_fields.pop((index, place), ()):
+            self.entry(index, _in_call(call, where, field))
+
+    def call(self, index: int, place: int | None, where: str, field: str) -> None:
+        """Write a field of a call. Before its start, unknown fields wait, arguments are dropped (rule 11)."""
+        choice = self.choices.get(index)
+        if choice and place in choice.calls:
+            self.entry(index, _in_call(choice.calls[place], where, field))
+        elif where != "arguments":
+            self.waiting_fields.setdefault((index, place), []).append((where, field))
+
+
+def _in_call(call: tuple[int, str], place: str, field: str) -> str:
+    """Return the field of a delta that has ``field`` of a call, at ``place``."""
+    number, kind = call
+    if kind == "function_call":
+        return f'"function_call":{{{field}}}'
+    if place == "tool_call":
+        return f'"tool_calls":[{{"index":{number},{field}}}]'
+    if place == "arguments" and kind == "custom":
+        field = field.replace("arguments", "input", 1)
+    return f'"tool_calls":[{{"index":{number},"{kind}":{{{field}}}}}]'
+
+
+def _joined(fields: dict[str, str]) -> str:
+    return ",".join([f'"{name}":{value}' for name, value in fields.items()])
