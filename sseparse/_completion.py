@@ -287,8 +287,8 @@ def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int |
             if value == '""' or name == "id":
                 first[where] += f",{quote(name)}:{value}"
             else:
-                then.append((Writer.call, (index, place, where, f"{quote(name)}:{value}")))
+                then.append((Writer.call_extra, (index, place, where, f"{quote(name)}:{value}")))
     yield Writer.start_call, (index, place, call.get("id"), body.get("name"), kind, type, *first.values())
     for piece, _ in _pieces(text_name, text if text.__class__ is str else dump(text), size):
-        yield Writer.call, (index, place, "function", piece)
+        yield Writer.call_extra, (index, place, "function", piece)
     yield from then

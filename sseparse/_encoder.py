@@ -64,8 +64,9 @@ SSE_HEADERS = (
     ("Cache-Control", "no-cache, no-transform"),
     ("X-Accel-Buffering", "no"),
 )
-# Rule 9: the places of an Extra. For each, the number of containers around the field, and the names that no
-# unknown field can have there.
+
+# Rule 9: the places of an Extra. For each, the number of JSON containers around the field, and the names of
+# the known fields there, which no Extra can have.
 PLACES: dict[str, tuple[int, tuple[str, ...]]] = {
     "chunk": (1, ("id", "object", "created", "model", "choices", "usage", "error")),
     "choice": (3, ("index", "delta", "finish_reason", "usage", "error")),
@@ -78,8 +79,8 @@ PLACES: dict[str, tuple[int, tuple[str, ...]]] = {
 NONE = type(None)
 
 
-def _json(value: Any, depth: int) -> str:
-    """Return the JSON text of a value that will be inside ``depth`` containers.
+def _json(name: str, value: Any, depth: int) -> str:
+    """Return the JSON text of the field ``name``, whose value will be inside ``depth`` containers.
 
     Keys become strings, NaN and Infinity become null, as in reading. Raises Unreadable or ValueError if a
     reader would refuse the value (nested too deep, an integer too long to print), TypeError if it is not a
@@ -88,18 +89,27 @@ def _json(value: Any, depth: int) -> str:
     try:
         text = json_of(value)
     except (TypeError, ValueError, RecursionError):
-        text = write_json(plain_json(value, depth + 1))
+        text = write_json(_plain(name, value, depth))
     if is_too_deep("[" * depth + text):
         raise Unreadable(TOO_DEEP)
     return text
 
 
-# These functions make the step of an event of each type. None writes nothing (rule 11). They raise TypeError
-# (``quote`` raises it for anything but a string), ValueError or Unreadable if no frame can have a value of
-# the event, AttributeError if it is not an event of its type.
+def _plain(name: str, value: Any, depth: int) -> Any:
+    """Return the value of the field ``name`` in plain JSON types. Raises as ``_json`` does."""
+    try:
+        return plain_json(value, depth + 1)
+    except TypeError:
+        raise TypeError(f"its {name} is not JSON") from None
+
+
+# One function for each type of event makes its step (``_STEP_OF``). It returns None if nothing is written. It
+# raises TypeError, ValueError or Unreadable if no frame can have a value of the event, AttributeError if a
+# field is missing. The texts of deltas are not checked here: ``quote`` raises TypeError, and that is faster.
 
 
 def _index(event: Any, name: str = "choice") -> int:
+    """Return the index of the choice, or of the call."""
     value: Any = getattr(event, name)
     if value.__class__ is not int or value < 0:
         raise TypeError(f"its {name} is {value!r}, which is not an index")
@@ -107,12 +117,14 @@ def _index(event: Any, name: str = "choice") -> int:
 
 
 def _place(event: Any) -> int | None:
+    """Return the index of the call, None for the legacy function_call."""
     return None if event.index is None else _index(event, "index")
 
 
-def _field(event: Any, name: str, *kinds: type) -> Any:
+def _field(event: Any, name: str, *types: type) -> Any:
+    """Return a field that must be of one of these types."""
     value: Any = getattr(event, name)
-    if not isinstance(value, kinds):
+    if not isinstance(value, types):
         raise TypeError(f"its {name} is of type {type(value).__name__}")
     return value
 
@@ -132,61 +144,74 @@ def _call_start(event: Any) -> Step:
 
 
 def _audio(event: Any) -> Step:
-    said = [(name, _field(event, name, str, NONE)) for name in ("data", "transcript")]
-    fields = [f'"{name}":{quote(value)}' for name, value in said if value is not None]
+    values = [(name, _field(event, name, str, NONE)) for name in ("data", "transcript")]
+    fields = [f'"{name}":{quote(value)}' for name, value in values if value is not None]
     return Writer.entry, (_index(event), f'"audio":{{{",".join(fields)}}}')
 
 
 def _extra(event: Any) -> Step | None:
-    place, name, value = event.place, event.field, event.value
-    depth, taken = PLACES.get(place, (0, (name,)))
-    if name in taken:
+    place, name, value = event.place, _field(event, "field", str), event.value
+    depth, known = PLACES.get(place, (0, (name,)))
+    if name in known:
         raise ValueError(f"it is {name!r} at the place {place!r}, which is not an unknown field")
     if place == "delta" and name in ("content", "tool_calls") and value.__class__ is not list:
         value = [value]  # one part, one fragment
-    text = _json(value, depth)
-    field = f"{quote(name)}:{text}"
+    text = _json("value", value, depth)
+    if place == "frame":
+        return None
     if place == "chunk":
         return Writer.chunk_extra, (name, text)
-    if place == "delta" and name in REASONING_NAMES and value.__class__ in (dict, list):
-        return Writer.reason_object, (_index(event), name, text, quote(thought_in(value)))
-    if place == "delta":
-        return Writer.entry, (_index(event), field)
+    field = f"{quote(name)}:{text}"
     if place == "choice":
         return Writer.entry, (_index(event), "", f"{field},")
-    if place == "frame" or value == "" or (place == "function" and name == "id"):
-        return None  # "" alone would not be read, an id alone would be the call's (rule 4 of reading)
-    where = _place(event) if place == "function" else _index(event, "index")
-    return Writer.call, (_index(event), where, place, field)
+    if place != "delta":
+        return _call_extra(event, field)
+    if name in REASONING_NAMES and value.__class__ in (dict, list):
+        return Writer.reason_object, (_index(event), name, text, quote(thought_in(value)))
+    return Writer.entry, (_index(event), field)
+
+
+def _call_extra(event: Any, field: str) -> Step | None:
+    """Return the step of an unknown field of a call, except two that are not read alone (rule 4 of reading).
+
+    A fragment with only an empty string is ignored. An id inside ``function`` would be the id of the call.
+    """
+    if event.value == "" or (event.place == "function" and event.field == "id"):
+        return None
+    call = _place(event) if event.place == "function" else _index(event, "index")
+    return Writer.call_extra, (_index(event), call, event.place, field)
 
 
 def _error(event: Any) -> Step:
-    kind = _field(event, "server_type", str, NONE) or event.kind
-    said = f'"message":{quote(event.message)},"type":{quote(kind)},"param":null,"code":{_json(event.code, 2)}'
-    is_finish = event.kind == "server" and event.choice is not None and event.data == "error"
-    return Writer.error, (event.kind, kind, f"{{{said}}}", is_finish)
+    kind = _field(event, "kind", str)
+    type = _field(event, "server_type", str, NONE) or kind
+    message = quote(_field(event, "message", str))
+    body = f'{{"message":{message},"type":{quote(type)},"param":null,"code":{_json("code", event.code, 2)}}}'
+    is_finish = kind == "server" and event.choice is not None and event.data == "error"
+    return Writer.error, (kind, type, body, is_finish)
 
 
-_READ: dict[str, Callable[[Any], Step | None]] = {
+_STEP_OF: dict[str, Callable[[Any], Step | None]] = {
     "start": _start,
     "content.delta": lambda event: (Writer.text, (_index(event), f'"content":{quote(event.text)}')),
     "reasoning.delta": lambda event: (Writer.reason, (_index(event), event.field, quote(event.text))),
     "refusal.delta": lambda event: (Writer.text, (_index(event), f'"refusal":{quote(event.text)}')),
     "tool_call.start": _call_start,
     "tool_call.delta": lambda event: (
-        Writer.call,
-        (_index(event), _place(event), "arguments", f'"arguments":{quote(event.arguments)}'),
+        Writer.arguments,
+        (_index(event), _place(event), quote(event.arguments)),
     ),
     "audio.delta": _audio,
     "logprobs.delta": lambda event: (
         Writer.logprobs,
-        (_index(event), f'"logprobs":{_json(_field(event, "logprobs", dict), 3)}'),
+        (_index(event), f'"logprobs":{_json("logprobs", _field(event, "logprobs", dict), 3)}'),
     ),
     "choice.done": lambda event: (Writer.finish, (_index(event), _field(event, "finish_reason", str, NONE))),
-    "usage": lambda event: (Writer.set_usage, (plain_json(_field(event, "usage", dict), 2),)),
+    "usage": lambda event: (Writer.set_usage, (_plain("usage", _field(event, "usage", dict), 1),)),
     "extra": _extra,
     "error": _error,
     "done": lambda event: (Writer.done, ()),
+    # Rule 11.
     **dict.fromkeys(("content.done", "reasoning.done", "refusal.done", "tool_call.done"), lambda event: None),
 }
 
@@ -203,6 +228,8 @@ class ChatEncoder:
 
     It takes the events of ``ChatStream`` and ``ChatAssembler``, also those of another copy of this package.
     You may filter or change them, or make your own. Use one encoder for one answer. It can be pickled.
+
+    Raises TypeError for an argument of a wrong type.
     """
 
     __slots__ = ("_closed", "_writer")
@@ -216,6 +243,13 @@ class ChatEncoder:
         usage: bool = True,
         reasoning: str | None = None,
     ) -> None:
+        for name, value in (("id", id), ("model", model), ("reasoning", reasoning)):
+            if value is not None and not isinstance(value, str):  # pyright: ignore
+                raise TypeError(f"{name} takes a string, not {value!r}")
+        if created is not None:
+            if not isinstance(created, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"created takes a number of seconds, not {created!r}")
+            created = int(created)  # time.time() is a float
         self._writer = Writer(id, model, created, usage, reasoning)
         self._closed = False
 
@@ -236,11 +270,11 @@ class ChatEncoder:
         for event in events:
             kind: Any = getattr(event, "type", None)
             try:
-                step = _READ[kind](event)
+                step = _STEP_OF[kind](event)
             except (Unreadable, OverflowError) as reason:  # Start(created=inf)
                 raise ValueError(str(reason)) from None
             except (AttributeError, KeyError, TypeError) as reason:
-                raise TypeError(_no_event(event, reason)) from reason
+                raise TypeError(_refusal(event, reason)) from reason
             if step is not None:
                 steps.append(step)
         writer = self._writer
@@ -285,10 +319,16 @@ class ChatEncoder:
         return f"<ChatEncoder {'closed' if self._closed else 'open'}, {len(self._writer.choices)} choices>"
 
 
-def _no_event(value: Any, reason: Exception) -> str:
+def _refusal(value: Any, reason: Exception) -> str:
+    """Return a message that says why feed() cannot write this value."""
     name = type(value).__name__
-    if getattr(value, "type", None) in _READ:
-        return f"feed() cannot write this {name}: {reason}"
-    if getattr(value, "type", None) == "sse":
+    kind = getattr(value, "type", None)
+    if kind == "sse":
         return f"feed() takes the events of a ChatStream: write a {name} with its own encode()"
-    return f"feed() takes the events that ChatStream.feed() returns, not {name}"
+    if kind not in _STEP_OF:
+        return f"feed() takes the events that ChatStream.feed() returns, not {name}"
+    for field in ("text", "arguments"):  # quote() does not say which field was no string
+        text = getattr(value, field, "")
+        if not isinstance(text, str):
+            return f"feed() cannot write this {name}: its {field} is of type {type(text).__name__}"
+    return f"feed() cannot write this {name}: {reason}"

@@ -10,22 +10,28 @@ at the top of ``_encoder.py``.
 
 Theory of operation
 -------------------
-A *step* is a method of the writer and its arguments. An event becomes one step or none, a completion becomes
-many. Only making a step can fail. ``feed()`` makes all its steps before it takes the first, so an exception
-leaves the encoder as it was.
+A *step* is a method of the writer and its arguments. An event becomes at most one step, a completion becomes
+many. Making a step may fail, but the method itself never fails. ``ChatEncoder.feed()`` makes all its steps
+before it calls the first method, so an exception leaves the encoder as it was.
 
 Five things wait before they are written:
 
-* chunks, for the header. It is open until ``Start`` or the first entry of ``choices``, because Azure's first
-  chunk has no id yet;
-* unknown fields of a call, for its start;
-* usage, for ``Done`` or ``close()``;
-* an error that reports a cut, for ``close()``;
-* a frame with reasoning, for the next event. Reasoning may come as text and then as an object (OpenRouter:
-  ``reasoning`` and ``reasoning_details``). Both must be in one delta, because a reader would take two deltas
-  for two thoughts. The first such frame of each choice waits. If a choice had an object, all of them wait.
+* chunks without choices wait for the header. The header is open until ``Start`` or the first entry of
+  ``choices``, because Azure's first chunk has no id yet;
+* unknown fields of a call wait for the start of the call;
+* usage waits for ``Done`` or ``close()``;
+* an error that reports a cut waits for ``close()``;
+* a frame with reasoning waits for the next event. Reasoning may come as text and then as an object
+  (OpenRouter: ``reasoning`` and ``reasoning_details``). Both must be in one delta, because a reader would
+  take two deltas for two thoughts.
 
-Nothing else is kept.
+Nothing else is kept. Most servers never send reasoning as an object, so only these frames with reasoning wait
+(``_Choice.reasoning``):
+
+    state      the reasoning of the choice so far   next state                              does a frame wait?
+    UNSEEN     nothing                              TEXT at a text, OBJECTS at an object    yes, the first
+    TEXT       text only                            OBJECTS at an object                    no
+    OBJECTS    an object, and perhaps text          -                                       yes, each
 """
 
 from __future__ import annotations
@@ -54,11 +60,17 @@ LATE_HEADER = ("service_tier", "system_fingerprint")
 # Rule 2: the first delta of a choice that does not begin with text.
 NO_TEXT = '"role":"assistant","content":null'
 
-# Rule 3: the end of every entry that does not finish its choice. (Vercel AI's schema needs it)
+# Rule 3: the end of every frame with an entry that does not finish its choice. (Vercel AI's schema needs it.)
 TAIL = '"finish_reason":null}]}\n\n'
 
 # Fields of a delta that are reasoning, as text or as an object.
 REASONING_NAMES = (*REASONING_FIELDS, "reasoning_details", "thinking_blocks")
+
+# The states of the reasoning of a choice.
+UNSEEN, TEXT, OBJECTS = "unseen", "text", "objects"
+
+# What the errors that were written say: there are none; reading went on after all of them; it ended with one.
+NO_ERROR, ERROR, LAST_ERROR = "no error", "error", "last error"
 
 # Kinds of errors after which nothing more is read.
 ENDS = frozenset(("truncated", "limit", "not_sse", "not_chat"))
@@ -77,25 +89,51 @@ def dump(value: Any) -> str:
 class _Choice:
     """A choice that was opened."""
 
-    __slots__ = ("calls", "finished", "has_objects", "ids", "text_at")
+    __slots__ = ("calls", "finished", "ids", "reasoning", "text_at")
 
     def __init__(self) -> None:
         self.calls: dict[int | None, tuple[int, str]] = {}  # by index in the events: written index, kind
         self.ids: set[str] = set()
         self.finished = False
         self.text_at = -1  # the number of the frame with its last text, -1 once that has logprobs
-        self.has_objects: bool | None = None  # whether its reasoning has objects too; None if not known yet
+        self.reasoning = UNSEEN
+
+
+class _LastReasoning:
+    """The last frame with reasoning: its number, its choice, its fields by name, and whether it waits."""
+
+    __slots__ = ("choice", "fields", "frame", "waits")
+
+    def __init__(self, frame: int, choice: int, fields: dict[str, str], waits: bool) -> None:
+        self.frame = frame
+        self.choice = choice
+        self.fields = fields
+        self.waits = waits
+
+    def text(self) -> str:
+        """Return the fields as they are in the delta."""
+        return ",".join([f"{quote(name)}:{value}" for name, value in self.fields.items()])
 
 
 class Writer:
-    """Writes frames. ``frames`` has the frames since the last take(). All arguments were checked before.
+    """Writes frames. Its methods expect arguments that were checked before.
 
     Arguments called ``field`` or ``fields`` are JSON text with names, ``"a":1,"b":2``. ``text`` and ``value``
-    are JSON text of one value.
+    are JSON text of one value. ``more`` is fields beside the delta, each with a comma after it.
+
+    ``id``, ``model``, ``created``, ``is_text`` (a text completion): the facts for the header.
+    ``base``: the header without the fields of LATE_HEADER, ``""`` while the header is open.
+    ``late``: the fields of LATE_HEADER that are known. ``head``: the header with these.
+    ``last_head``: the header of the last frame.
+    ``waiting_chunks``: chunks without their header that wait for it, and the error frames after them.
+    ``waiting_fields``: unknown fields of calls that wait for the start, by choice and call.
+    ``usage``, ``groq``: the last usage, and the value of ``x_groq``.
+    ``cut_error``: the frame of an error that reports a cut, ``""`` if there is none.
+    ``frames``: the frames since the last take(). ``taken``: the number of frames before these.
     """
 
     __slots__ = (
-        "base", "call_ids", "choices", "created", "cut_error", "failure", "frames", "groq", "head", "id",
+        "base", "call_ids", "choices", "created", "cut_error", "errors", "frames", "groq", "head", "id",
         "is_done", "is_text", "last_head", "last_reasoning", "late", "model", "reasoning", "says_usage",
         "taken", "usage", "waiting_chunks", "waiting_fields",
     )  # fmt: skip
@@ -103,39 +141,35 @@ class Writer:
     def __init__(
         self, id: str | None, model: str | None, created: Any, says_usage: bool, reasoning: str | None = None
     ) -> None:
+        self.says_usage = says_usage
+        self.reasoning = reasoning  # the name for all reasoning
         self.id = id
         self.model = model
         self.created = created
-        self.says_usage = says_usage
-        self.reasoning = reasoning
-        self.is_text = False  # a text completion
-        self.is_done = False
-        self.failure = ""  # "error" after an error, "end" after one that ends the reading
+        self.is_text = False
+        self.base = self.head = self.last_head = ""
+        self.late: dict[str, str] = {}
         self.call_ids = "call"  # the beginning of generated call ids
-        self.base = ""  # the header without LATE_HEADER, "" while it is open
-        self.late: dict[str, str] = {}  # the known fields of LATE_HEADER
-        self.head = ""  # the header with these
-        self.last_head = ""  # the header of the last frame
         self.choices: dict[int, _Choice] = {}
-        self.waiting_chunks: list[str] = []  # without their header, and the error frames after them
+        self.waiting_chunks: list[str] = []
         self.waiting_fields: dict[tuple[int, int | None], list[tuple[str, str]]] = {}
         self.usage: dict[str, Any] = {}
         self.groq: dict[str, Any] = {}
-        self.cut_error = ""  # the frame of an error that reports a cut
+        self.errors = NO_ERROR
+        self.cut_error = ""
         self.frames: list[str] = []
-        self.taken = 0  # the number of frames before these
-        # The last frame with reasoning: its number, its choice, whether it waits, and its fields by name.
-        self.last_reasoning: tuple[int, int, bool, dict[str, str]] | None = None
+        self.taken = 0
+        self.last_reasoning: _LastReasoning | None = None
+        self.is_done = False
 
     def take(self, is_end: bool = True) -> bytes:
-        """Return the frames as UTF-8 (rule 10). If more events may come, a last frame that waits stays."""
+        """Return the frames as UTF-8 (rule 10). A last frame that waits stays, except at the end."""
         frames, self.frames = self.frames, []
-        if self.last_reasoning is not None:
-            number, _, waits, _ = self.last_reasoning
-            if waits and not is_end and number == self.taken + len(frames) - 1:
-                self.frames.append(frames.pop())
-            else:
-                self.last_reasoning = None
+        last = self.last_reasoning
+        if last is not None and last.waits and not is_end and last.frame == self.taken + len(frames) - 1:
+            self.frames.append(frames.pop())
+        else:
+            self.last_reasoning = None
         self.taken += len(frames)
         text = "".join(frames)
         try:
@@ -146,6 +180,7 @@ class Writer:
     # -- the chunk ------------------------------------------------------------------------------------
 
     def start(self, id: str | None, model: str | None, created: int, is_text: bool) -> None:
+        """Complete the header with facts that the caller of the encoder did not give."""
         self.call_ids = "call" + id_tail(id)  # as in ToolCallDone, so that the ids are the same
         if not self.base:
             self.id = self.id or id
@@ -155,7 +190,10 @@ class Writer:
             self.open()
 
     def open(self) -> None:
-        """Close the header: generate the fields that are not known (rule 1). Later calls add LATE_HEADER."""
+        """Close the header: generate the fields that are not known (rule 1). Write the chunks that wait.
+
+        Later calls add the fields of LATE_HEADER.
+        """
         if not self.base:
             name = "text_completion" if self.is_text else "chat.completion.chunk"
             id = quote(self.id or f"chatcmpl-{urandom(12).hex()}")
@@ -196,14 +234,20 @@ class Writer:
     def error(self, kind: str, type: str, error: str, is_finish: bool) -> None:
         """Write an error (rule 8).
 
-        A reader of the stream may report two errors again that a frame has reported: that the stream was cut,
-        and that the finish_reason of a choice is ``error`` (``is_finish``). These are not written twice. The
-        event of the cut comes before those that finish the choices, so this frame waits for ``close()``.
+        Two errors are left out if an error frame says the same: that the stream was cut, and that the
+        finish_reason of a choice is ``error`` (``is_finish``). (If what this writer wrote is read, these
+        errors come again, beside the error frame.) A frame that reports a cut waits for ``close()``, because
+        the event comes before those that finish the choices.
         """
-        is_known = (kind == "truncated" and self.failure == "end") or (is_finish and self.failure)
+        is_known = (kind == "truncated" and self.errors == LAST_ERROR) or (
+            is_finish and self.errors != NO_ERROR
+        )
         if kind == "malformed" or is_known:
             return
-        self.failure = "end" if type in ENDS else self.failure or "error"
+        if type in ENDS:
+            self.errors = LAST_ERROR
+        elif self.errors == NO_ERROR:
+            self.errors = ERROR
         frame = f'data: {{"error":{error}}}\n\n'
         if kind == "server" and type == "truncated":
             self.cut_error = frame
@@ -211,7 +255,7 @@ class Writer:
             (self.waiting_chunks or self.frames).append(frame)
 
     def settle(self) -> None:
-        """Write everything that waits: the header, the usage, and chunks that wait for the header."""
+        """Write what waits: the usage, the chunks that wait for the header, and late fields of the header."""
         if not self.usage and self.groq.get("usage"):
             del self.groq["usage"]
         fields = [f'"usage":{dump(self.usage)}'] if self.usage else []
@@ -232,7 +276,7 @@ class Writer:
             self.frames.append("data: [DONE]\n\n")
 
     def close(self) -> None:
-        """Write everything that waits, and an error that reports a cut before that."""
+        """Write what waits, first an error that reports a cut."""
         if self.cut_error:
             (self.waiting_chunks or self.frames).append(self.cut_error)
         self.settle()
@@ -269,26 +313,31 @@ class Writer:
         return choice
 
     def reason(self, index: int, name: str, text: str) -> None:
+        """Write reasoning that is text."""
         name = self.reasoning or (name if name in REASONING_FIELDS else REASONING_FIELDS[0])
-        choice = self.text(index, f'"{name}":{text}')
-        self.last_reasoning = (choice.text_at, index, choice.has_objects is not False, {name: text})
-        choice.has_objects = choice.has_objects or False
+        choice = self.text(index, f"{quote(name)}:{text}")
+        waits = choice.reasoning != TEXT
+        self.last_reasoning = _LastReasoning(choice.text_at, index, {name: text}, waits)
+        if choice.reasoning == UNSEEN:
+            choice.reasoning = TEXT
 
     def reason_object(self, index: int, name: str, value: str, text: str) -> None:
-        """Write reasoning that is an object. If the last reasoning frame has its text, add it to that frame.
+        """Write reasoning that is an object. ``text`` is the text inside it.
 
-        ``text`` is the text inside the object.
+        If the last frame with reasoning was not taken yet, the object goes into that frame. There it replaces
+        a field of its own name if that has the same text. If that has another text, the object gets a frame
+        of its own.
         """
-        if self.last_reasoning is not None and self.last_reasoning[1] == index:
-            at, _, _, fields = self.last_reasoning
-            self.choices[index].has_objects = True
-            if name not in fields or fields == {name: text}:  # the object replaces its own text
-                before = _joined(fields)
-                fields[name] = value
-                frame = self.frames[at - self.taken]
-                self.frames[at - self.taken] = frame.replace(before, _joined(fields), 1)
+        last = self.last_reasoning
+        if last is not None and last.choice == index:
+            self.choices[index].reasoning = OBJECTS
+            if name not in last.fields or last.fields == {name: text}:
+                before = last.text()
+                last.fields[name] = value
+                at = last.frame - self.taken
+                self.frames[at] = self.frames[at].replace(before, last.text(), 1)
                 return
-        self.entry(index, f'"{name}":{value}').has_objects = True
+        self.entry(index, f'"{name}":{value}').reasoning = OBJECTS
 
     def logprobs(self, index: int, field: str) -> None:
         """Add logprobs to the last text since take(). If there is none, write them alone (rule 3)."""
@@ -303,11 +352,11 @@ class Writer:
     def finish(self, index: int, reason: str | None) -> None:
         """Write the finish_reason, once and in a frame of its own (rule 5).
 
-        None is written only for a choice of a text completion of which nothing else was written.
+        A finish_reason of None is written only if the choice has no other frame: in a text completion.
         """
-        is_unsaid = index not in self.choices
+        is_new = index not in self.choices
         choice = self.choices.get(index) or self.choice(index, NO_TEXT)
-        if not choice.finished and (reason is not None or (is_unsaid and self.is_text)):
+        if not choice.finished and (reason is not None or (is_new and self.is_text)):
             choice.finished = True
             self.entry(index, "", "", f'"finish_reason":{dump(reason)}}}]}}\n\n')
 
@@ -317,15 +366,18 @@ class Writer:
         self, index: int, place: int | None, id: str | None, name: str | None, kind: str, type: str,
         inner: str = "", outer: str = "",
     ) -> None:  # fmt: skip
-        """Write the id, the type and the name of a call, which are written only once (rule 4)."""
+        """Begin a call: write its id, type and name, which are written only once (rule 4).
+
+        ``inner`` and ``outer`` are fields inside ``function`` and beside it, each with a comma before it.
+        """
         choice = self.choices.get(index) or self.choice(index, NO_TEXT)
         if place in choice.calls:
             return
         call = choice.calls[place] = len(choice.calls) - (None in choice.calls), kind
         fields = f'"name":{quote(name or "")},"{"input" if kind == "custom" else "arguments"}":""{inner}'
         if place is not None:
-            made_up = f"{self.call_ids}_{index}_{place}"
-            id = id if id and id not in choice.ids else made_up
+            generated = f"{self.call_ids}_{index}_{place}"
+            id = id if id and id not in choice.ids else generated
             while id in choice.ids:  # a reader would take two calls with one id for one call
                 id = f"{id}_{len(choice.ids)}"
             choice.ids.add(id)
@@ -334,26 +386,28 @@ class Writer:
         for where, field in self.waiting_fields.pop((index, place), ()):
             self.entry(index, _in_call(call, where, field))
 
-    def call(self, index: int, place: int | None, where: str, field: str) -> None:
-        """Write a field of a call. Before its start, unknown fields wait, arguments are dropped (rule 11)."""
+    def arguments(self, index: int, place: int | None, text: str) -> None:
+        """Write arguments of a call. They are dropped if the call was not started (rule 11)."""
+        choice = self.choices.get(index)
+        if choice and place in choice.calls:
+            call = choice.calls[place]
+            name = "input" if call[1] == "custom" else "arguments"
+            self.entry(index, _in_call(call, "function", f'"{name}":{text}'))
+
+    def call_extra(self, index: int, place: int | None, where: str, field: str) -> None:
+        """Write an unknown field of a call. It waits if the call was not started yet."""
         choice = self.choices.get(index)
         if choice and place in choice.calls:
             self.entry(index, _in_call(choice.calls[place], where, field))
-        elif where != "arguments":
+        else:
             self.waiting_fields.setdefault((index, place), []).append((where, field))
 
 
 def _in_call(call: tuple[int, str], place: str, field: str) -> str:
-    """Return the field of a delta that has ``field`` of a call, at ``place``."""
+    """Return the field of a delta that has ``field`` of a call, at ``place`` (as in Extra)."""
     number, kind = call
     if kind == "function_call":
         return f'"function_call":{{{field}}}'
     if place == "tool_call":
         return f'"tool_calls":[{{"index":{number},{field}}}]'
-    if place == "arguments" and kind == "custom":
-        field = field.replace("arguments", "input", 1)
     return f'"tool_calls":[{{"index":{number},"{kind}":{{{field}}}}}]'
-
-
-def _joined(fields: dict[str, str]) -> str:
-    return ",".join([f'"{name}":{value}' for name, value in fields.items()])

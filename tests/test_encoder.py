@@ -644,6 +644,38 @@ class Frames(unittest.TestCase):
                 self.assertIn("feed()", str(caught.exception))
                 self.assertEqual(pickle.dumps(encoder), before)
 
+    def test_a_message_names_the_field(self):
+        wrong = [
+            (content(5), "ContentDelta: its text is of type int"),
+            (refusal(None), "RefusalDelta: its text is of type NoneType"),
+            (call_delta(0, {}), "ToolCallDelta: its arguments is of type dict"),
+            (content("a", "0"), "ContentDelta: its choice is '0', which is not an index"),
+            (EXTRA(None, None, 5, 1, "chunk"), "Extra: its field is of type int"),
+            (EXTRA(None, None, "x", {1}, "chunk"), "Extra: its value is not JSON"),
+            (sseparse.Error(5, "M"), "Error: its kind is of type int"),
+            (sseparse.Error("server", 5), "Error: its message is of type int"),
+            (sseparse.Error("server", "M", code={1}), "Error: its code is not JSON"),
+            (sseparse.Usage({"a": {1}}), "Usage: its usage is not JSON"),
+            (logprobs({"content": {1}}), "LogprobsDelta: its logprobs is not JSON"),
+        ]
+        for event, message in wrong:
+            with self.subTest(message), self.assertRaises(TypeError) as caught:
+                sseparse.ChatEncoder().feed([event])
+            self.assertEqual(str(caught.exception), f"feed() cannot write this {message}")
+
+    def test_wrong_arguments(self):
+        for name in ("id", "model", "reasoning"):
+            with self.assertRaisesRegex(TypeError, f"^{name} takes a string, not 5$"):
+                sseparse.ChatEncoder(**{name: 5})
+        with self.assertRaisesRegex(TypeError, "^created takes a number of seconds, not '5'$"):
+            sseparse.ChatEncoder(created="5")
+
+    def test_odd_arguments(self):
+        wire = encoded([thought("a"), DONE], id="x", created=5.7, model="", reasoning='a"b')
+        first, second = canonical.frames(wire)[:2]
+        self.assertEqual(json.loads(first)["created"], 5)
+        self.assertEqual(json.loads(second)["choices"][0]["delta"], {'a"b': "a"})
+
     def test_values_that_no_frame_can_carry(self):
         deep = 1
         for _ in range(125):
