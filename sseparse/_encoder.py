@@ -79,8 +79,8 @@ PLACES: dict[str, tuple[int, tuple[str, ...]]] = {
 NONE = type(None)
 
 
-def _json(name: str, value: Any, depth: int) -> str:
-    """Return the JSON text of the field ``name``, whose value will be inside ``depth`` containers.
+def _json(value: Any, depth: int) -> str:
+    """Return the JSON text of a value that will be inside ``depth`` containers.
 
     Keys become strings, NaN and Infinity become null, as in reading. Raises Unreadable or ValueError if a
     reader would refuse the value (nested too deep, an integer too long to print), TypeError if it is not a
@@ -89,23 +89,16 @@ def _json(name: str, value: Any, depth: int) -> str:
     try:
         text = json_of(value)
     except (TypeError, ValueError, RecursionError):
-        text = write_json(_plain(name, value, depth))
+        text = write_json(plain_json(value, depth + 1))
     if is_too_deep("[" * depth + text):
         raise Unreadable(TOO_DEEP)
     return text
 
 
-def _plain(name: str, value: Any, depth: int) -> Any:
-    """Return the value of the field ``name`` in plain JSON types. Raises as ``_json`` does."""
-    try:
-        return plain_json(value, depth + 1)
-    except TypeError:
-        raise TypeError(f"its {name} is not JSON") from None
-
-
 # One function for each type of event makes its step (``_STEP_OF``). It returns None if nothing is written. It
 # raises TypeError, ValueError or Unreadable if no frame can have a value of the event, AttributeError if a
-# field is missing. The texts of deltas are not checked here: ``quote`` raises TypeError, and that is faster.
+# field is missing. For a wrong text or JSON value, ``quote`` or ``_json`` raises TypeError, whose message does
+# not name the field: ``_refusal`` does.
 
 
 def _index(event: Any, name: str = "choice") -> int:
@@ -150,18 +143,18 @@ def _audio(event: Any) -> Step:
 
 
 def _extra(event: Any) -> Step | None:
-    place, name, value = event.place, _field(event, "field", str), event.value
+    place, name, value = event.place, event.field, event.value
     depth, known = PLACES.get(place, (0, (name,)))
     if name in known:
         raise ValueError(f"it is {name!r} at the place {place!r}, which is not an unknown field")
     if place == "delta" and name in ("content", "tool_calls") and value.__class__ is not list:
         value = [value]  # one part, one fragment
-    text = _json("value", value, depth)
+    text = _json(value, depth)
+    field = f"{quote(name)}:{text}"
     if place == "frame":
         return None
     if place == "chunk":
         return Writer.chunk_extra, (name, text)
-    field = f"{quote(name)}:{text}"
     if place == "choice":
         return Writer.entry, (_index(event), "", f"{field},")
     if place != "delta":
@@ -185,8 +178,8 @@ def _call_extra(event: Any, field: str) -> Step | None:
 def _error(event: Any) -> Step:
     kind = _field(event, "kind", str)
     type = _field(event, "server_type", str, NONE) or kind
-    message = quote(_field(event, "message", str))
-    body = f'{{"message":{message},"type":{quote(type)},"param":null,"code":{_json("code", event.code, 2)}}}'
+    code = _json(event.code, 2)
+    body = f'{{"message":{quote(event.message)},"type":{quote(type)},"param":null,"code":{code}}}'
     is_finish = kind == "server" and event.choice is not None and event.data == "error"
     return Writer.error, (kind, type, body, is_finish)
 
@@ -204,10 +197,10 @@ _STEP_OF: dict[str, Callable[[Any], Step | None]] = {
     "audio.delta": _audio,
     "logprobs.delta": lambda event: (
         Writer.logprobs,
-        (_index(event), f'"logprobs":{_json("logprobs", _field(event, "logprobs", dict), 3)}'),
+        (_index(event), f'"logprobs":{_json(_field(event, "logprobs", dict), 3)}'),
     ),
     "choice.done": lambda event: (Writer.finish, (_index(event), _field(event, "finish_reason", str, NONE))),
-    "usage": lambda event: (Writer.set_usage, (_plain("usage", _field(event, "usage", dict), 1),)),
+    "usage": lambda event: (Writer.set_usage, (plain_json(_field(event, "usage", dict), 2),)),
     "extra": _extra,
     "error": _error,
     "done": lambda event: (Writer.done, ()),
@@ -327,8 +320,16 @@ def _refusal(value: Any, reason: Exception) -> str:
         return f"feed() takes the events of a ChatStream: write a {name} with its own encode()"
     if kind not in _STEP_OF:
         return f"feed() takes the events that ChatStream.feed() returns, not {name}"
-    for field in ("text", "arguments"):  # quote() does not say which field was no string
+    what = str(reason)
+    for field in ("text", "arguments", "message", "field"):
         text = getattr(value, field, "")
         if not isinstance(text, str):
-            return f"feed() cannot write this {name}: its {field} is of type {type(text).__name__}"
-    return f"feed() cannot write this {name}: {reason}"
+            what = f"its {field} is of type {type(text).__name__}"
+    for field in ("value", "code", "usage", "logprobs"):
+        try:
+            plain_json(getattr(value, field, None), 1)
+        except TypeError:
+            what = f"its {field} is not JSON"
+        except Unreadable:
+            pass  # not the reason: that would be no TypeError
+    return f"feed() cannot write this {name}: {what}"

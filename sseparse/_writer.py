@@ -100,15 +100,15 @@ class _Choice:
 
 
 class _LastReasoning:
-    """The last frame with reasoning: its number, its choice, its fields by name, and whether it waits."""
+    """The last frame with reasoning, if it was not taken: its number, or -1 if there is none; its choice, its
+    fields by name, and whether it waits."""
 
     __slots__ = ("choice", "fields", "frame", "waits")
 
-    def __init__(self, frame: int, choice: int, fields: dict[str, str], waits: bool) -> None:
-        self.frame = frame
-        self.choice = choice
-        self.fields = fields
-        self.waits = waits
+    def __init__(self) -> None:
+        self.frame = self.choice = -1
+        self.fields: dict[str, str] = {}
+        self.waits = False
 
     def text(self) -> str:
         """Return the fields as they are in the delta."""
@@ -159,17 +159,17 @@ class Writer:
         self.cut_error = ""
         self.frames: list[str] = []
         self.taken = 0
-        self.last_reasoning: _LastReasoning | None = None
+        self.last_reasoning = _LastReasoning()  # one object: to make one for each frame costs a tenth more
         self.is_done = False
 
     def take(self, is_end: bool = True) -> bytes:
         """Return the frames as UTF-8 (rule 10). A last frame that waits stays, except at the end."""
         frames, self.frames = self.frames, []
         last = self.last_reasoning
-        if last is not None and last.waits and not is_end and last.frame == self.taken + len(frames) - 1:
+        if last.waits and not is_end and frames and last.frame == self.taken + len(frames) - 1:
             self.frames.append(frames.pop())
         else:
-            self.last_reasoning = None
+            last.frame = -1
         self.taken += len(frames)
         text = "".join(frames)
         try:
@@ -316,8 +316,9 @@ class Writer:
         """Write reasoning that is text."""
         name = self.reasoning or (name if name in REASONING_FIELDS else REASONING_FIELDS[0])
         choice = self.text(index, f"{quote(name)}:{text}")
-        waits = choice.reasoning != TEXT
-        self.last_reasoning = _LastReasoning(choice.text_at, index, {name: text}, waits)
+        last = self.last_reasoning
+        last.frame, last.choice, last.fields = choice.text_at, index, {name: text}
+        last.waits = choice.reasoning != TEXT
         if choice.reasoning == UNSEEN:
             choice.reasoning = TEXT
 
@@ -329,7 +330,7 @@ class Writer:
         of its own.
         """
         last = self.last_reasoning
-        if last is not None and last.choice == index:
+        if last.frame >= 0 and last.choice == index:
             self.choices[index].reasoning = OBJECTS
             if name not in last.fields or last.fields == {name: text}:
                 before = last.text()
