@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     Table = dict[str, Any]
 
-# The types that each field with a rule of reading may have, besides null. () means none: a reader would take
-# the field for something else. A table in place of types means an object with such fields. A table in a list
-# means a list of such objects.
+# The types that each field with a rule of reading may have, besides null. A table in place of types means an
+# object with such fields. A table in a list means a list of such objects. () means that the field must be
+# absent or empty, because a reader would not take it for a field of the answer.
 _TEXT, _OBJECT, _ARGUMENTS = (str,), (dict,), (str, dict)  # arguments that are an object are read as its text
 _BODY: Table = {"name": _TEXT, "arguments": _ARGUMENTS, "input": _ARGUMENTS}
 _CALL: Table = {"id": _TEXT, "type": _TEXT, "function": _BODY, "custom": _BODY}
@@ -56,7 +56,10 @@ _COMPLETION: Table = {
     "usage": _OBJECT,
     "error": (),
 }
-_NAMES = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
+_TYPE_NAMES = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
+
+# In the first entry of a choice, if the completion has a null there.
+_NULL_LOGPROBS = '"logprobs":null,'
 
 
 def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | None = None) -> Iterator[bytes]:
@@ -118,7 +121,7 @@ def _check(value: Any, path: str, allowed: Any) -> None:
         raise ValueError(f"{path} would not be read as a field of the answer")
     kinds: Any = (allowed.__class__,) if allowed.__class__ in (dict, list) else allowed
     if value.__class__ not in kinds:
-        raise ValueError(f"{path} is not {' or '.join(dict.fromkeys([_NAMES[kind] for kind in kinds]))}")
+        raise ValueError(f"{path} is not {' or '.join(dict.fromkeys([_TYPE_NAMES[kind] for kind in kinds]))}")
     if allowed.__class__ is dict:
         for name, inner in allowed.items():
             _check(value.get(name), f"{path}.{name}", inner)
@@ -163,8 +166,19 @@ def _normalise_message(message: dict[str, Any], path: str) -> None:
         reader = ChatAssembler()
         reader.add({"choices": [{"delta": {"audio": message["audio"]}}]})
         message["audio"] = reader.message().get("audio")
+    _normalise_calls(message.get("tool_calls") or (), path)
+    for name, value in message.items():
+        has_rule = name in DELTA_NOISE or (name in _MESSAGE and name not in REASONING_FIELDS)
+        if value is not None and not has_rule:
+            read: dict[str, Any] = {}
+            grow(read, name, value, False)
+            if render(read[name], False) != value:
+                raise ValueError(f"{path}.{name} has objects that would be read as one: equal type and index")
+
+
+def _normalise_calls(calls: Iterable[dict[str, Any]], path: str) -> None:
     ids: set[str] = set()
-    for position, call in enumerate(message.get("tool_calls") or ()):
+    for position, call in enumerate(calls):
         where = f"{path}.tool_calls[{position}]"
         kinds = [kind for kind in ("function", "custom") if call.get(kind) is not None]
         if len(kinds) != 1:
@@ -176,13 +190,6 @@ def _normalise_message(message: dict[str, Any], path: str) -> None:
             raise ValueError(f"{where}.id is that of another call: they would be read as one")
         if call.get("id"):
             ids.add(call["id"])
-    read: dict[str, Any] = {}
-    for name, value in message.items():
-        has_rule = name in DELTA_NOISE or (name in _MESSAGE and name not in REASONING_FIELDS)
-        if value is not None and not has_rule:
-            grow(read, name, value, False)
-            if render(read[name], False) != value:
-                raise ValueError(f"{path}.{name} has objects that would be read as one: equal type and index")
 
 
 def _unknown(fields: dict[str, Any], *known: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -192,17 +199,14 @@ def _unknown(fields: dict[str, Any], *known: Iterable[str]) -> Iterator[tuple[st
             yield name, dump(value)
 
 
-def _pieces(name: str, text: str, size: int | None, more: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the pieces of a text as fields with this name, each with the fields beside it.
-
-    Only the last piece has fields beside it: ``more``.
-    """
+def _pieces(name: str, text: str, size: int | None) -> Iterator[str]:
+    """Yield the pieces of a text, each as a field with this name."""
     size = size or len(text) or 1
     for at in range(0, len(text), size):
-        yield f'"{name}":{quote(text[at : at + size])}', more if at + size >= len(text) else ""
+        yield f'"{name}":{quote(text[at : at + size])}'
 
 
-# The steps of a completion. Each writes at most one frame.
+# The functions below yield the steps of a completion. Each step writes at most one frame.
 
 
 def _completion_steps(completion: dict[str, Any], is_text: bool, size: int | None) -> Iterator[Step]:
@@ -223,38 +227,43 @@ def _choice_steps(
     choice: dict[str, Any], message: dict[str, Any], is_text: bool, size: int | None
 ) -> Iterator[Step]:
     index = choice["index"]
-    content = choice["text"] if is_text else message.get("content")
-    logprobs = choice.get("logprobs")
-    null = '"logprobs":null,' if logprobs is None and "logprobs" in choice else ""
-    if not is_text:
-        begun = "null" if content is None or content.__class__ is list else '""'
-        refusal = ',"refusal":null' if message.get("refusal", "") is None else ""
-        role = f'"role":{quote(message.get("role") or "assistant")},"content":{begun}{refusal}'
-        yield Writer.choice, (index, role, null)
-    elif null or not content:
-        yield Writer.entry, (index, "", null)
-    more = "" if logprobs is None else f'"logprobs":{dump(logprobs)},'
-    # All names must be in the same deltas. Otherwise a reader takes the text of one name for more text of
-    # another.
-    texts = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ is str}
-    objects = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ in (dict, list)}
-    longest = max([1, *map(len, texts.values())])
-    step = size or longest
-    for at in range(0, longest if texts or objects else 0, step):
-        cut = {name: text[at : at + step] for name, text in texts.items() if at < len(text) or not at}
-        yield Writer.entry, (index, dump({**cut, **objects})[1:-1])
-        objects = {}
+    if is_text:
+        yield from _text_steps(index, choice, size)
+    else:
+        yield from _message_steps(index, choice, message, size)
+    for name, value in _unknown(choice, _TEXT_CHOICE if is_text else _CHAT_CHOICE):
+        yield Writer.entry, (index, "", f"{quote(name)}:{value},")
+    if choice.get("finish_reason"):
+        yield Writer.finish, (index, choice["finish_reason"])
+
+
+def _text_steps(index: int, choice: dict[str, Any], size: int | None) -> Iterator[Step]:
+    """Yield the steps of the text of a text completion."""
+    text = choice["text"]
+    has_null_logprobs = choice.get("logprobs", "") is None
+    if has_null_logprobs or not text:
+        yield Writer.entry, (index, "", _NULL_LOGPROBS if has_null_logprobs else "")
+    yield from _content_steps(index, text, choice.get("logprobs"), size)
+
+
+def _message_steps(
+    index: int, choice: dict[str, Any], message: dict[str, Any], size: int | None
+) -> Iterator[Step]:
+    content = message.get("content")
+    first_content = '""' if content.__class__ is str else "null"
+    first_refusal = ',"refusal":null' if message.get("refusal", "") is None else ""
+    role = f'"role":{quote(message.get("role") or "assistant")},"content":{first_content}{first_refusal}'
+    yield Writer.choice, (index, role, _NULL_LOGPROBS if choice.get("logprobs", "") is None else "")
+    yield from _reasoning_steps(index, message, size)
     if content.__class__ is list:
         yield Writer.entry, (index, f'"content":{dump(content)}')
-    text: Any = content if content.__class__ is str else ""
-    for piece in _pieces("content", text, size, more):
-        yield Writer.entry, (index, *piece)
-    if more and not text:
-        yield Writer.entry, (index, "", more)
+    yield from _content_steps(
+        index, content if content.__class__ is str else "", choice.get("logprobs"), size
+    )
     if message.get("refusal") == "":
         yield Writer.entry, (index, '"refusal":""')
     for piece in _pieces("refusal", message.get("refusal") or "", size):
-        yield Writer.entry, (index, *piece)
+        yield Writer.entry, (index, piece)
     for place, call in enumerate(message.get("tool_calls") or ()):
         yield from _call_steps(index, place, call, size)
     if message.get("function_call") is not None:
@@ -263,10 +272,36 @@ def _choice_steps(
         yield Writer.entry, (index, f"{quote(name)}:{value}")
     if message.get("audio") is not None:
         yield Writer.entry, (index, f'"audio":{dump(message["audio"])}')
-    for name, value in _unknown(choice, _TEXT_CHOICE if is_text else _CHAT_CHOICE):
-        yield Writer.entry, (index, "", f"{quote(name)}:{value},")
-    if choice.get("finish_reason"):
-        yield Writer.finish, (index, choice["finish_reason"])
+
+
+def _reasoning_steps(index: int, message: dict[str, Any], size: int | None) -> Iterator[Step]:
+    """Yield the steps of the reasoning. The texts under all names are cut at the same places.
+
+    All names must be in the same deltas. Otherwise a reader takes the text of one name for more text of
+    another.
+    """
+    texts = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ is str}
+    objects = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ in (dict, list)}
+    if not texts and not objects:
+        return
+    longest = max([1, *map(len, texts.values())])
+    for at in range(0, longest, size or longest):
+        end = at + (size or longest)
+        cut = {name: text[at:end] for name, text in texts.items() if at < len(text) or not at}
+        yield Writer.entry, (index, dump({**cut, **objects})[1:-1])
+        objects = {}  # in the first delta only
+
+
+def _content_steps(index: int, text: str, logprobs: Any, size: int | None) -> Iterator[Step]:
+    """Yield the steps of the content that is text. The logprobs are beside the last piece of it."""
+    more = "" if logprobs is None else f'"logprobs":{dump(logprobs)},'
+    last = ""
+    for piece in _pieces("content", text, size):
+        if last:
+            yield Writer.entry, (index, last)
+        last = piece
+    if last or more:
+        yield Writer.entry, (index, last, more)
 
 
 def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int | None) -> Iterator[Step]:
@@ -277,8 +312,8 @@ def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int |
     type = call.get("type") or kind
     if type in ("function", "custom"):
         type = kind
-    # A fragment with only an empty string would be ignored, and an id inside function alone would be the
-    # call's (rule 4 of reading). So these are in the first fragment.
+    # Two kinds of unknown fields must be in the first fragment (rule 4 of reading). In a fragment of its own, a
+    # field with an empty string would be ignored, and an id inside ``function`` would be the id of the call.
     inner, outer = _unknown(body, ("name", text_name)), _unknown(call, _CALL, ("index", kind))
     first = {"function": "", "tool_call": ""}
     then: list[Step] = []
@@ -289,6 +324,6 @@ def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int |
             else:
                 then.append((Writer.call_extra, (index, place, where, f"{quote(name)}:{value}")))
     yield Writer.start_call, (index, place, call.get("id"), body.get("name"), kind, type, *first.values())
-    for piece, _ in _pieces(text_name, text if text.__class__ is str else dump(text), size):
+    for piece in _pieces(text_name, text if text.__class__ is str else dump(text), size):
         yield Writer.call_extra, (index, place, "function", piece)
     yield from then
