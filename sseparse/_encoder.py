@@ -97,8 +97,8 @@ def _json(value: Any, depth: int) -> str:
 
 # One function for each type of event makes its step (``_STEP_OF``). It returns None if nothing is written. It
 # raises TypeError, ValueError or Unreadable if no frame can have a value of the event, AttributeError if a
-# field is missing. For a wrong text or JSON value, ``quote`` or ``_json`` raises a TypeError that does not name
-# the field, so ``_refusal`` looks for it.
+# field is missing. For a wrong text or JSON value, ``quote`` or ``_json`` raises a TypeError that does not
+# name the field, so ``_refusal`` looks for it.
 
 
 def _index(event: Any, name: str = "choice") -> int:
