@@ -9,8 +9,8 @@
 This file follows RFC 9112. (A number alone, as in "2.2", is one of its sections.) It knows nothing of
 requests or events. It refuses a response that two readers could understand in two ways: a lone CR or a NUL in
 a head (2.2; RFC 9110, 5.5), a field name that is not a token (5.1), Transfer-Encoding in HTTP/1.0 (6.1). It
-also refuses codings other than chunked. A lone LF may end a line of a head or of a trailer section (2.2), but not a chunk
-size or a chunk (7.1).
+also refuses codings other than chunked. A lone LF may end a line of a head or of a trailer section (2.2), but
+not a chunk size or a chunk (7.1).
 
 ``_state`` is the part of the response that comes next. Only unfinished protocol text is kept, never a body:
 
