@@ -462,8 +462,8 @@ class Template:
     ``version``, ``kept``: the numbers of the reader for which the template applies.
     ``waits``: a step for a fragment without an index, which goes to the last call, or None.
     ``is_loose``: whether the text of a plain template may be empty.
-    ``at``: the number of the hole with the text. ``values``: the values in the holes of the last frame.
-    ``gains``: how much larger each of them was than in the frame before. ``following``: the values that are
+    ``at``: the number of the hole with the text. ``numbers``: the integers in the other holes of the last frame.
+    ``gains``: how much larger each of them was than in the frame before. ``following``: the integers that are
     expected next. ``forms``: ``head`` and ``last`` with ``%d`` in place of integers, b"" if they have none;
     None if there are other values than integers.
     ``echo``: the numbers of two holes that must have the same text.
@@ -477,8 +477,7 @@ class Template:
     __slots__ = (
         "at", "blank", "bulk", "echo", "ended", "following", "forms", "gains", "has_padding", "head", "holes",
         "is_loose", "is_plain", "kept", "last", "last_size", "middle", "middle_size", "middle_text", "most",
-        "nests", "number", "only", "prefix", "start", "steps", "stop", "strings", "then", "values", "version",
-        "waits",
+        "nests", "number", "numbers", "only", "prefix", "start", "steps", "stop", "strings", "then", "version", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -503,8 +502,9 @@ class Template:
         self.nests = max(kinds) >= OBJECT
         self.holes: list[tuple[int, str, int]] = []
         self.at = texts[0] if texts else 0
-        self.values = self.following = values
-        self.gains: list[Any] = ["" if kind <= CONTENT else 0 for kind in kinds]
+        self.numbers: tuple[Any, ...] = ()
+        self.following: tuple[Any, ...] = ()
+        self.gains: tuple[int, ...] = ()
         self.forms: tuple[bytes, bytes] | None = None
         self.prefix = self.head = pieces[0].encode()
         self.middle_text = pieces[1] if self.has_padding else ""
@@ -516,7 +516,9 @@ class Template:
                 behind = piece[kind <= PADDING :]  # without the closing quote, which the string scanner reads
                 self.holes.append((kind, behind, len(behind)))
             if self.is_plain:
-                self.forms = (_form(pieces[: self.at + 1]), _form(pieces[self.at + 1 :]) + blank)
+                self.numbers = tuple(numbers)
+                self.gains = (0,) * len(numbers)
+                self.forms = (_form(pieces[: self.at + 1]), _form(pieces[self.at + 1 :], blank))
         self.start = len(self.head)
         self.last_size = len(self.last)
         self.middle_size = len(self.middle)
@@ -550,32 +552,28 @@ class Template:
 
     def _expect(self) -> None:
         """Write the integers that are expected in the next frame into ``head`` and ``last``."""
-        at = self.at
-        values = self.following = list(map(add, self.values, self.gains))
+        numbers = self.following = tuple(map(add, self.numbers, self.gains))
         before, after = self.forms or (b"", b"")
-        if at:
-            self.head = before % tuple(values[:at])
+        if before:
+            self.head = before % numbers[: self.at]
             self.start = len(self.head)
-        if at < len(values) - 1:
-            self.last = self.middle = after % tuple(values[at + 1 :])
-            self.last_size = self.middle_size = len(self.last)
-            self.stop = -self.last_size
+        if after:
+            self.last = self.middle = after % numbers[self.at :]
+            size = self.last_size = self.middle_size = len(self.last)
+            self.stop = -size
 
     def _compare(self, values: list[Any]) -> None:
-        """Compare the values of two frames. Expect the same change again if it came twice."""
-        gains: list[Any] = []
-        for (kind, _, _), value, before in zip(self.holes, values, self.values):
-            if kind <= CONTENT:
-                gains.append("")
-            elif _is_countable(value):
-                gains.append(value - before if kind == NUMBER else 0)
-            else:
-                self.forms = None
-                self.is_plain = False
-                return
+        """Compare the numbers of two frames. Expect the same change again if it came twice."""
+        del values[self.at]
+        if not all(map(_is_countable, values)):
+            self.forms = None
+            self.is_plain = False
+            return
+        counted = [kind == NUMBER for kind, _, _ in self.holes if kind > CONTENT]
+        gains = tuple([(new - old) * factor for new, old, factor in zip(values, self.numbers, counted)])
         self.is_plain = gains == self.gains or not any(self.gains)
         self.gains = gains
-        self.values = values
+        self.numbers = tuple(values)
         self.strings = None
         if self.is_plain:
             self._expect()
@@ -657,8 +655,8 @@ class Template:
 
     def take(self, text: str, reader: ChunkReader, events: list[Event]) -> None:
         """Take the steps of a frame with this text and the numbers that were expected."""
-        values = self.values = self.following
-        values[self.at] = text
+        numbers = self.numbers = self.following
+        values = (*numbers[: self.at], text, *numbers[self.at :])
         held = reader.events
         reader.events = events
         for step in self.steps:
@@ -726,11 +724,11 @@ def _is_countable(value: Any) -> bool:
     return value.__class__ is int and -LARGEST < value < LARGEST
 
 
-def _form(pieces: list[str]) -> bytes:
+def _form(pieces: list[str], blank: bytes = b"") -> bytes:
     """Return a format of bytes with ``%d`` between the pieces, b"" for a single piece."""
     if len(pieces) == 1:
         return b""
-    return "%d".join([piece.replace("%", "%%") for piece in pieces]).encode()
+    return "%d".join([piece.replace("%", "%%") for piece in pieces]).encode() + blank
 
 
 def _strings_of(insides: Sequence[str]) -> list[str] | None:
@@ -872,80 +870,74 @@ class Unknown(Step):
             reader.keep(reader.answer.extras, fields, None, None, "chunk")
 
 
-class Counts(Step):
-    """Update usage in which only the numbers at ``paths`` change, or none.
+class Numbers(Step):
+    """Set the numbers at ``paths`` in a kept object. It is an unknown field in which only they change.
 
-    The first time, the whole usage is merged into the kept one. After that, the rest of it changes nothing
-    until other usage comes. So while ``reader.counted`` is this step, only the numbers are set, in the
-    objects of ``kept``.
+    ``whole`` is the kept object. While the template applies, nothing else changes it.
     """
 
-    __slots__ = ("inner", "kept", "paths", "start", "stop", "value")
+    __slots__ = ("event", "inner", "paths", "places", "start", "stop", "whole")
 
-    def __init__(self, value: dict[str, Any], paths: list[Path]) -> None:
-        self.value = value
+    def __init__(self, event: Any, whole: dict[str, Any], paths: list[Path]) -> None:
+        self.event = event
         self.paths = paths
-        self.kept: list[tuple[dict[str, Any], Any]] = []
-        self.inner: tuple[Any, ...] = ()
+        self.find(whole)
+
+    def find(self, whole: dict[str, Any]) -> None:
+        """Find the numbers in the kept object."""
+        self.whole = whole
+        self.inner = containers_in(whole)
+        self.places = [(_at(whole, path[:-1]), path[-1]) for path in self.paths]
 
     def place(self, order: list[Path], path: Path) -> None:
         count = len(self.paths)
         self.paths.sort(key=lambda inside: order.index(path + inside))
         self.start = order.index(path + self.paths[0]) if count else 0
-        self.stop = self.start + count  # the holes of usage follow each other in the line
+        self.stop = self.start + count  # the holes of one object follow each other in the line
+        self.find(self.whole)
 
-    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
-        numbers = values[self.start : self.stop]
-        if reader.counted is self:
-            is_changed = False
-            for (kept, key), number in zip(self.kept, numbers):
-                old = kept[key]
-                if old != number or old.__class__ is not number.__class__:
-                    kept[key] = number
-                    is_changed = True
-            if is_changed:
-                reader.events.append(Usage(copy_of(reader.answer.usage, self.inner)))
-            return
-        usage = render(self.value, False)
-        for path, number in zip(self.paths, numbers):
-            _put(usage, path, number)
-        reader.usage(usage)
-        whole: Any = reader.answer.usage
-        self.kept = [(_at(whole, path[:-1]), path[-1]) for path in self.paths]
-        self.inner = containers_in(whole)
-        reader.counted = self
-
-
-class Numbers(Counts):
-    """Update an unknown field, an object in which only the numbers at ``paths`` change, and emit its Extra.
-
-    ``whole`` is the kept object. While the template applies, nothing else changes it.
-    """
-
-    __slots__ = ("event", "whole")
-
-    def __init__(self, event: Any, paths: list[Path], whole: Any) -> None:
-        super().__init__(render(event.value, False), paths)
-        self.event = Extra(event.choice, None, event.field, None, event.place)
-        self.whole = whole
-        self.inner = containers_in(event.value)
-
-    def place(self, order: list[Path], path: Path) -> None:
-        super().place(order, path)
-        self.kept = [(_at(self.whole, inside[:-1]), inside[-1]) for inside in self.paths]
-
-    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
-        event = self.event
-        value = copy_of(self.value, self.inner)
+    def set(self, values: Sequence[Any]) -> bool:
+        """Set the numbers. Return whether any of them changed."""
         is_changed = False
-        for path, (kept, key), number in zip(self.paths, self.kept, values[self.start : self.stop]):
+        for (kept, key), number in zip(self.places, values[self.start : self.stop]):
             old = kept[key]
             if old != number or old.__class__ is not number.__class__:
                 kept[key] = number
                 is_changed = True
-            (value if len(path) == 1 else _at(value, path[:-1]))[key] = number
-        reader.note_kept(is_changed)
+        return is_changed
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        event = self.event
+        reader.note_kept(self.set(values))
+        value = copy_of(self.whole, self.inner)
         reader.events.append(Extra(event.choice, None, event.field, value, event.place))
+
+
+class Counts(Numbers):
+    """Update usage in which only numbers change, or nothing.
+
+    The first time, the whole usage is merged into the kept one. After that, the rest of it changes nothing
+    until other usage comes. So while ``reader.counted`` is this step, only the numbers are set. ``value`` is
+    usage as it came.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: dict[str, Any], paths: list[Path]) -> None:
+        super().__init__(None, value, paths)
+        self.value = value
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        if reader.counted is not self:
+            usage = render(self.value, False)
+            for path, number in zip(self.paths, values[self.start : self.stop]):
+                _put(usage, path, number)
+            reader.usage(usage)
+            kept: Any = reader.answer.usage
+            self.find(kept)
+            reader.counted = self
+        elif self.set(values):
+            reader.events.append(Usage(copy_of(self.whole, self.inner)))
 
 
 class Detail(Step):
@@ -1196,27 +1188,30 @@ class Lesson:
         value: Any = leaf.get(field) if leaf is not None else None
         if field in FIELDS_WITH_RULES or event.index is not None or value != event.value:
             return False
-        if event.place != "delta" and is_again:
-            if value.__class__ not in (dict, list) or not is_shallow(value):
-                return False
-            # The kept value is the same, and ``kept`` does not change while it stays. So use it, not a copy.
-            kept = self._owner(event).extras.get(field)
-            value = kept if _is_twin(kept, value) else render(value, False)
-            self._step(Again(Extra(event.choice, None, field, value, event.place)), None)
-        else:
-            before: Any = self.earlier.get(field)
-            paths = None
-            if event.place != "delta" and value.__class__ is dict and is_shallow(value):
-                paths = _differences(before, value) if before.__class__ is dict else None
-            key = self._growing(event) if event.place == "delta" else None
-            if key is not None:
+        if event.place == "delta":
+            key = self._growing(event)
+            if key is None:
+                self._step(Unknown(event, self.reader.choices[event.choice]), path, PRESENT)
+            else:
                 text = self._kept_entry(event)[key]
                 self._step(Detail(event, key, text), (*path, 0, key), TEXT)
-            elif paths is None:
-                self._step(Unknown(event, self.reader.choices.get(event.choice)), path, PRESENT)
-            else:
-                self.steps.append((Numbers(event, paths, self._owner(event).extras[field]), path))
-                self.holes.update(((*path, *inside), NUMBER) for inside in paths)
+            return True
+        kept = self._owner(event).extras.get(field)
+        is_container = value.__class__ in (dict, list) and is_shallow(value)
+        is_kept = is_container and _is_twin(kept, value)
+        if is_again:
+            # The kept value is the same, and ``kept`` does not change while it stays. So use it, not a copy.
+            value = kept if is_kept else render(value, False)
+            self._step(Again(Extra(event.choice, None, field, value, event.place)), None)
+            return is_container
+        before: Any = self.earlier.get(field)
+        paths = _differences(before, value) if is_kept and before.__class__ is dict is kept.__class__ else None
+        if paths is None:
+            self._step(Unknown(event, self.reader.choices.get(event.choice)), path, PRESENT)
+        else:
+            silent = Extra(event.choice, None, field, None, event.place)
+            self.steps.append((Numbers(silent, kept, paths), path))
+            self.holes.update(((*path, *inside), NUMBER) for inside in paths)
         return True
 
     def _kept_entry(self, event: Any) -> Any:
