@@ -74,6 +74,7 @@ was inside a text.
 
 from __future__ import annotations
 
+import json
 import sys
 from itertools import repeat
 from operator import add
@@ -140,6 +141,7 @@ _HAS_BULK = sys.implementation.name != "pypy"  # on PyPy, one frame at a time is
 _SEPARATOR = "\x7f"  # DEL: rare in text; after a backslash it is an invalid escape, so it cannot be hidden
 _QUOTE, _LF, _SPACE = 34, 10, 32
 _new = object.__new__
+_scan_number: Any = json.JSONDecoder().scan_once  # 200 ns less for a float than scan_json, which calls back
 _FOLD_AT = Text.FOLD_AT
 
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
@@ -558,9 +560,11 @@ class Template:
             self.head = before % numbers[: self.at]
             self.start = len(self.head)
         if after:
-            self.last = self.middle = after % numbers[self.at :]
-            size = self.last_size = self.middle_size = len(self.last)
-            self.stop = -size
+            last = self.last = self.middle = after % numbers[self.at :]
+            size = len(last)
+            if size != self.last_size:
+                self.last_size = self.middle_size = size
+                self.stop = -size
 
     def _compare(self, values: list[Any]) -> None:
         """Compare the numbers of two frames. Expect the same change again if it came twice."""
@@ -625,15 +629,18 @@ class Template:
                 else:
                     if kind <= SCALAR and line[pos] in "{[":
                         return False
-                    value, pos = scan_json(line, pos)
                     if kind == NUMBER:
-                        if value.__class__ is not int and value.__class__ is not float:
+                        value, pos = _scan_number(line, pos)
+                        if value.__class__ is not int:
+                            if value.__class__ is not float or not -1e400 < value < 1e400:
+                                return False
+                    else:
+                        value, pos = scan_json(line, pos)
+                        if kind == OBJECT:
+                            if value.__class__ is not dict or not value:
+                                return False
+                        elif kind == PRESENT and value is None:
                             return False
-                    elif kind == OBJECT:
-                        if value.__class__ is not dict or not value:
-                            return False
-                    elif kind == PRESENT and value is None:
-                        return False
                 if not line.startswith(piece, pos):
                     return False
                 pos += size
@@ -656,7 +663,8 @@ class Template:
     def take(self, text: str, reader: ChunkReader, events: list[Event]) -> None:
         """Take the steps of a frame with this text and the numbers that were expected."""
         numbers = self.numbers = self.following
-        values = (*numbers[: self.at], text, *numbers[self.at :])
+        at = self.at
+        values = (*numbers[:at], text, *numbers[at:]) if at else (text, *numbers)
         held = reader.events
         reader.events = events
         for step in self.steps:

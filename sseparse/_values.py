@@ -552,23 +552,24 @@ def is_shallow(value: Any, levels: int = 8) -> bool:
 
 
 def containers_in(value: Any) -> tuple[Any, ...]:
-    """Return the places of the containers inside a shallow container, for ``copy_of``.
+    """Return the containers inside a shallow container, for ``copy_of``.
 
-    They are pairs of a key and the places inside the container under that key. For example
-    ``{"a": [1], "b": {"c": {}}}`` gives ``(("a", ()), ("b", (("c", ()),)))``.
+    Each is a key, the container under that key, and the containers inside that. For example,
+    ``{"a": [1], "b": 2}`` gives ``(("a", [1], ()),)``.
     """
     items = value.items() if value.__class__ is dict else enumerate(value)
-    return tuple([(key, containers_in(item)) for key, item in items if item.__class__ in (dict, list)])
+    return tuple([(key, item, containers_in(item)) for key, item in items if item.__class__ in (dict, list)])
 
 
 def copy_of(value: Any, inner: tuple[Any, ...]) -> Any:
-    """Return a deep copy of a container. ``inner`` is what ``containers_in`` returned for one like it.
+    """Return a deep copy of a container. ``inner`` is what ``containers_in`` returned for it; since then, no
+    container inside was replaced.
 
     This takes a quarter of the time that a copy takes which looks at each value.
     """
     copy = value.copy()
-    for key, deeper in inner:
-        copy[key] = copy_of(copy[key], deeper) if deeper else copy[key].copy()
+    for key, container, deeper in inner:
+        copy[key] = copy_of(container, deeper) if deeper else container.copy()
     return copy
 
 
