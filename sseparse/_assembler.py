@@ -103,8 +103,6 @@ from ._values import (
     GROWING_LISTS,
     GROWN,
     NOISE_FIELDS,
-    ODD,
-    PLAIN,
     SMALL_INT,
     Unreadable,
     add_part,
@@ -120,8 +118,8 @@ from ._values import (
     is_text,
     overlay,
     part_kind,
+    plain_copy,
     plain_json,
-    plainness,
     render,
     replaces,
     says_nothing,
@@ -183,6 +181,9 @@ DELTA_NOISE = frozenset(("index", "token_id", *NOISE_FIELDS))
 # signatures must be sent back, earendil-works/pi#3234)
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE_FIELDS))
 
+# Fields of a choice that have a rule besides the usual ones.
+RARE_FIELDS = frozenset(("message", "text", "logprobs", "error", "usage", *NOISE_FIELDS))
+
 # Fields of a chunk, a choice or a delta that have a rule. An Extra of one of them tells that its value does
 # not have the type that the rule is for, and the next value may. So the fast path never learns such an
 # Extra: whoever adds a rule for a field adds the field here.
@@ -202,7 +203,6 @@ class ChunkReader:
     """
 
     __slots__ = (
-        "_borrowed",
         "_failed",
         "_halves",
         "_header",
@@ -240,7 +240,6 @@ class ChunkReader:
         # These four are about the current chunk.
         self._source: str | None = None  # its JSON text
         self._halves = False  # it has halves of surrogate pairs
-        self._borrowed = False  # it is the caller's, so its lists and objects are copied before they are kept
         self._failed = False  # it has an error
         self.events: list[Event] = []
         self.frame: int | None = 0
@@ -266,21 +265,16 @@ class ChunkReader:
         choices: Any = chunk.pop("choices", ...)
         usage: Any = chunk.pop("usage", ...)
         try:
-            header = self._header
             if (
-                error is None
-                and header is not None
-                # The same test as in _repeats().
-                and (chunk == header or {**chunk, **self._passing} == header)
+                choices.__class__ is list
+                and (usage is ... or usage is None or usage.__class__ is dict)
+                and error is None
+                and self._repeats(chunk, True)
             ):
-                if (usage is ... or usage is None) and choices.__class__ is list and len(choices) == 1:
-                    entry: Any = choices[0]  # pyright: ignore[reportUnknownVariableType]
-                    if entry.__class__ is dict:  # nearly all
-                        of_choice = self._entry(entry, 0)
-                        if of_choice:
-                            self.usage(of_choice)
-                        return
-                self._read(chunk, choices, None if usage is ... else usage)
+                if not (len(choices) == 1 and self._common(choices[0], True)):
+                    self._entries(choices, None if usage is ... else usage)
+                elif usage is not ... and usage:
+                    self.usage(usage)
             else:
                 self._chunk(chunk, choices, usage, error)
         finally:
@@ -293,37 +287,26 @@ class ChunkReader:
         Raises TypeError if it has a value that is not JSON, and Unreadable, both before anything is read.
         """
         fields = chunk.copy()
-        choices: Any = fields.pop("choices", ...)
-        usage: Any = fields.pop("usage", ...)
-        repeats = fields == self._header
-        parts = [chunk["choices"], chunk.get("usage")] if repeats and choices is not ... else chunk
-        found = plainness([parts])
-        if found == ODD:
-            chunk = plain_json(chunk, 1)
-            fields = chunk.copy()
-            choices = fields.pop("choices", ...)
-            usage = fields.pop("usage", ...)
-        self._borrowed = True
-        self._halves = found != PLAIN and has_halves(chunk)
-        try:
-            if repeats or self._repeats(fields):
-                self._read(fields, choices, None if usage is ... else usage)
-            elif not chunk.keys() <= {"type"} or chunk.get("type") == "error":  # otherwise it is a ping
-                self._chunk(fields, choices, usage, error_of(chunk, choices))
-        finally:
-            self._borrowed = False
-            self._halves = False
-
-    def _read(self, fields: dict[str, Any], choices: Any, usage: Any) -> None:
-        """Read a chunk whose other ``fields`` have no effect."""
-        if choices.__class__ is not list or not (usage is None or usage.__class__ is dict):
-            self._chunk(fields, choices, usage, None)
-        elif len(choices) == 1 and choices[0].__class__ is dict:  # the common case
-            of_choice = self._entry(choices[0], 0)
-            if usage or of_choice:
-                self.usage(usage or of_choice)
-        else:
-            self._entries(choices, usage)
+        choices: Any = fields.pop("choices", None)
+        usage: Any = fields.pop("usage", None)
+        if choices.__class__ is list and self._repeats(fields, False):
+            # The other fields have no effect, so only these two are to be copied, or not even they.
+            copy: Any = plain_copy(usage) if usage.__class__ is dict else None
+            if copy is not None or usage is None:
+                if len(choices) == 1 and self._common(choices[0], False):
+                    if copy:
+                        self.usage(copy)
+                    return
+                choices = plain_copy(choices)
+                if choices is not None:
+                    self._entries(choices, copy)
+                    return
+        copy = plain_copy(chunk)
+        is_copied = copy is not None
+        if copy is None:
+            copy = plain_json(chunk, 1)
+        if not copy.keys() <= {"type"} or copy.get("type") == "error":  # otherwise it is a ping
+            self.read(copy, None, not is_copied)
 
     def report(self, kind: ErrorKind, message: str, data: Any = None) -> None:
         """Emit an Error found by the framing layer."""
@@ -450,12 +433,22 @@ class ChunkReader:
         if usages:
             self.usage(*usages)
 
-    def _repeats(self, chunk: dict[str, Any]) -> bool:
+    def _repeats(self, chunk: dict[str, Any], is_checked: bool) -> bool:
         """Whether the fields equal those of the previous chunk, apart from padding, id and time.
 
-        Those had no effect, so these have none.
+        Those had no effect, so these have none. ``is_checked``: see ``_common``.
         """
-        return self._header is not None and {**chunk, **self._passing} == self._header
+        header = self._header
+        if header is None or chunk == header:
+            return header is not None
+        if {**chunk, **self._passing} != header:
+            return False
+        if not is_checked:
+            for name, before in self._passing.items():
+                value: Any = chunk.get(name)
+                if value.__class__ is not str and value != before and plain_copy([value]) is None:
+                    return False
+        return True
 
     def _fields(self, chunk: dict[str, Any], choices: list[Any], usage: Any) -> Any:
         """Read the fields of a chunk except ``choices``. Return its usage, or None.
@@ -530,7 +523,7 @@ class ChunkReader:
         changed = 0
         for usage in usages:
             if kept is None:
-                kept = answer.usage = self._own(usage)
+                kept = answer.usage = render(usage, True) if self._halves else usage
                 changed = CHANGED | GROWN
             else:
                 changed |= overlay(kept, render(usage, True) if self._halves else usage)
@@ -541,39 +534,50 @@ class ChunkReader:
         if changed and not (before is not None and is_same(kept, before)):
             self.events.append(Usage(render(kept, False)))
 
+    def _common(self, entry: Any, is_checked: bool) -> bool:
+        """Read an entry of the most common kinds: its choice is known, and it has one piece of content or of
+        arguments and nothing else. Return False for any other; then nothing was read.
+
+        ``is_checked`` is False if the entry is the caller's: it may have any types, and halves.
+        """
+        if entry.__class__ is not dict or len(entry) > 4 or entry.get("finish_reason", "") is not None:
+            return False
+        index: Any = entry.get("index")
+        choice = self.choices.get(index) if index.__class__ is int else None
+        delta: Any = entry.get("delta")
+        if (
+            choice is None
+            or choice.shape != CHAT_SHAPE
+            or delta.__class__ is not dict
+            or len(delta) != 1
+            or len(entry) != 3 + (entry.get("logprobs", "") is None and "logprobs" in choice.extras)
+        ):
+            return False
+        piece: Any = delta.get("content")
+        if piece.__class__ is str:
+            if is_checked or piece.isascii() or not has_halves(piece):
+                self.content(choice, piece)
+                return True
+            return False
+        fragments: Any = delta.get("tool_calls")
+        return (
+            fragments.__class__ is list
+            and len(fragments) == 1
+            and self._more_arguments(choice, fragments[0], is_checked)
+        )
+
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read one entry of ``choices``. Return its usage, or None."""
         index: Any = entry.get("index")
         if index is None:
             index = position
         choice = self.choices.get(index) if index.__class__ is int else None
-        delta: Any = entry.get("delta")
-        logprobs: Any = entry.get("logprobs", "")
-        # Nearly all entries have nothing but a delta, perhaps logprobs, and fields without an effect.
-        is_known = logprobs.__class__ is dict
         if choice is None:
             choice = self._choice(index)
             if choice is None:
                 return None
-        elif (
-            delta.__class__ is dict
-            and entry.get("finish_reason", "") is None
-            and len(entry) == 3 + (is_known or (logprobs is None and "logprobs" in choice.extras))
-            and "index" in entry
-            and choice.shape == CHAT_SHAPE
-        ):
-            if len(delta) > 1:
-                self._delta(choice, delta)
-            elif "content" in delta and delta["content"].__class__ is str:
-                self.content(choice, delta["content"])
-            elif "tool_calls" in delta:
-                self._tool_calls(choice, delta["tool_calls"])
-            else:
-                self._delta(choice, delta)
-            if is_known:
-                self.logprobs(choice, entry["logprobs"])
-            return None
-        logprobs = None
+        delta: Any = entry.get("delta")
+        logprobs: Any = None
         finish_reason: Any = None
         rest: dict[str, Any] | None = None
         for key, value in entry.items():
@@ -601,7 +605,9 @@ class ChunkReader:
         if finish_reason is not None:
             self._finish_reason(choice, finish_reason)
         if rest is not None:
-            return self._rest_of_entry(choice, rest, delta, logprobs, finish_reason)
+            if not RARE_FIELDS.isdisjoint(rest):
+                return self._rest_of_entry(choice, rest, delta, logprobs, finish_reason)
+            self.keep(choice.extras, rest, choice.index, None, "choice")
         if logprobs is not None:
             self.logprobs(choice, logprobs)
         if finish_reason == "error":
@@ -718,8 +724,8 @@ class ChunkReader:
     def logprobs(self, choice: Choice, logprobs: dict[str, Any]) -> None:
         """Extend every list in logprobs. (Lists that the API does not have: sgl-project/sglang#28601; text
         completions. Logprobs that are a number are an unknown field: togethercomputer/openapi#27)"""
-        if self._halves or self._borrowed:
-            logprobs = render(logprobs, self._halves)
+        if self._halves:
+            logprobs = render(logprobs, True)
         if choice.logprobs is None:
             choice.logprobs = {}
         extend(choice.logprobs, logprobs)
@@ -782,14 +788,10 @@ class ChunkReader:
             self._extra(choice.index, None, key, value, "delta")
 
     def _extra(self, choice: int | None, index: int | None, field: str, value: Any, place: Place) -> None:
-        if self._halves or self._borrowed:
+        if self._halves:
             field = well_formed(field)
-            value = self._own(value)
+            value = render(value, True)
         self.events.append(Extra(choice, index, field, value, place))
-
-    def _own(self, value: Any) -> Any:
-        """Return a value that can be kept and emitted: copied or repaired if necessary."""
-        return render(value, self._halves) if self._halves or self._borrowed else value
 
     def _text(self, text: str) -> str:
         return well_formed(text) if self._halves else text
@@ -1052,13 +1054,36 @@ class ChunkReader:
             self._malformed("tool_calls is not a list; it was ignored", choice.index)
             return
         for fragment in fragments:
-            if fragment.__class__ is dict:
+            if self._more_arguments(choice, fragment, True):
+                pass
+            elif fragment.__class__ is dict:
                 self._fragment(choice, fragment)
             elif not is_absent(fragment):
                 self._malformed("entry of tool_calls is not an object; it was ignored", choice.index)
 
+    def _more_arguments(self, choice: Choice, fragment: Any, is_checked: bool) -> bool:
+        """Read a fragment of the most common kind: more arguments for the call at its index (rule 4 b).
+        Return False for any other; then nothing was read. ``is_checked``: see ``_common``."""
+        if fragment.__class__ is not dict or len(fragment) != 2:
+            return False
+        index: Any = fragment.get("index")
+        body: Any = fragment.get("function")
+        if index.__class__ is not int or body.__class__ is not dict or len(body) != 1:
+            return False
+        call = choice.calls.at.get(index)
+        piece: Any = body.get("arguments")
+        if call is None or call.stage != STARTED or piece.__class__ is not str or not piece:
+            return False
+        if not (is_checked or piece.isascii() or not has_halves(piece)):
+            return False
+        choice.calls.last = call
+        piece = self._say(call.arguments, piece)
+        if piece:
+            self.events.append(ToolCallDelta(choice.index, call.index, piece))
+        return True
+
     def _fragment(self, choice: Choice, fragment: dict[str, Any]) -> None:
-        """Read one fragment. The common case is decided here: more arguments for the call at an index."""
+        """Read one fragment."""
         index: Any = fragment.get("index")
         if index is not None and (index.__class__ is not int or not -SMALL_INT < index < SMALL_INT):
             number = as_index(index)
@@ -1067,17 +1092,7 @@ class ChunkReader:
                 self._malformed(what, choice.index)
                 return
             index = key_of(number)
-        body: Any = fragment.get("function")
-        if len(fragment) == 2 and index in choice.calls.at and body.__class__ is dict and len(body) == 1:
-            piece: Any = body.get("arguments")
-            here = choice.calls.at[index]
-            if piece.__class__ is str and piece and here.stage == STARTED:  # rule 4 (b): nearly all
-                choice.calls.last = here
-                piece = self._say(here.arguments, piece)
-                if piece:
-                    self.events.append(ToolCallDelta(choice.index, here.index, piece))
-                return
-        self._any_fragment(choice, fragment, index, body)
+        self._any_fragment(choice, fragment, index, fragment.get("function"))
 
     def _any_fragment(self, choice: Choice, fragment: dict[str, Any], index: Key | None, body: Any) -> None:
         """Find the call of a fragment (rule 4), and add the fields to it. ``body``: its ``function``."""
@@ -1353,9 +1368,10 @@ class ChatAssembler(Reading):
         error add() returns ``[]``. After ``close(done=True)`` only usage and unknown fields are read. Raises
         TypeError if ``chunk`` is not a mapping of JSON values, RuntimeError after ``close()``.
         """
-        if not hasattr(chunk, "items"):
+        plain: Any = chunk
+        if plain.__class__ is not dict and not hasattr(plain, "items"):
             raise TypeError(
-                f"add() takes a decoded chunk (a mapping), not {type(chunk).__name__}:"
+                f"add() takes a decoded chunk (a mapping), not {type(plain).__name__}:"
                 " pass json.loads(data) or chunk.model_dump(), or feed bytes to ChatStream"
             )
         if self._answer.closed:
@@ -1363,14 +1379,15 @@ class ChatAssembler(Reading):
         reader = self._reader
         if not reader.stopped:
             try:
-                plain: Any = chunk
                 reader.read_borrowed(plain if plain.__class__ is dict else plain_json(plain, 1))
             except Unreadable as reason:
                 reader.refuse(f"{reason}; the chunk was not read")
             except LimitReached:
                 pass
             reader.frame = (reader.frame or 0) + 1
-        return reader.take()
+        events = reader.events
+        reader.events = []
+        return events
 
     def close(self, done: bool = False) -> list[Event]:
         """End the answer: return the Done events, each exactly once, with ``Done`` last if ``done``.

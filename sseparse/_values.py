@@ -26,7 +26,7 @@ from itertools import repeat
 
 from ._json import TOO_DEEP, write_json
 from ._partial import MAX_DEPTH
-from ._text import Text, well_formed
+from ._text import Text, has_halves, well_formed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -584,47 +584,34 @@ def count_values(value: Any) -> int:
     return count
 
 
-PLAIN, NOT_ASCII, ODD = 0, 1, 2  # results of plainness()
+def plain_copy(value: Any) -> Any:
+    """Return a deep copy of a caller's object or list for ``add()``, or None if ``plain_json`` must make it.
 
-
-def plainness(todo: list[Any]) -> int:
-    """Check a caller's chunk for ``add()``. ``todo`` is a list with the chunk as its only value.
-
-    PLAIN: it has only the types that ``json.loads`` returns, and only ASCII text. NOT_ASCII: the same, but
-    with other text, which may have lone surrogates. ODD: it has other types or is too deep, so that
-    ``plain_json`` must copy or refuse it.
+    That is so if it has other types than ``json.loads`` returns, a lone surrogate, a key that is not ASCII,
+    or so many containers that it may be too deep (in a chunk, which is one more level).
     """
-    found = PLAIN
-    depth = end = 1
-    for number, one in enumerate(todo):  # the list grows, level by level
-        if number == end:
-            end = len(todo)
-            depth += 1
-            if depth > MAX_DEPTH:
-                return ODD
-        values = one
-        if one.__class__ is dict:
-            values = one.values()
-            for key in one:
-                if key.__class__ is not str:
-                    return ODD
-                if not key.isascii():
-                    found = NOT_ASCII
-        for value in values:
-            kind = value.__class__
+    top = value.copy()
+    todo = [top]
+    for one in todo:
+        is_object = one.__class__ is dict
+        for key, inner in one.items() if is_object else enumerate(one):
+            kind = inner.__class__
             if kind is str:
-                if not value.isascii():
-                    found = NOT_ASCII
-            elif value is None or kind is bool:
+                if not inner.isascii() and has_halves(inner):
+                    return None
+            elif inner is None or kind is bool:
                 pass
-            elif kind is int:
-                if value.bit_length() > PRINTED:
-                    return ODD
             elif kind is dict or kind is list:
-                todo.append(value)
-            elif kind is not float or not -1e400 < value < 1e400:
-                return ODD
-    return found
+                one[key] = inner = inner.copy()
+                todo.append(inner)
+            elif kind is int:
+                if inner.bit_length() > PRINTED:
+                    return None
+            elif kind is not float or not -1e400 < inner < 1e400:
+                return None
+            if is_object and not (key.__class__ is str and key.isascii()):
+                return None
+    return top if len(todo) < MAX_DEPTH else None
 
 
 def plain_json(value: Any, depth: int) -> Any:
