@@ -189,19 +189,8 @@ class FastPath:
         due = self.due
         if due is None:
             return pos
-        size = len(data)
-        if not due.is_plain and due.read_holes(data, pos, self._reader, events):
-            self.hits += 1
-            pos = due.ended
-            self._last = due
-            if due.then != due.number:
-                due = self.due = self._following(due)
-            if pos == size or due is None:
-                return pos
-            if marks is not None:
-                marks.append((pos, len(events)))
         # Most feeds are just one frame that fits ``due``: one text, and perhaps padding after it.
-        if size < due.most and not pos and data.startswith(due.head) and data.endswith(due.last):
+        if len(data) < due.most and not pos and data.startswith(due.head) and data.endswith(due.last):
             try:
                 text = data[due.start : due.stop].decode()
                 if due.has_padding:
@@ -213,33 +202,38 @@ class FastPath:
             except ValueError:
                 text = ""
             if text:
-                # Inlined from Append.take(): 8 % of the row "plain content".
                 only = due.only
                 if only is None:
                     due.take(text, self._reader, events)
-                    self.hits += 1
-                    if due.then != due.number:
-                        self._last = due
-                        self.due = self._following(due)
-                    return size
-                pieces = only.pieces
-                pieces.append(text)
-                if len(pieces) >= _FOLD_AT:
-                    only.text.fold()
-                if only.is_simple:
+                else:  # inlined from Append.add(): 8 % of the row "plain content"
+                    pieces = only.pieces
+                    pieces.append(text)
+                    if len(pieces) >= _FOLD_AT:
+                        only.text.fold()
                     event = _new(only.event)
                     event.choice = only.index
-                    event.text = text
+                    if only.is_simple:
+                        event.text = text
+                    else:
+                        only.fill(event, text)
                     events.append(event)
-                else:
-                    only.fire(text, events)
                 self.hits += 1
                 if due.then != due.number:
                     self._last = due
                     other = self.templates[due.then]
                     is_sure = other.version == due.version and other.kept == due.kept and other.waits is None
                     self.due = other if is_sure else self._following(due)
-                return size
+                return len(data)
+        elif not due.is_plain and due.read_holes(data, pos, self._reader, events):
+            self.hits += 1
+            pos = due.ended
+            self._last = due
+            if due.then != due.number:
+                due = self.due = self._following(due)
+            if pos == len(data) or due is None:
+                return pos
+            if marks is not None:
+                marks.append((pos, len(events)))
         return self._read_on(due, data, pos, events, marks)
 
     def _read_on(
@@ -793,19 +787,8 @@ class Append(Step):
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
         text = values[self.hole]
-        if not text:
-            return
-        pieces = self.pieces
-        pieces.append(text)
-        if len(pieces) >= _FOLD_AT:
-            self.text.fold()
-        if self.is_simple:
-            event = _new(self.event)
-            event.choice = self.index
-            event.text = text
-            reader.events.append(event)
-        else:
-            self.fire(text, reader.events)
+        if text:
+            self.add(text, reader.events)
 
     def add(self, text: str, events: list[Event]) -> None:
         """Append a text and emit its event."""
@@ -813,20 +796,25 @@ class Append(Step):
         pieces.append(text)
         if len(pieces) >= _FOLD_AT:
             self.text.fold()
+        event = _new(self.event)
+        event.choice = self.index
         if self.is_simple:
-            events.append(self.event(self.index, text))
+            event.text = text
         else:
-            self.fire(text, events)
+            self.fill(event, text)
+        events.append(event)
 
-    def fire(self, text: str, events: list[Event]) -> None:
-        """Emit the event of arguments or reasoning."""
+    def fill(self, event: Any, text: str) -> None:
+        """Set the fields of an event of arguments or reasoning, except the choice."""
         call = self.call
-        if call is not None:
+        if call is None:
+            event.text = text
+            event.field = self.field
+        else:
+            event.index = call.index
+            event.arguments = text
             if call.index is not None:
                 self.calls.last = call
-            events.append(ToolCallDelta(self.index, call.index, text))
-        else:
-            events.append(ReasoningDelta(self.index, text, self.field))
 
     def take_many(self, texts: list[str], events: list[Event]) -> None:
         """Take this step with many texts."""
