@@ -21,7 +21,7 @@ from __future__ import annotations
 from binascii import a2b_base64, b2a_base64
 
 from ._calls import Calls
-from ._errors import StreamError, check_kinds, story
+from ._errors import StreamError, check_kinds, message_about
 from ._text import Text
 from ._values import fill_in, render
 
@@ -351,5 +351,5 @@ class Reading:
             )
         grave = [error for error in self._answer.errors if error.kind not in ignored]
         if grave:
-            raise StreamError(story(grave), self._answer.errors, self.snapshot())
+            raise StreamError(message_about(grave), self._answer.errors, self.snapshot())
         return self.snapshot()

@@ -313,7 +313,7 @@ def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int |
     if type in ("function", "custom"):
         type = kind
     # Two kinds of unknown fields must be in the first fragment (rule 4 of reading). In a fragment of its own,
-    # a field with an empty string would be ignored, and an id inside ``function`` would be the id of the call.
+    # an empty string would be ignored, and an id inside ``function`` would be the id of the call.
     inner, outer = _unknown(body, ("name", text_name)), _unknown(call, _CALL, ("index", kind))
     first = {"function": "", "tool_call": ""}
     then: list[Step] = []

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from .types import Completion
 
 KINDS = ("server", "malformed", "truncated", "limit", "not_sse", "not_chat")  # of Error events
-_ERRORS_TOLD = 3  # in the message; the attribute `errors` has all of them
-_MESSAGE_CHARACTERS = 500
-_CODE_CHARACTERS = 64
+_MAX_ERRORS = 3  # in the message; the attribute ``errors`` has all of them
+_MAX_MESSAGE = 500  # characters of the server's message
+_MAX_CODE = 64  # characters or digits
 
 
 class LimitReached(Exception):
@@ -60,24 +60,26 @@ class StreamError(ValueError):
         return type(self), (str(self), self.errors, self.snapshot)
 
 
-def story(errors: list[Error]) -> str:
+def message_about(errors: list[Error]) -> str:
     """Return the message of a StreamError about these errors."""
-    told: list[str] = []
-    for error in errors[:_ERRORS_TOLD]:
+    parts: list[str] = []
+    for error in errors[:_MAX_ERRORS]:
         where = "" if error.frame is None else f" in frame {error.frame}"
-        message = error.message[:_MESSAGE_CHARACTERS] + "..." * (len(error.message) > _MESSAGE_CHARACTERS)
-        told.append(f"{error.kind} error{where}: {message}{_told_code(error.code)}")
-    if len(errors) > _ERRORS_TOLD:
-        told.append(f"and {len(errors) - _ERRORS_TOLD} more")
-    return "; ".join(told)
+        message = error.message[:_MAX_MESSAGE] + "..." * (len(error.message) > _MAX_MESSAGE)
+        code = f" (code {error.code!r})" if _is_short(error.code) else ""
+        parts.append(f"{error.kind} error{where}: {message}{code}")
+    if len(errors) > _MAX_ERRORS:
+        parts.append(f"and {len(errors) - _MAX_ERRORS} more")
+    return "; ".join(parts)
 
 
-def _told_code(code: Any) -> str:
-    """Return the server's code for the message. Return ``""`` for none, a long one, an object or a list."""
-    is_short = len(code) <= _CODE_CHARACTERS if isinstance(code, str) else isinstance(code, (int, float))
-    if is_short and isinstance(code, int):
-        is_short = abs(code) < 10**_CODE_CHARACTERS
-    return f" (code {code!r})" if is_short else ""
+def _is_short(code: Any) -> bool:
+    """Whether the server's code can be in the message: a short string or a number, no object or list."""
+    if isinstance(code, str):
+        return len(code) <= _MAX_CODE
+    if isinstance(code, int):
+        return abs(code) < 10**_MAX_CODE
+    return isinstance(code, float)
 
 
 def check_limits(**limits: int) -> None:

@@ -56,20 +56,27 @@ Rule 13. Bad frames, frames without their blank line, and bodies that are no eve
   f. If frames came, but none with a list of choices, a usage or an error, they belong to another API. That is
      ``not_chat`` at ``[DONE]`` or at close, and not ``truncated``.
 
-``_body`` is the state of the body. The last three columns are the next state:
+``_body`` is the state of the body. The last three columns are the next state (``-``: the same one):
 
-    state     what came so far                            at a data, event  at a     at a stray line
-                                                          or error line     frame    that is no JSON
-    UNKNOWN   blank lines and comments                    OPENED            LINES    FOREIGN
-    STARTED   id or retry lines, or a document            OPENED            LINES    -
-    FOREIGN   a first line that is not an event stream's  OPENED            FOREIGN  -
-    LINES     frames without ``data:``                    EVENTS            LINES    -
-    ANSWERED  the same, one of them a whole completion    EVENTS            ANSWERED -
-    OPENED    a data, event or error line, no frame       OPENED            EVENTS   -
-    EVENTS    such a line and a frame                     EVENTS            EVENTS   -
+    state     what came so far                            at a data, event  at a frame   at a stray line
+                                                          or error line                  that is no JSON
+    UNKNOWN   blank lines and comments                    OPENED            LINES        FOREIGN (1)
+    STARTED   id or retry lines, or a document            OPENED            LINES        FOREIGN (2)
+    FOREIGN   a first line that is not an event stream's  OPENED (3)        - (4)        -
+    LINES     frames without ``data:``                    EVENTS            - (4)        -
+    ANSWERED  the same, one of them a whole completion    EVENTS            -            -
+    OPENED    a data, event or error line, no frame       -                 EVENTS       -
+    EVENTS    such a line and a frame                     -                 -            -
 
-``_aside`` and ``_displaced`` hold what came before the first frame. In EVENTS they are empty. So a subclass
-that counts a frame has to check only that the state is EVENTS (see ``_count``).
+    (1) if no comment came before it
+    (2) if it breaks off a document that began on the first line of the body
+    (3) EVENTS if there was a frame
+    (4) ANSWERED if the frame is a whole completion; in FOREIGN only after a ``not_sse`` of rule 13e
+
+At close STARTED becomes FOREIGN if the held document is none of the three cases of rule 12c.
+
+``_held_document`` and ``_displaced`` hold what came before the first frame. In EVENTS there is neither, so a
+subclass that counts a frame needs ``_before_frame`` in the other states only (see ``_count``).
 
 ``_pending`` is what is known about the pending data:
 
@@ -77,8 +84,8 @@ that counts a frame has to check only that the state is EVENTS (see ``_count``).
     UNSEEN         was not looked at                                     any other one, at the next line
     a dict         is one line, and this is the object in it             UNSEEN, when delivered
     "[DONE]"       is one line, ``[DONE]``                               UNSEEN, when delivered
-    INCOMPLETE     is one line, empty or with ``{`` first, not whole     a _Continued, at a stray line
-    a _Continued   is the beginning of an object, and has a scanner      NO_OBJECT
+    INCOMPLETE     is one line, empty or with ``{`` first, not whole     a _Continuation, at a stray line
+    _Continuation  is the beginning of an object; this scans it          NO_OBJECT
     NO_OBJECT      is no object, and no line can make it one             UNSEEN, at the blank line
 
 Each line is parsed at most once and scanned at most once, so the time is linear.
@@ -101,7 +108,7 @@ UNSEEN, INCOMPLETE, NO_OBJECT = "unseen", "incomplete", "no object"
 
 QUOTED = 200  # characters of the input that an Error quotes
 # The keys under which a body that is one object has the server's message. (FastAPI, Kong, AWS, Portkey)
-WORDS = ("message", "detail", "msg", "error_description")
+MESSAGE_KEYS = ("message", "detail", "msg", "error_description")
 _BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", b"\xef\xbb\xbf")  # of an event stream
 
 ABSENT: Any = ...  # no value was parsed yet; None is the value of "null"
@@ -111,21 +118,20 @@ class FrameParser(EventStreamParser):
     """Lines to frames. Each of these fields is None if there is no such thing.
 
     ``_document``: the unfinished document.
-    ``_aside``: a whole document that may be the whole body (rule 12c), as its text and event type.
+    ``_held_document``: a document that may be the whole body (rule 12c), as its text and event type.
     ``_displaced``: the first displaced frame (rule 12f), until the first frame comes.
     ``_skipped``: the beginning of the first ignored line or document.
     ``_cut``: the last frame, if the stream was cut inside it, as its number and the beginning of its text.
     """
 
-    __slots__ = ("_aside", "_body", "_cut", "_displaced", "_document", "_pending", "_skipped")
+    __slots__ = ("_body", "_cut", "_displaced", "_document", "_held_document", "_pending", "_skipped")
 
     def __init__(self, max_event_bytes: int) -> None:
         super().__init__(max_event_bytes, "")
         self._body = UNKNOWN
-        self._pending: Any
-        self._pending = UNSEEN
+        self._pending: Any = UNSEEN
         self._document: _Document | None = None
-        self._aside: tuple[str, str] | None = None
+        self._held_document: tuple[str, str] | None = None
         self._displaced: str | None = None
         self._skipped: str | None = None
         self._cut: tuple[int, str] | None = None
@@ -146,8 +152,8 @@ class FrameParser(EventStreamParser):
     def _read_line(self, line: bytes, event: str) -> None:
         """Read a frame of one data line. Its event type is not ``error``."""
 
-    def _read_words(self, words: str, value: dict[str, Any]) -> None:
-        """Report the server's message ``words``. It was found in ``value``, which is the whole body."""
+    def _server_message(self, message: str, value: dict[str, Any]) -> None:
+        """Report a message of the server. It was found in ``value``, which is the whole body."""
 
     def _report(self, kind: Any, message: str, text: str | None) -> None:
         """Report an Error that quotes ``text``."""
@@ -162,14 +168,14 @@ class FrameParser(EventStreamParser):
         """A data, event or error line has come: the body is an event stream."""
         if self._document is not None:
             self._break_document()
-        if self._aside is not None:
-            self._release_aside()
+        if self._held_document is not None:
+            self._read_held_document()
         self._body = EVENTS if self._frames else OPENED
 
     def _before_frame(self) -> None:
         """A frame will be counted. A held document and a displaced frame come before it."""
-        if self._aside is not None:
-            self._release_aside()
+        if self._held_document is not None:
+            self._read_held_document()
         if self._body in (UNKNOWN, STARTED):
             self._body = LINES
         elif self._body == OPENED:
@@ -181,13 +187,13 @@ class FrameParser(EventStreamParser):
 
     def _may_be_all(self) -> bool:
         """Whether a document that ends now may be the whole body (rule 12c)."""
-        return self._aside is None and not self._frames and self._body in (UNKNOWN, STARTED, FOREIGN)
+        return self._held_document is None and not self._frames and self._body in (UNKNOWN, STARTED, FOREIGN)
 
-    def _release_aside(self) -> None:
-        """The held document is not the whole body, so read it as a frame."""
-        aside: Any = self._aside
-        self._aside = None
-        self._read_document(*aside)
+    def _read_held_document(self) -> None:
+        """Read the held document as a frame, because it is not the whole body."""
+        held: Any = self._held_document
+        self._held_document = None
+        self._read_document(*held)
 
     # Data lines and the blank line
 
@@ -211,7 +217,7 @@ class FrameParser(EventStreamParser):
 
     def _stop(self) -> None:
         super()._stop()
-        self._document = self._aside = None
+        self._document = self._held_document = None
 
     def _before_data(self) -> None:
         if self._data:
@@ -219,7 +225,7 @@ class FrameParser(EventStreamParser):
         elif self._body != EVENTS or self._document is not None:
             self._see_stream()
 
-    def _look(self) -> None:
+    def _parse_line(self) -> None:
         """Parse the one pending line, and set ``_pending``."""
         text = data_of(self._data).strip(BLANK)
         if text == "[DONE]":
@@ -235,7 +241,7 @@ class FrameParser(EventStreamParser):
         if len(self._data) != 1:
             return
         if self._pending == UNSEEN:
-            self._look()
+            self._parse_line()
         value = self._pending
         if value.__class__ is not dict:
             if value != "[DONE]":
@@ -259,11 +265,11 @@ class FrameParser(EventStreamParser):
     def _continues(self, text: str) -> bool:
         """Whether a stray line (``text``, with its line end) continues the pending data (rule 12d)."""
         if self._pending == UNSEEN:
-            self._look()
+            self._parse_line()
         if self._pending == INCOMPLETE:
-            self._pending = _Continued()
+            self._pending = _Continuation()
         continued: Any = self._pending
-        if continued.__class__ is not _Continued:
+        if continued.__class__ is not _Continuation:
             return False
         if not continued.catch_up(self._data):
             self._pending = NO_OBJECT
@@ -271,8 +277,11 @@ class FrameParser(EventStreamParser):
         return continued.takes(text)
 
     def _append(self, line: bytes) -> None:
-        """Append a stray line to the pending data. Stray lines that follow each other share one bytearray: an
-        object for each would take up to 50 bytes for a line of two."""
+        """Append a stray line to the pending data.
+
+        Stray lines that follow each other share one bytearray: a bytes object for each would take 50 bytes
+        for a line of two.
+        """
         last = self._data[-1]
         if last.__class__ is bytearray:
             last += b"\n" + line
@@ -337,7 +346,7 @@ class FrameParser(EventStreamParser):
             self._deliver_whole_line()
             event = self._take_event()
             if self._may_be_all() and not is_chunk(value):
-                self._set_aside(text, event)
+                self._hold_document(text, event)
             else:
                 self._bare_frame(event, text, value)
             return True
@@ -398,12 +407,12 @@ class FrameParser(EventStreamParser):
             return
         self._document = None
         if self._may_be_all():
-            self._set_aside(document.text(), document.event)
+            self._hold_document(document.text(), document.event)
         else:
             self._read_document(document.text(), document.event)
 
-    def _set_aside(self, text: str, event: str) -> None:
-        self._aside = (text, event)
+    def _hold_document(self, text: str, event: str) -> None:
+        self._held_document = (text, event)
         if self._body == UNKNOWN:
             self._body = STARTED
 
@@ -446,22 +455,22 @@ class FrameParser(EventStreamParser):
             text = self._document.text()
             self._document = None
             self._cut_at(text)
-        elif self._aside is not None:
-            self._end_aside(*self._aside)
+        elif self._held_document is not None:
+            self._end_held_document(*self._held_document)
 
-    def _end_aside(self, text: str, event: str) -> None:
+    def _end_held_document(self, text: str, event: str) -> None:
         """At close: the held document is the whole body (rule 12c)."""
-        self._aside = None
+        self._held_document = None
         value = parse_or_none(text)
         objects = [one for one in (value if value.__class__ is list else [value]) if one.__class__ is dict]
         if any(is_error(one) or is_completion(one) for one in objects):
             self._read_document(text, event)
             return
         if value.__class__ is dict and value.get("choices").__class__ is not list:
-            found = [value.get(key) for key in WORDS]
-            words = next((one for one in found if one and one.__class__ is str), None)
-            if words is not None:
-                self._read_words(words, value)
+            found = [value.get(key) for key in MESSAGE_KEYS]
+            message = next((one for one in found if one and one.__class__ is str), None)
+            if message is not None:
+                self._server_message(message, value)
                 return
         self._body = FOREIGN
         self._skipped = text[:QUOTED]
@@ -500,32 +509,32 @@ class _Document:
         return self.data.decode("utf-8", "replace")
 
 
-class _Continued:
+class _Continuation:
     """Scans pending data that stray lines continue (rule 12d).
 
-    ``count`` is the number of entries of ``_data`` that were scanned. ``begins`` is the first character of
-    the data that is not white space.
+    ``count`` is the number of entries of ``_data`` that were scanned. ``first`` is the first character of the
+    data that is not white space.
     """
 
-    __slots__ = ("begins", "count", "scanner")
+    __slots__ = ("count", "first", "scanner")
 
     def __init__(self) -> None:
         self.scanner = JSONScanner()
         self.count = 0
-        self.begins = ""
+        self.first = ""
 
     def catch_up(self, lines: list[bytes | bytearray]) -> bool:
         """Scan the lines that were not scanned yet. Return whether more lines can complete an object."""
         while self.count < len(lines):
             text = data_of(lines[self.count : self.count + 1])
             self.scanner.feed(text + "\n")
-            self.begins = self.begins or text.strip(BLANK)[:1]
+            self.first = self.first or text.strip(BLANK)[:1]
             self.count += 1
-        return self.begins in ("{", "") and self.scanner.error is None and not self.scanner.complete
+        return self.first in ("{", "") and self.scanner.error is None and not self.scanner.complete
 
     def takes(self, with_end: str) -> bool:
         """Scan a line. If it cannot continue the data, return False and stay as before."""
-        if not self.begins:
+        if not self.first:
             return False
         scanner = self.scanner.copy()  # cheap: a scanner holds the open containers, at most 128
         scanner.feed(with_end)

@@ -246,14 +246,14 @@ class _Feeding:
         if self.cut is None or self.stream.done:
             self.stream.completion()
             return
-        story = "the stream was cut before [DONE]"
+        message = "the stream was cut before [DONE]"
         try:
             self.stream.completion()
         except StreamError as error:
-            story = str(error)
+            message = str(error)
         if isinstance(self.cut, StreamError):
-            story = f"{story}; {self.cut}"
-        raise StreamError(story, self.stream.errors, self.stream.snapshot()) from self.cut
+            message = f"{message}; {self.cut}"
+        raise StreamError(message, self.stream.errors, self.stream.snapshot()) from self.cut
 
 
 def _events(chunks: Iterable[Any], feeding: _Feeding) -> Generator[Event, None, None]:

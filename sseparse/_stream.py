@@ -317,8 +317,8 @@ class ChatStream(FrameParser, Reading):
         held = len(self._line) + self._pending_bytes
         if self._document is not None:
             held += self._document.size
-        elif self._aside is not None:
-            held += len(self._aside[0].encode())
+        elif self._held_document is not None:
+            held += len(self._held_document[0].encode())
         return held or 1  # only an event type or an id
 
     def _is_at_boundary(self) -> bool:
@@ -501,9 +501,9 @@ class ChatStream(FrameParser, Reading):
         self._api = CHAT
         self._reader.server_error(error, around if around.__class__ is dict else {}, halves)
 
-    def _read_words(self, words: str, value: dict[str, Any]) -> None:
+    def _server_message(self, message: str, value: dict[str, Any]) -> None:
         self._count()
-        self._server_error(value, {"message": words}, True)
+        self._server_error(value, {"message": message}, True)
 
     def _finish(self) -> None:
         """Read ``[DONE]``."""
@@ -536,7 +536,7 @@ class ChatStream(FrameParser, Reading):
             or self._event
             or self._id is not None
             or self._document is not None
-            or self._aside is not None
+            or self._held_document is not None
         )
 
     def _is_comment(self, data: bytes) -> bool:
