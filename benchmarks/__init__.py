@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""What it costs: ``python -m benchmarks``, straight from the checkout.
+"""Speed and memory: ``python -m benchmarks``, from the checkout. The package does not need this folder.
 
-``workloads`` makes the streams and says what is in them; ``contestants`` and ``loops`` are the ways to read
-them; ``cold`` reads short ones from scratch; ``rows`` times the library alone, and against another checkout;
-``measure`` takes the time; ``scale`` and ``gateway`` hold the questions that are not a ratio of two
-readers; ``record`` writes a stream of a real server down; ``chart`` draws the headline. ``__main__``
-decides what runs and prints it. Nothing here is needed by the library or changes what it does.
+    workloads.py      the streams, and what each contains
+    contestants.py    the readers that are compared: floors, sseparse, other packages
+    loops.py          the readers that a user would write by hand
+    rows.py           the parts of sseparse, and sseparse against another checkout of it
+    cold.py           whole answers, each read by a new stream
+    scale.py          long streams, large events, memory, import time, PartialJSON
+    gateway.py        many streams through a proxy
+    measure.py        how time is measured
+    record.py         recording a stream of a real server
+    chart.py          the chart in the README
+    __main__.py       the command line, and the tables
 """

@@ -19,51 +19,52 @@ from .workloads import FEEDS, GENERATORS, Workload
 
 SECTIONS = ("streams", "mixes", "recordings", "layers", "scale", "json", "gateway")
 
-# At the feeds that people have, everyone takes part; at the odd ones only those asked how they cope.
+# All readers are measured with these feeds; with other feeds only SOME of them.
 ALL_TAKE_PART = ("frame", "64k", "recorded")
 SOME = ("floor", "json loop", "ours", "full")
-MOST_PIECES = 1_000_000  # 8 MiB byte by byte tells nothing that 600 KB byte by byte does not
+MOST_PIECES = 1_000_000  # a stream of more pieces is left out: it would take minutes and tell nothing new
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="CPU time from bytes to events to final object, as a multiple of what decoding the JSON "
-        "of each frame costs (the floor: bytes.decode and json.loads, nothing else).",
-        epilog="python -m benchmarks record URL FILE records a stream; see its --help.",
+        description="Measure the CPU time from bytes to events to the final object, as a multiple of the "
+        "floor: bytes.decode and json.loads of each frame, and nothing else.",
+        epilog="python -m benchmarks record URL FILE records a stream of a server; see its --help.",
     )
     parser.add_argument(
         "files",
         metavar="FILE",
         nargs="*",
         type=Path,
-        help="recorded streams to read instead of the built-in ones",
+        help="recorded streams to read instead of the generated ones",
     )
     parser.add_argument(
         "--against",
         metavar="CHECKOUT",
         type=Path,
-        help="time another checkout's sseparse in turn with this one; FILE is then text in the name of a row",
+        help="compare with the sseparse of another checkout, in turn; each FILE then selects the rows with "
+        "this text in their name",
     )
-    parser.add_argument("--quick", action="store_true", help="small streams, few rounds: to see it work")
+    parser.add_argument("--quick", action="store_true", help="small streams and few rounds, as a test")
     parser.add_argument(
-        "--rounds", type=int, help="how many times each is measured (7; with --quick 2; with --against 15)"
+        "--rounds", type=int, help="number of measurements of each (7; 2 with --quick; 15 with --against)"
     )
     parser.add_argument(
-        "--only", action="append", choices=SECTIONS, help="run only this section; may be repeated"
+        "--only", action="append", choices=SECTIONS, help="run only this section (may be repeated)"
     )
-    parser.add_argument("-k", metavar="TEXT", default="", help="only streams with TEXT in their name")
+    parser.add_argument("-k", metavar="TEXT", default="", help="read only streams with TEXT in their name")
     parser.add_argument(
         "--feed",
         action="append",
         choices=FEEDS,
-        help="only this size of feeds: one frame, 1460 bytes, 64 KiB, 64 bytes, 1 byte, or as recorded; "
-        "may be repeated",
+        help="feed only pieces of this size (may be repeated): one frame, 1460 bytes, 64 KiB, 64 bytes, "
+        "1 byte, or as recorded",
     )
     parser.add_argument("--no-peers", action="store_true", help="do not measure other packages")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show each recording of the cold run")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show each recording in recordings")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    parser.add_argument("--svg", metavar="FILE", type=Path, help="draw the headline ratios")
+    parser.add_argument("--svg", metavar="FILE", type=Path, help="write the chart of the README to this file")
     options = parser.parse_args(argv)
     if options.rounds is None:
         options.rounds = 2 if options.quick else 15 if options.against else 7
@@ -80,13 +81,13 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def progress(text: str) -> None:
-    """One line on standard error that is written over; nothing at all when that is no terminal."""
+    """Show a line on standard error, in place of the one before. Do nothing if it is not a terminal."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{text[:100]}")
         sys.stderr.flush()
 
 
-# ---- streams: everyone on everything ------------------------------------------------------------------
+# ---- streams: each reader on each stream --------------------------------------------------------------
 
 
 def streams(options: argparse.Namespace) -> list[Workload]:
@@ -100,7 +101,7 @@ def streams(options: argparse.Namespace) -> list[Workload]:
 def _row(
     options: argparse.Namespace, field: contestants.Field, workload: Workload, feed: str
 ) -> dict[str, Any]:
-    """Let everyone read one stream in one kind of pieces. One row of a table."""
+    """Measure all readers on one stream in pieces of one size. Return one row of a table."""
     pieces = workload.cut(feed)
     set_apart()
     limit, budget = (2.0, 0.2) if options.quick else (60.0, 2.0)
@@ -140,9 +141,9 @@ def _row(
 def _try_out(
     call: Callable[[], str | None], workload: Workload, limit: float, soon: float
 ) -> tuple[float | None, dict[str, Any]]:
-    """The first reading: shows whether the right text comes out, and about how long it takes.
+    """Read the stream once: check the text, and return the time of about one reading.
 
-    It also does what is done only once (imports, caches), so whoever is done soon is asked again.
+    The first reading also does what is done only once (imports, caches), so a short one is repeated.
     """
     found: list[str | None] = []
     result = {"text": None, "failed": None}
@@ -159,7 +160,7 @@ def _try_out(
     return taken, {**result, "text": "same" if found[0] == workload.content.get(0, "") else "other"}
 
 
-# ---- facts: everything else ------------------------------------------------------------------------------
+# ---- facts: all other numbers ----------------------------------------------------------------------------
 
 
 def facts(options: argparse.Namespace, section: str) -> Iterator[Fact]:
@@ -203,7 +204,7 @@ def _hits(row: dict[str, Any]) -> str:
 
 
 def _over_orjson(row: dict[str, Any]) -> str:
-    """Ours over the floor of those who have a parser in C that is not the stdlib's."""
+    """The time of sseparse over that of orjson.loads alone."""
     ours, its = row["by"]["ours"], row["by"]["orjson"]
     failed = ours["failed"] or its["failed"]
     return "-" if failed else f"{ours['us_per_frame'] / its['us_per_frame']:.2f}"
@@ -220,7 +221,7 @@ def _table(rows: list[dict[str, Any]], columns: dict[str, Any], title: str) -> s
 
 
 def _tables(rows: list[dict[str, Any]], field: contestants.Field, feed: str) -> Iterator[str]:
-    """Ours, the loop and the floors; then, where they took part, the peers."""
+    """Yield the table of sseparse, the loops and the floors, and then the table of the other packages."""
 
     def of(name: str, key: str = "ratio") -> Any:
         return lambda row: _cell(row["by"].get(name), key)
@@ -253,16 +254,17 @@ def _say(fact: Fact) -> str:
 
 
 LEGEND = """\
-Numbers are CPU time over that of the floor (decode + json.loads of each payload, cut beforehand; its own
-columns are µs per frame): medians of {rounds} interleaved rounds, garbage collector on. best: the same of the
-best times. hits: frames on the fast path; / orjson: ours over orjson.loads of each payload; no fast: ours
-without the fast path; kept: ours, all events kept. * another text came out. > too slow to wait for."""
+Each number is a CPU time divided by that of the floor: decode and json.loads of each payload, which was cut
+out beforehand. It is the median of {rounds} rounds in turn, with the garbage collector on. The floor itself
+is in µs per frame. ours: sseparse. best: from the best times. hits: the frames on the fast path. no fast:
+sseparse without the fast path. / orjson: sseparse over orjson.loads of each payload. kept: sseparse, and
+all events are kept. *: the text was another. >: too slow, stopped."""
 
 
 def _streams(
     options: argparse.Namespace, field: contestants.Field, say: Callable[..., None]
 ) -> Iterator[Any]:
-    """All rows; each feed's table is shown when it is done."""
+    """Yield all rows. The table of each size of feeds is printed when it is complete."""
     found = streams(options)
     say(LEGEND.format(rounds=options.rounds))
     for feed in options.feed or FEEDS:
@@ -304,7 +306,7 @@ def _mixes(options: argparse.Namespace, report: dict[str, Any], found: list[Fact
 
 
 def _against(options: argparse.Namespace) -> int:
-    """Rows by name instead of files."""
+    """Compare with another checkout, row by row."""
     wanted = [str(text) for text in options.files] + [options.k] * bool(options.k)
     print(f"{'new over old, CPU time':<52}{'median':>8}{'quartiles':>16}", flush=True)
     worse = 0
@@ -313,7 +315,7 @@ def _against(options: argparse.Namespace) -> int:
         mark = "  worse" if row["low"] > 1.03 else ""
         worse += bool(mark)
         print(f"{row['row']:<52}{row['ratio']:>8.3f}{row['low']:>9.3f} {row['high']:.3f}{mark}", flush=True)
-    print(f"{worse} rows of which three quarters of the pairs are more than 3 % worse")
+    print(f"{worse} rows are worse: by more than 3 % in three quarters of the pairs")
     return 0
 
 
@@ -360,7 +362,7 @@ def main(argv: list[str]) -> int:
 
 
 def _machine() -> str:
-    """What it ran on; and how busy that was, since a busy machine shows in CPU time too."""
+    """Return the machine and its load: on a busy machine CPU times are longer, too."""
     name = f"{platform.python_implementation()} on {platform.system()} {platform.machine()}"
     if not hasattr(os, "getloadavg"):
         return name

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The headline as one small SVG: dots on a logarithmic line, left of 1 is less than parsing the JSON.
+"""The chart of the README, a small SVG: dots on a logarithmic scale. Left of 1 is faster than json.loads.
 
-Dots and not bars, because the scale is logarithmic and has no zero for a bar to stand on. The image is shown
-on light pages and on dark ones, by viewers that may not say which; so the background is transparent and
-every colour has a contrast of at least 4 to 1 with white and with near-black alike (a test computes it).
+It has dots because a logarithmic scale has no zero where bars could begin. The image is shown on light and on
+dark pages, and a viewer may not say which. So the background is transparent, and every colour has a contrast
+of at least 4 to 1 with white and with near-black (a test computes it).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OTHERS = "#b8642a"
 
 WIDTH, LEFT, RIGHT, ROW = 720, 286, 56, 22
 
-# (stream, feed, contestant, what to call it). Those not measured, or that gave another text, are left out.
+# (stream, feed, reader, label). A reader that was not measured, or that gave another text, is left out.
 HEADLINE = (
     ("plain content", "64k", "ours", "sseparse, replay in 64 KiB"),
     ("plain content", "frame", "ours", "sseparse, frame by frame"),
@@ -43,7 +43,7 @@ HEADLINE = (
 
 
 def draw(report: dict[str, Any]) -> str:
-    """The SVG of a report as ``--json`` prints it."""
+    """Return the SVG of a report as ``--json`` prints it."""
     rows = {(row["stream"], row["feed"]): row["by"] for row in report.get("streams", ())}
     dots: list[tuple[str, float, str]] = []
     for stream, feed, name, label in HEADLINE:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Short streams, read once and from scratch: constructed, learned, put together.
+"""Whole answers, each read once by a new stream, one frame per feed.
 
-Fifteen answers as people get them, against the loops of those who want speed; each recording; and what a
-stream costs beyond its frames. Everything comes one frame per feed.
+``Mixes``: fifteen usual answers, compared with the loops of ``loops.py``. ``Cold``: each recording, compared
+with the floor. ``fixed_cost``: the cost of a stream besides its frames.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Mixes:
-    """Microseconds for a whole answer, by contestant."""
+    """Microseconds for a whole answer, for each reader."""
 
     def __init__(self, rounds: int, only: str, progress: Callable[[str], None]) -> None:
         self.rows: list[dict[str, Any]] = []
@@ -44,11 +44,11 @@ class Mixes:
         for name in ("json loop", "orjson loop", "msgspec loop"):
             won = [row["us"]["ours"] < row["us"][name] for row in self.rows if name in row["us"]]
             note = f"of {len(won)}" if won or not self.rows else "absent: not installed"
-            yield Fact(f"mixes in which we are faster than the {name}", sum(won) if won else None, "", note)
+            yield Fact(f"whole answers read faster than by the {name}", sum(won) if won else None, "", note)
 
 
 class Cold:
-    """Each recording, over its floor."""
+    """Each recording, as a multiple of its floor."""
 
     def __init__(self, streams: list[Workload], rounds: int, progress: Callable[[str], None]) -> None:
         self.rows: list[dict[str, Any]] = []
@@ -78,7 +78,7 @@ class Cold:
         ratios = sorted(row["ratio"] for row in self.rows if row["ratio"])
         yield Fact("recordings cold, in all", self.total, "× floor", f"{count} streams, {frames} frames")
         yield Fact("recordings cold, median stream", median(ratios) if ratios else None, "× floor")
-        note = "nine of ten streams cost at most this"
+        note = "nine of ten streams take at most this"
         yield Fact("recordings cold, p90", ratios[len(ratios) * 9 // 10] if ratios else None, "× floor", note)
         rates = [(row["hit_rate"], row["frames"]) for row in self.rows if row["hit_rate"] is not None]
         if rates:
@@ -87,8 +87,8 @@ class Cold:
 
 
 def fixed_cost(quick: bool, rounds: int) -> Iterator[Fact]:
-    """What a stream of one word costs: constructed, closed, its answer taken; less its ``json.loads``."""
+    """Measure a stream of one word with its constructor, close() and completion(), minus its floor."""
     workload = workloads.plain(1)
     mine, its = pair(partial(ours, workload, workload.frames), partial(floor, workload, []), rounds * 3)
     note = f"{len(workload.payloads)} frames, of which json.loads takes {its.median * 1e6:.1f} µs"
-    yield Fact("a stream of one word, less its floor", (mine.median - its.median) * 1e6, "µs", note)
+    yield Fact("a stream of one word, minus its floor", (mine.median - its.median) * 1e6, "µs", note)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The ways to read a stream, all given the same bytes. Those that put an answer together return its text
-(that of choice 0), so that a quick but wrong reader shows as wrong; the others return None.
+"""The readers that are compared. All get the same bytes. Readers that build an answer return the text of
+choice 0, so that a fast but wrong reader is found; the others return None.
 
-*Floors* only decode the JSON: they get the payloads ready-cut, before the clock starts, so no reader that
-parses every frame can be faster. *Ours* and the *loops* go from bytes to the end result. *Peers* are what
-people use today, by the shortest way through their own code that ends in the same result; where a package
-begins only at decoded chunks, a loop cuts the lines for it.
+*Floors* only decode the JSON of payloads that were cut out before, so no reader that parses every frame can be
+faster. *Ours* is sseparse. It and the *loops* go from bytes to the final result. *Peers* are other packages,
+each on the shortest way through its own code to the same result. If a package reads only decoded chunks, a
+loop cuts the lines for it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Workload, list[bytes]], "str | None"]
 
-# Recordings hold errors and cuts; here they are to be read to the end like everything else.
+# Some recordings have errors and cuts. They are read to the end, too.
 ANY_ERROR = ("server", "malformed", "truncated", "limit", "not_sse")
 
 
@@ -36,7 +36,7 @@ ANY_ERROR = ("server", "malformed", "truncated", "limit", "not_sse")
 
 
 def floor(workload: Workload, pieces: list[bytes]) -> None:
-    """THE floor: decode the bytes of each payload, parse them, keep nothing."""
+    """The floor: decode the bytes of each payload, parse them, keep nothing."""
     for payload in workload.payloads:
         json.loads(payload.decode())
 
@@ -53,13 +53,13 @@ def _floor_of(loads: Callable[[bytes], Any]) -> Run:
 
 
 def _text(stream: Any) -> str:
-    """Make the final object, and show that it is there."""
+    """Make the final object and return its text."""
     stream.completion(ignore=ANY_ERROR)
     return stream.text()
 
 
 def ours(workload: Workload, pieces: list[bytes], fast_path: bool = True, library: Any = sseparse) -> str:
-    """Bytes to events, each looked at and dropped, to the final object."""
+    """From bytes to events, which are not kept, to the final object."""
     stream = library.ChatStream(fast_path=fast_path)
     for piece in pieces:
         for _event in stream.feed(piece):
@@ -74,7 +74,7 @@ def ours_full(workload: Workload, pieces: list[bytes]) -> str:
 
 
 def ours_kept(workload: Workload, pieces: list[bytes]) -> str:
-    """All events kept to the end: what a list of them costs in memory traffic and garbage collection."""
+    """The same, and all events are kept: the cost of a long list for memory and garbage collector."""
     stream = sseparse.ChatStream()
     events: list[Any] = []
     for piece in pieces:
@@ -84,7 +84,7 @@ def ours_kept(workload: Workload, pieces: list[bytes]) -> str:
 
 
 def hits(pieces: list[bytes]) -> int | None:
-    """How many frames took the fast path; None if the library no longer counts what this asks for."""
+    """Return the number of frames on the fast path, None if the package does not count them."""
     stream = sseparse.ChatStream()
     for piece in pieces:
         stream.feed(piece)
@@ -95,7 +95,7 @@ def hits(pieces: list[bytes]) -> int | None:
         return None
 
 
-# ---- those who want speed ----------------------------------------------------------------------------
+# ---- loops -------------------------------------------------------------------------------------------
 
 
 def _loop(loop: Callable[[list[bytes]], dict[str, Any]]) -> Run:
@@ -110,13 +110,13 @@ _limit_of = lru_cache(maxsize=1)(loops.Limit)
 
 
 def limit(workload: Workload, pieces: list[bytes]) -> str:
-    """A loop that does only what our outputs force, with the frames' templates given to it."""
+    """A loop that does only what the results need, and that knows the frames beforehand."""
     by_hand = _limit_of(workload)
     text = by_hand.in_bulk(pieces) if len(pieces[0]) > len(workload.frames[0]) else by_hand.by_frame(pieces)
     return text if workload.content else ""
 
 
-# The streams, and the feeds, for which there is such a loop.
+# The streams and the feeds for which there is such a loop.
 LIMITS = {
     "plain content": ("frame", "64k"),
     "with obfuscation": ("frame", "64k"),
@@ -146,7 +146,7 @@ def _openai_decoder() -> Run:
 
 
 def _openai_state() -> Run:
-    """What ``client.chat.completions.stream()`` does between the socket and ``get_final_completion()``."""
+    """The work of ``client.chat.completions.stream()`` from the socket to ``get_final_completion()``."""
     decoder = import_module("openai._streaming").SSEDecoder
     construct = import_module("openai._models").construct_type
     state_type = import_module("openai.lib.streaming.chat").ChatCompletionStreamState
@@ -165,8 +165,8 @@ def _openai_state() -> Run:
 
 
 def _litellm() -> Run:
-    """What litellm does to have the whole answer for its logs, from decoded chunks on."""
-    # Or importing it asks the network for prices.
+    """The work of litellm from decoded chunks to the whole answer for its logs."""
+    # Otherwise the import loads prices from the network.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     litellm = import_module("litellm")
     litellm.suppress_debug_info = True  # it prints to standard output when it does not know the model
@@ -234,7 +234,7 @@ _PEERS: dict[str, tuple[str, Callable[[], Run]]] = {
 
 
 class Field:
-    """Who takes part: ``runs`` by name, the floor first; and the names of ``own``, ``peers``, ``absent``."""
+    """The readers: ``runs`` by name, the floor first, and the names of ``own``, ``peers`` and ``absent``."""
 
     def __init__(self, peers: bool = True) -> None:
         self.runs: dict[str, Run] = {"floor": floor, "ours": ours, "full": ours_full, "kept": ours_kept}

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What it costs a gateway to watch, or to write anew: many streams at once through a small proxy on one core.
+"""Many streams at once through a small proxy on one core: the cost of reading them, and of writing them again.
 
-The proxy is a process of its own (``python -m benchmarks.gateway PORT MODE``), pinned to one core where
-the system allows it; it measures its own CPU time. The server it asks and the clients that ask it share
-this process. Streams are paced, all at once, so that the proxy gets its bytes as from a real model: a frame
-or two at a time. In mode ``pass`` it passes bytes on as they come. In mode ``watch`` it also feeds them to a
-``ChatStream`` of that connection, looks at each event, and asks for the usage at the end. In mode ``rewrite``
-it passes on what a ``ChatEncoder`` makes of the events, as ``tests/examples/normalise.py`` does.
+The proxy is a process of its own (``python -m benchmarks.gateway PORT MODE``). It runs on one core if the
+system allows that, and measures its own CPU time. The server and the clients are in this process. All streams
+are sent at the speed of a model, so the proxy gets a frame or two at a time. In the mode ``pass`` it passes
+bytes on as they come. In the mode ``watch`` it also feeds them to a ``ChatStream`` for each connection, looks
+at each event, and reads the usage at the end. In the mode ``rewrite`` it sends what a ``ChatEncoder`` makes of
+the events, as ``tests/examples/normalise.py`` does.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SECONDS = 90  # no run lasts longer than that, whatever happens
 
 
 async def _proxy(upstream: int, mode: str) -> None:
-    """Serve until standard input ends; print the port at first and the account at last, as JSON lines."""
+    """Serve until standard input ends. Print the port first and the measurements last, as JSON lines."""
     if mode != "pass":
         import sseparse
     account = {"reads": 0, "events": 0, "tokens": 0, "whole": 0}
@@ -81,13 +81,13 @@ async def _proxy(upstream: int, mode: str) -> None:
     print(json.dumps({**account, "cpu": process_time() - before}), flush=True)
 
 
-# ---- server and clients, in ours --------------------------------------------------------------------
+# ---- server and clients, in this process ------------------------------------------------------------
 
 
 async def _load(
     mode: str, port: int, streams: int, frames: list[bytes], tick: float, upstream: _Upstream
 ) -> int:
-    """Run so many clients at once through the proxy; returns how many got every byte, or the same answer."""
+    """Run many clients at once. Return how many got every byte, or the same answer."""
     sent = b"".join(frames)
 
     def is_right(body: bytes) -> bool:
@@ -113,7 +113,7 @@ async def _load(
 
 
 class _Upstream:
-    """The model's server: collects its callers, then gives each a frame per tick, spread over the tick."""
+    """The server: it waits for all clients, then sends each one frame per tick, spread over the tick."""
 
     def __init__(self) -> None:
         self.callers: list[asyncio.StreamWriter] = []
@@ -143,7 +143,7 @@ class _Upstream:
 
 
 async def _run(mode: str, streams: int, frames: list[bytes], tick: float) -> dict[str, Any]:
-    """One run through a fresh proxy: its account, and how many clients were served right."""
+    """Run the clients through a new proxy. Return its measurements and the number of right answers."""
     upstream = _Upstream()
     server = await upstream.open()
     command = [sys.executable, "-m", "benchmarks.gateway", str(upstream.port), mode]
@@ -165,9 +165,9 @@ async def _run(mode: str, streams: int, frames: list[bytes], tick: float) -> dic
 
 
 def watching(quick: bool, progress: Callable[[str], None]) -> Iterator[Fact]:
-    """CPU that watching and writing anew add to the proxy, in per cent of what the proxy alone takes.
+    """Measure the CPU time that ``watch`` and ``rewrite`` add to ``pass``, in per cent.
 
-    What goes wrong here (sockets, processes) is a line in the table and does not cost the rest of it.
+    A run that fails (sockets, processes) becomes a line of the table, and the other runs go on.
     """
     streams = min(_descriptors() // 2 - 32, 20 if quick else 500)
     frames = workloads.obfuscated(20 if quick else 100).frames
@@ -201,7 +201,7 @@ def watching(quick: bool, progress: Callable[[str], None]) -> Iterator[Fact]:
 
 
 def _descriptors() -> int:
-    """How many sockets we may open; asks for what the system allows."""
+    """Raise the limit of open sockets as far as the system allows, and return it."""
     try:
         import resource
     except ImportError:  # Windows has no such limit

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Loops that a user who wants speed would write: complete for one well-behaved server, and nothing more.
+"""Loops that a user would write by hand for speed, each for well-behaved servers only.
 
-The *full* loops return the whole answer (content, reasoning, calls, finish reason and usage of each choice)
-and know no events, no errors and no quirks. The *limit* does only what our outputs force (the text decoded,
-an event for each delta, the pieces kept), with the templates handed to it: what is left to gain is above it.
+The *full* loops return the whole answer: content, reasoning, calls, finish reason and usage of each choice.
+They have no events, no errors and no tolerances. The *limit* does only what the results of sseparse need: it
+decodes the text, makes an event for each delta and keeps the pieces. It knows the frames beforehand. So
+sseparse cannot become faster than the limit.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def payloads(pieces: list[bytes]) -> Iterator[bytes]:
-    """The data of each line, cut as fast as bytes can be: all lines of a piece at once."""
+    """Yield the data of each line. All lines of a piece are cut at once, which is fastest."""
     rest = b""
     for piece in pieces:
         lines = (rest + piece).split(b"\n")
@@ -43,7 +44,7 @@ def payloads(pieces: list[bytes]) -> Iterator[bytes]:
 
 
 class _Choice:
-    """What a loop collects of one choice."""
+    """The parts of one choice."""
 
     __slots__ = ("calls", "content", "finish", "reasoning")
 
@@ -64,7 +65,7 @@ def _answer(choices: dict[int, _Choice], usage: Any) -> dict[str, Any]:
 
 
 def full_json(loads: Callable[[bytes], Any], pieces: list[bytes]) -> dict[str, Any]:
-    """Dictionaries, by any parser."""
+    """Read with any parser that returns dicts."""
     choices: dict[int, _Choice] = {}
     usage = None
     for data in payloads(pieces):
@@ -96,7 +97,7 @@ def full_json(loads: Callable[[bytes], Any], pieces: list[bytes]) -> dict[str, A
 
 
 def full_msgspec() -> Callable[[list[bytes]], dict[str, Any]]:
-    """Typed: msgspec builds only the fields that are named, and skips over the rest."""
+    """Read with msgspec and types: it builds only the named fields and skips all others."""
     msgspec = import_module("msgspec")
 
     def struct(title: str, **fields: Any) -> Any:
@@ -144,7 +145,7 @@ def full_msgspec() -> Callable[[list[bytes]], dict[str, Any]]:
 
 
 def complete() -> dict[str, Loop]:
-    """The full loops, by name; those of packages that are not installed are missing."""
+    """Return the full loops by name, without those whose package is not installed."""
     # Decoding first is a third faster than json.loads(bytes), which guesses the encoding.
     loops: dict[str, Loop] = {"json loop": partial(full_json, lambda data: json.loads(data.decode()))}
     with suppress(ImportError):
@@ -158,7 +159,7 @@ def complete() -> dict[str, Loop]:
 
 
 class _Template:
-    """A frame of the workload around its text: ``seam`` is what stands between the text and the padding."""
+    """A frame of the workload around its text. ``seam`` has the bytes between the text and the padding."""
 
     def __init__(self, frame: bytes) -> None:
         before, key, rest = frame.partition(b'"arguments":"' if b'"arguments":"' in frame else b'"content":"')
@@ -174,7 +175,7 @@ class _Template:
 
 
 class Limit:
-    """The limit of a workload whose texts come in one frame after another that differ in nothing else."""
+    """The limit for a workload whose frames differ only in their texts."""
 
     def __init__(self, workload: Workload) -> None:
         found: dict[bytes, _Template] = {}
@@ -209,7 +210,7 @@ class Limit:
         return "".join(parts[0])
 
     def in_bulk(self, pieces: list[bytes]) -> str:
-        """Of one template: cut at the bytes between two texts."""
+        """Read frames of one template: cut them at the bytes between two texts."""
         (template,) = self.templates
         front, back = len(template.head.decode()), 2 - len(template.tail.decode())
         head, tail, seam = template.head.decode(), template.tail.decode(), template.seam.decode()

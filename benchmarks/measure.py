@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Taking the time: CPU seconds of this process, contestants in turn, so that a slow minute hits all.
+"""How time is measured: CPU seconds of this process, all readers in turn.
 
-``time.process_time`` does not count what other processes do, but a busy machine still shows in it
-(caches, clock rate). So nobody is measured alone: a round runs everyone once, and a ratio is the median over
-the rounds of (this one / the floor of the same round).
+``time.process_time`` does not count other processes, but a busy machine still changes it (caches, clock
+rate). So no reader is measured alone. A round runs each reader once, and a ratio is the median over all
+rounds of this reader's time divided by the floor's time in the same round.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-# A sample lasts at least this long, by repetition: a stream of twelve frames takes 30 µs, the clock's
-# own steps and cost are near 1 µs.
+# A call is repeated until a sample takes this long. A stream of twelve frames takes 30 µs, and the clock has
+# steps of about 1 µs.
 SAMPLE_SECONDS = 0.01
 
 
 class TooSlow(Exception):
-    """Stopped, because it took longer than one reading may."""
+    """A reading took too long and was stopped."""
 
 
 class Fact:
-    """One measured number that stands for itself; ``note`` says how to read it."""
+    """One measured number. ``note`` explains it."""
 
     def __init__(self, name: str, value: float | None, unit: str, note: str = "") -> None:
         self.name = name
@@ -41,8 +41,8 @@ class Fact:
 def within(seconds: float, call: Callable[[], Any]) -> Any:
     """Call, but raise ``TooSlow`` after so many seconds (not on Windows, which has no such timer).
 
-    Some readers are quadratic, and would take days for a stream that others read in a second. The timer is
-    the one of the wall clock: while the one of CPU time runs, Linux moves ``process_time`` in steps of 4 ms.
+    Some readers take quadratic time, and would need days for a stream that others read in a second. The timer
+    counts wall time: while a timer of CPU time runs, ``process_time`` has steps of 4 ms on Linux.
     """
     if not hasattr(signal, "setitimer"):
         return call()
@@ -60,10 +60,10 @@ def within(seconds: float, call: Callable[[], Any]) -> Any:
 
 
 def set_apart() -> None:
-    """Take what exists now out of the collector's rounds: imported packages, prepared streams.
+    """Keep the garbage collector from visiting what exists now: imported packages, prepared streams.
 
-    A list of a million pieces costs milliseconds each time the collector walks it, and it walks while the
-    clock runs. (Not on PyPy, whose collector knows no such thing.)
+    A visit to a list of a million pieces takes milliseconds, and visits happen while time is measured. (PyPy
+    has no such function.)
     """
     gc.collect()
     if hasattr(gc, "freeze"):
@@ -71,7 +71,7 @@ def set_apart() -> None:
 
 
 def once(call: Callable[[], Any], loops: int = 1) -> float:
-    """CPU seconds of one call, the mean of ``loops``; the collector is on, but starts with a clean slate."""
+    """Return the CPU seconds of a call, the mean of ``loops`` calls. Garbage is collected before."""
     gc.collect()
     start = process_time()
     for _ in range(loops):
@@ -80,12 +80,12 @@ def once(call: Callable[[], Any], loops: int = 1) -> float:
 
 
 def loops_for(seconds: float) -> int:
-    """How often a call that takes so long is repeated to fill a sample."""
+    """Return how often a call that takes ``seconds`` is repeated for one sample."""
     return max(1, round(SAMPLE_SECONDS / max(seconds, 1e-7)))
 
 
 class Timing:
-    """Samples of one contestant, in seconds of CPU for one reading of the whole stream."""
+    """The samples of one reader: CPU seconds for the whole stream."""
 
     def __init__(self, samples: list[float], floors: list[float]) -> None:
         self.median = median(samples)
@@ -99,10 +99,10 @@ class Timing:
 def interleaved(
     calls: dict[str, Callable[[], Any]], rounds: int, first: dict[str, float], budget: float
 ) -> dict[str, Timing]:
-    """Time all of them in turn: A B C, A B C, … The first one is the floor that the others are divided by.
+    """Measure all calls in turn: A B C, A B C, … The times are divided by that of the first one, the floor.
 
-    ``first`` says roughly what each takes. Who has used up its ``budget`` of seconds sits out
-    the remaining rounds, but takes part at least once.
+    ``first`` has the approximate time of each. A call that has used up its ``budget`` of seconds is left out
+    of the remaining rounds, but is measured at least once.
     """
     samples: dict[str, list[float]] = {name: [] for name in calls}
     floor = next(iter(calls))
@@ -111,12 +111,12 @@ def interleaved(
             loops = loops_for(first[name])
             if number == 0 or (number + 1) * first[name] * loops <= budget:
                 samples[name].append(once(call, loops))
-    # Whoever sat out sat out the last rounds: sample k is always of round k.
+    # A call is left out only of the last rounds, so sample k is always of round k.
     return {name: Timing(taken, samples[floor]) for name, taken in samples.items()}
 
 
 def pair(call: Callable[[], Any], reference: Callable[[], Any], rounds: int) -> tuple[Timing, Timing]:
-    """Time a call and what it is compared with, in turn."""
+    """Measure a call and its reference in turn."""
     set_apart()
     calls = {"reference": reference, "call": call}
     first = {name: once(run) for name, run in calls.items()}

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""``python -m benchmarks record URL FILE``: one streamed answer of a real server, with its timing.
+"""``python -m benchmarks record URL FILE``: record one streamed answer of a real server, with its timing.
 
-FILE gets the body, byte for byte as it came out of the transfer coding; beside it ``name.timed.jsonl``
-gets one line per chunk received: ``{"t": seconds since the request was sent, "b64": the bytes}``. A recording
-is meant to be shared, so nothing of the request is in it: no URL, no header, no body; nor a header of the
-answer. A stream that breaks off is recorded as far as it came: such streams are the interesting ones.
+FILE gets the body, byte for byte, without the transfer coding. ``name.timed.jsonl`` beside it gets one line
+for each chunk: ``{"t": seconds since the request was sent, "b64": the bytes}``. A recording can be shared: it
+has no URL, no header and no body of the request, and no header of the answer. A stream that breaks off is
+recorded up to there.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
 def record(
     url: str, file: Path, method: str | None, headers: dict[str, str], body: bytes | None, timeout: float
 ) -> tuple[int, str | None]:
-    """Ask once and write down the answer. Returns its status and, if it broke off, why."""
+    """Send the request and record the answer. Return its status and, if it broke off, the reason."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"not an http or https URL: {url}")
@@ -72,7 +72,7 @@ def record(
         response = connection.getresponse()
         with file.open("wb") as plain, timing_beside(file).open("w", encoding="ascii") as timed:
             try:
-                # read1 hands out what is there, at most one chunk of a chunked body; read would wait.
+                # read1 returns the bytes that have come, at most one chunk of a chunked body; read would wait.
                 while piece := response.read1(65536):
                     at = round(perf_counter() - start, 6)
                     plain.write(piece)
@@ -100,10 +100,10 @@ def _headers(texts: list[str], has_body: bool) -> dict[str, str]:
     for line in "\n".join(texts).splitlines():
         name, colon, value = line.partition(":")
         if colon:
-            # As HTTP compares them, so that a given content-type replaces the one above.
+            # Names without case, as in HTTP, so that a given content-type replaces the one above.
             headers = {key: kept for key, kept in headers.items() if key.lower() != name.strip().lower()}
             headers[name.strip()] = value.strip()
         elif line.strip():
-            # The line itself may be a secret without its name.
+            # The message does not quote the line: it may be a key.
             raise ValueError("a header line has no colon")
     return headers

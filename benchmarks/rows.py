@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Everything that is timed of the library alone, row by row, for any checkout of it.
+"""The parts of sseparse alone, row by row, for any checkout of it.
 
-``layers`` times what is not read from bytes to the final object. ``against`` times the library
-beside another checkout of itself, in one process and in turn: a ratio of a pair stands still where a time
-does not, so a row that got 3 % worse can be seen on a busy machine.
+``layers`` measures what is not a whole way from bytes to the final object. ``against`` measures sseparse and
+another checkout of it in one process, in turn. The ratio of two such times is much steadier than a time, so a
+row that is 3 % worse can be seen on a busy machine.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ PINGS = 500
 PAIRED_FEEDS = ("frame", "tcp", "64k")
 
 
-# ---- the calls: each takes the library that it is to use ---------------------------------------------------
+# ---- the calls: ``library`` is the package to measure ------------------------------------------------------
 
 
 def ping(library: Any) -> None:
-    """Comments in feeds of their own, amid an answer."""
+    """Feed comments, each alone, in the middle of an answer."""
     stream = library.ChatStream()
     for frame in _BEGINNING:
         stream.feed(frame)
@@ -61,7 +61,7 @@ def cut(library: Any, pieces: list[bytes]) -> None:
 
 
 def assemble(library: Any, chunks: list[Any]) -> None:
-    """Chunks that somebody else has decoded."""
+    """Read chunks that are decoded already."""
     assembler = library.ChatAssembler()
     for chunk in chunks:
         for _event in assembler.add(chunk):
@@ -71,7 +71,7 @@ def assemble(library: Any, chunks: list[Any]) -> None:
 
 
 def write(library: Any, events: list[list[Any]]) -> None:
-    """Events, as they came of each feed, to bytes."""
+    """Write events as bytes. Each item of ``events`` came from one feed."""
     encoder = library.ChatEncoder()
     for some in events:
         encoder.feed(some)
@@ -79,7 +79,7 @@ def write(library: Any, events: list[list[Any]]) -> None:
 
 
 def pass_on(library: Any, pieces: list[bytes]) -> None:
-    """Bytes to events to bytes: a gateway that rewrites nothing."""
+    """Read bytes and write the events as bytes, like a gateway without a filter."""
     stream, encoder = library.ChatStream(), library.ChatEncoder()
     for piece in pieces:
         encoder.feed(stream.feed(piece))
@@ -88,7 +88,7 @@ def pass_on(library: Any, pieces: list[bytes]) -> None:
 
 
 def rows(library: Any, streams: list[Workload], cold: list[Workload]) -> Iterator[tuple[str, Call]]:
-    """All rows of a checkout by name."""
+    """Yield all rows of a checkout: a name and a call."""
     for workload in streams:
         for feed in PAIRED_FEEDS:
             pieces = workload.cut(feed)
@@ -177,7 +177,7 @@ def _both(workload: Workload) -> None:
 
 
 def another(checkout: Path) -> ModuleType:
-    """The package of another checkout, under a name of its own."""
+    """Import the package of another checkout under another name."""
     init = checkout / "sseparse" / "__init__.py"
     spec = importlib.util.spec_from_file_location("other_sseparse", init)
     if spec is None or spec.loader is None or not init.is_file():
@@ -191,7 +191,7 @@ def another(checkout: Path) -> ModuleType:
 def against(
     checkout: Path, wanted: list[str], quick: bool, rounds: int, progress: Callable[[str], None]
 ) -> Iterator[dict[str, Any]]:
-    """Each row that has one of the wanted texts in its name: new over old, the median and the quartiles."""
+    """Yield the median and the quartiles of new over old for each row with one of the texts in its name."""
     old = another(checkout)
     streams = [make(small if quick else full) for make, full, small in GENERATORS.values()]
     streams = [it for it in streams if it.name != "one-character deltas"]  # 100 000 frames of plain content

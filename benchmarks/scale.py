@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What is not a ratio of two readers: does cost stay flat, what does it weigh, how long until the first byte.
+"""Long streams, large events, memory, import time, and PartialJSON.
 
-Each function yields facts, one per line of the table, in the order in which they are found out. Times are
-medians of CPU time; memory is what ``tracemalloc`` counts, that is, all that Python allocates, without what
-the interpreter takes for itself. PyPy has no ``tracemalloc``; there these lines are missing.
+Each function yields facts, one for each line of the table. Times are medians of CPU time. Memory is what
+``tracemalloc`` counts: all memory that Python allocates, without the interpreter's own. PyPy has no
+``tracemalloc``, so the lines about memory are missing there.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ def _bytes(size: float) -> str:
     return f"{size / KIB:.3g} KiB" if size < MIB else f"{size / MIB:.3g} MiB"
 
 
-# ---- does the cost stay flat ------------------------------------------------------------------------
+# ---- does the cost grow -----------------------------------------------------------------------------
 
 
 def long_streams(quick: bool, rounds: int) -> Iterator[Fact]:
-    """The same thousand frames over and over: what grows with what came before shows here."""
+    """Measure one frame of longer and longer streams: its cost must not grow."""
     block = workloads.plain(1000)
     head, middle, tail = block.frames[:1], block.frames[1:1001], block.frames[1001:]
     payloads = block.payloads[1:1001]
@@ -78,7 +78,7 @@ def _read(pieces: Iterable[bytes]) -> None:
 
 
 def large_events(quick: bool, rounds: int) -> Iterator[Fact]:
-    """Frames of one size after another, at least 1 MiB in all, in large feeds and in 64-byte ones."""
+    """Measure frames of several sizes, at least 1 MiB of each, in feeds of 64 KiB and of 64 bytes."""
     for kib in (1, 64) if quick else (1, 16, 256, 1024, 4096, 16384):
         workload = workloads.giant(kib, frames=max(1, (64 if quick else 1024) // kib))
         size = len(workload.wire)
@@ -90,7 +90,7 @@ def large_events(quick: bool, rounds: int) -> Iterator[Fact]:
             yield Fact(name, mine.median / size * 1e9, "ns", note)
 
 
-# ---- what does it weigh -----------------------------------------------------------------------------
+# ---- memory -----------------------------------------------------------------------------------------
 
 
 def memory(quick: bool) -> Iterator[Fact]:
@@ -120,7 +120,7 @@ def _peak(call: Callable[[], Any]) -> int:
 
 
 def open_streams(quick: bool, rounds: int) -> Iterator[Fact]:
-    """Many streams at once, as a gateway has them, all amid the same answer, and fed in turn."""
+    """Measure many open streams, as a gateway has them: all read the same answer, in turn."""
     count = 200 if quick else 10_000
     frames = workloads.obfuscated(50).frames[:44]
     if tracemalloc is not None:
@@ -153,7 +153,7 @@ def open_streams(quick: bool, rounds: int) -> Iterator[Fact]:
         for _ in range(count):
             _open(1, frames)
 
-    # The collector has to look at all that is open, again and again; so it is part of the price.
+    # The garbage collector visits all open streams again and again, so its time is included.
     mine, _ = pair(in_turn, one_by_one, 1 if quick else min(3, rounds))
     note = f"{mine.ratio:.2f}× the same streams one after the other" if mine.ratio else ""
     yield Fact(f"{count} streams fed in turn, per frame", mine.median / count / len(frames) * 1e6, "µs", note)
@@ -168,7 +168,7 @@ def _open(count: int, frames: list[bytes]) -> list[Any]:
 
 
 def import_time(quick: bool) -> Iterator[Fact]:
-    """In new processes, over ``import json`` in the same process, compiled files in place."""
+    """Measure ``import sseparse`` after ``import json``, in new processes, with compiled files."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from time import process_time_ns as now\n"
         "start = now(); import json; middle = now(); import sseparse; print(middle - start, now() - middle)"
@@ -230,7 +230,7 @@ def _scan(deltas: list[str]) -> Any:
 
 
 def _parsers() -> Iterator[tuple[str, Callable[[str], Any]]]:
-    """Parsers of unfinished JSON, as far as they are installed."""
+    """Yield the parsers of unfinished JSON that are installed."""
     with suppress(ImportError):
         from_json = import_module("jiter").from_json
         yield "jiter", lambda text: from_json(text.encode(), partial_mode="trailing-strings")
@@ -239,7 +239,7 @@ def _parsers() -> Iterator[tuple[str, Callable[[str], Any]]]:
 
 
 def _again(parse: Callable[[str], Any], deltas: list[str]) -> None:
-    """What people do without it: keep the text so far, and parse all of it at each delta."""
+    """Parse the whole text so far at each delta, as a program without PartialJSON does."""
     text = ""
     for delta in deltas:
         text += delta

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The streams that are read: generated ones, each with what a reader must find in it, and recorded ones.
+"""The streams: generated ones, each with the events and texts that a reader must find, and recorded ones.
 
-This module does not import the library, so that what a workload holds is not what the library says
-it holds: every generator counts its events and collects its text while it writes the frames, and the
-tests check both with a loop of ``json.loads``. Frames imitate real servers to the byte (order of keys,
-separators, where ``obfuscation`` sits): the fast path lives from such details, so made-up frames
-would measure nothing. Everything is seeded; the same name and size give the same bytes everywhere.
+This module does not import sseparse, so its counts are independent of it: each generator counts its events
+and collects its text while it writes the frames, and the tests check both with a loop of ``json.loads``. The
+frames imitate real servers to the byte (order of keys, separators, the place of ``obfuscation``), because the
+fast path depends on such details. All random choices are seeded: the same name and size give the same bytes
+everywhere.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 RECORDINGS = HERE / "recordings"
 
-# How the bytes arrive. A string is a rule of its own, a number is a size in bytes.
+# How the bytes are cut into feeds. A number is a size in bytes; a string names another rule.
 FEEDS: dict[str, int | str] = {
     "frame": "one frame per feed",
     "tcp": 1460,
@@ -37,12 +37,12 @@ FEEDS: dict[str, int | str] = {
 
 
 class Workload:
-    """One stream and what is in it.
+    """One stream and its contents.
 
-    ``frames`` is the wire, cut after each blank line; ``payloads`` the JSON texts in it, for readers
-    that get them ready-cut. ``events`` counts the events by type, ``comments`` the comment lines;
-    ``content`` and ``reasoning`` are keyed by choice, ``arguments`` by (choice, index). Of a recording only
-    ``content`` is known, and only if its final object lies beside it: the others are None.
+    ``frames`` has the bytes, cut after each blank line. ``payloads`` has the JSON texts in them. ``events``
+    counts the events by type, ``comments`` the comment lines. The keys of ``content`` and ``reasoning`` are
+    choices, those of ``arguments`` are (choice, index). For a recording only ``content`` is known, and only
+    if its final object is beside it; the others are None.
     """
 
     def __init__(self, name: str, frames: list[bytes], payloads: list[bytes]) -> None:
@@ -61,14 +61,14 @@ class Workload:
         return b"".join(self.frames)
 
     def cut(self, feed: str) -> list[bytes]:
-        """The wire in the pieces that ``feed`` (a key of ``FEEDS``) means; ``[]`` if they are not known."""
+        """Return the bytes in pieces as ``feed`` (a key of ``FEEDS``) says, ``[]`` if they are not known."""
         size, wire = FEEDS[feed], self.wire
         if isinstance(size, int):
             return [wire[at : at + size] for at in range(0, len(wire), size)]
         return self.frames if feed == "frame" else self.chunks
 
     def pieces(self, feed: str) -> int:
-        """How many pieces ``cut(feed)`` gives."""
+        """Return the number of pieces of ``cut(feed)``."""
         size = FEEDS[feed]
         if isinstance(size, int):
             return -(-sum(map(len, self.frames)) // size)
@@ -83,7 +83,7 @@ def _compact(chunk: dict[str, Any]) -> str:
 
 
 class _Script:
-    """Writes one stream and keeps count of what it wrote."""
+    """Writes one stream, and counts its events."""
 
     def __init__(self, dumps: Callable[[dict[str, Any]], str] = _compact, end: bytes = b"\n\n") -> None:
         self.dumps = dumps
@@ -104,7 +104,7 @@ class _Script:
         self.frames.append(b": " + text + self.end)
 
     def content(self, text: str, choice: int = 0) -> str:
-        """Say that this text is about to be sent as content; returns it."""
+        """Count a text that is sent as content, and return it."""
         self.events["content.delta"] += 1
         self.parts["content"][choice].append(text)
         return text
@@ -120,7 +120,7 @@ class _Script:
         return text
 
     def finish(self, name: str, choices: int = 1) -> Workload:
-        """End the stream. What fires once per choice or call is counted here."""
+        """End the stream, and count the events that come once for each choice or call."""
         self.frames.append(b"data: [DONE]" + self.end)
         workload = Workload(name, self.frames, self.payloads)
         joined = {kind: {key: "".join(texts) for key, texts in of.items()} for kind, of in self.parts.items()}
@@ -131,7 +131,7 @@ class _Script:
         self.events["reasoning.done"] = len(workload.reasoning)
         self.events["tool_call.start"] = self.events["tool_call.done"] = len(workload.arguments)
         self.events["choice.done"] = choices
-        workload.events = +self.events  # the plus drops the zeros
+        workload.events = +self.events  # the plus removes the zeros
         workload.comments = self.comments
         return workload
 
@@ -146,7 +146,7 @@ _WORDS = re.findall(
 
 
 def _tokens(name: str, count: int) -> Iterator[str]:
-    """So many pieces of English as a tokenizer cuts it: mostly a blank and a word."""
+    """Yield pieces of English as a tokenizer cuts it: mostly a blank and a word."""
     dice = random.Random(f"sseparse/{name}")
     for _ in range(count):
         roll = dice.random()
@@ -161,7 +161,7 @@ def _tokens(name: str, count: int) -> Iterator[str]:
 
 
 def _head(model: str, **more: Any) -> dict[str, Any]:
-    """How a chunk of api.openai.com begins."""
+    """Return the first fields of a chunk of api.openai.com."""
     return {
         "id": "chatcmpl-ABfw5sXq7DkQm2LrT9vN3yWc8ZpHe",
         "object": "chat.completion.chunk",
@@ -195,11 +195,11 @@ def _usage(completion: int) -> dict[str, Any]:
     }
 
 
-# ---- the generators: each takes how many deltas to send ---------------------------------------------
+# ---- the generators: ``count`` is the number of deltas ----------------------------------------------
 
 
 def plain(count: int, name: str = "plain content", tokens: Callable[[str, int], Any] = _tokens) -> Workload:
-    """OpenAI before obfuscation came, and the many who imitate it: only the text changes."""
+    """OpenAI before obfuscation, and most servers that imitate it: only the text changes."""
     script = _Script()
     head = _head("gpt-4o-2024-08-06", system_fingerprint="fp_5050236cbd")
     script.events["extra"] += 1  # the fingerprint
@@ -213,7 +213,7 @@ def plain(count: int, name: str = "plain content", tokens: Callable[[str, int], 
 
 
 def _obfuscation(dice: random.Random, text: str) -> str:
-    """Noise that hides the length of the text from who watches the wire."""
+    """Return padding that hides the length of the text on the wire."""
     return "".join(dice.choices(_BASE62, k=(12 - len(text)) % 16))
 
 
@@ -242,7 +242,7 @@ def _call(index: int, tool_id: str, tool: str) -> dict[str, Any]:
 
 
 def _fragments(name: str, count: int) -> list[str]:
-    """The arguments of a call that writes a file, cut as models cut them, exactly ``count`` pieces."""
+    """Return the arguments of a call that writes a file, cut into ``count`` pieces as models cut them."""
     inside = [json.dumps(text)[1:-1] for text in _tokens(name, max(0, count - 8))]
     return ['{"', "path", '":"', "notes.txt", '","', "content", '":"', *inside, '"}']
 
@@ -266,7 +266,7 @@ def tool_arguments(count: int) -> Workload:
 
 
 def arguments(size: int) -> str:
-    """Arguments of about so many characters with some of everything: an editor's list of changes."""
+    """Return arguments of about ``size`` characters with all types of values: an editor's list of changes."""
     edits: list[dict[str, Any]] = []
     tokens = _tokens("arguments", size)
     while size > 0:
@@ -298,7 +298,7 @@ def two_calls(count: int) -> Workload:
 
 
 def reasoning_then_content(count: int) -> Workload:
-    """DeepSeek: both fields in every delta, one of them null; first two thirds of reasoning."""
+    """DeepSeek: both fields in every delta, one of them null. Two thirds are reasoning, then content."""
     name, script = "reasoning then content", _Script()
     head = {
         "id": "66e83c57-5cb1-4eb9-b727-28651c2220c7",
@@ -342,7 +342,7 @@ def four_choices(count: int) -> Workload:
 
 
 def logprobs(count: int) -> Workload:
-    """``logprobs`` with two alternatives: every frame carries new numbers, no two are alike."""
+    """``logprobs`` with two alternatives: every frame has new numbers."""
     name, script = "logprobs", _Script()
     dice = random.Random(name)
     head = _head("gpt-4o-2024-08-06", system_fingerprint="fp_5050236cbd")
@@ -351,7 +351,7 @@ def logprobs(count: int) -> Workload:
     def token(text: str) -> dict[str, Any]:
         return {"token": text, "logprob": round(-dice.expovariate(2.0), 8), "bytes": list(text.encode())}
 
-    # The first frame's lists are empty, and yet it carries logprobs.
+    # The lists of the first frame are empty, but it has logprobs.
     script.events["logprobs.delta"] += 1 + count
     script.send({**head, "choices": [_entry(_ROLE, logprobs={"content": [], "refusal": None})]})
     for text in _tokens(name, count):
@@ -385,12 +385,12 @@ def usage_every_frame(count: int) -> Workload:
 
 
 def _clock(created: int, number: int) -> int:
-    """The second in which this frame is sent: some servers say it anew in every frame."""
+    """Return the second in which this frame is sent, for servers that send it in every frame."""
     return created + number // 60
 
 
 def xai(count: int) -> Workload:
-    """xAI: the whole nested usage in every frame, and a time that moves on."""
+    """xAI: the whole nested usage and the current time in every frame."""
     name, script = "nested usage (xAI)", _Script()
     script.events["extra"] += 1  # the fingerprint
     prompt = {"text_tokens": 466, "audio_tokens": 0, "image_tokens": 0, "cached_tokens": 192}
@@ -418,9 +418,9 @@ def xai(count: int) -> Workload:
 
 
 def perplexity(count: int, message: bool = False) -> Workload:
-    """Perplexity: five citations and search results said again in every frame, beside a usage that grows.
+    """Perplexity: five citations, search results and a growing usage in every frame.
 
-    ``message``: with the text so far in every frame as well, as its servers send it by default.
+    ``message``: the whole text so far is in every frame as well, as its servers send it by default.
     """
     name, script = "Perplexity with message" if message else "Perplexity citations", _Script()
     dice = random.Random("perplexity")
@@ -456,7 +456,7 @@ def perplexity_message(count: int) -> Workload:
 
 
 def openrouter(count: int) -> Workload:
-    """OpenRouter with a reasoning model: each thought comes twice, as text and in ``reasoning_details``."""
+    """OpenRouter with a reasoning model: each piece comes as text and in ``reasoning_details``."""
     name, script = "OpenRouter reasoning", _Script()
     script.events["extra"] += 2  # provider and native_finish_reason
 
@@ -481,7 +481,7 @@ def openrouter(count: int) -> Workload:
 
 
 def together(count: int) -> Workload:
-    """Together: the text twice, in the delta and beside it, and the number of its token."""
+    """Together: the text in the delta and beside it, and the number of its token."""
     name, script = "Together text beside delta", _Script()
     dice = random.Random(name)
 
@@ -500,7 +500,7 @@ def together(count: int) -> Workload:
 
 
 def ollama(count: int) -> Workload:
-    """Ollama: a time that moves on, usage in a frame of its own."""
+    """Ollama: the current time in every frame, usage in a frame of its own."""
     name, script = "Ollama", _Script()
     script.events["extra"] += 1  # the fingerprint
 
@@ -564,12 +564,12 @@ _VERDICTS = {
 
 
 def azure(count: int) -> Workload:
-    """Azure's content filters: the same nested verdict in every frame, and a first frame about the prompt."""
+    """Azure: the same nested filter results in every frame, and a first frame about the prompt."""
     name, script = "Azure filters", _Script()
     dice = random.Random(name)
 
     def send(verdicts: dict[str, Any], delta: dict[str, Any], finish: str | None = None) -> None:
-        script.events["extra"] += 1  # every verdict is handed on
+        script.events["extra"] += 1  # an Extra for each of the filter results
         entry = {"content_filter_results": verdicts, "delta": delta, "finish_reason": finish}
         script.send(
             {
@@ -593,7 +593,7 @@ def azure(count: int) -> Workload:
         "prompt_filter_results": [prompt],
     }
     script.send(head)
-    script.events["extra"] += 2  # the prompt's verdict and the fingerprint
+    script.events["extra"] += 2  # the results for the prompt, and the fingerprint
     send({}, {"content": "", "refusal": None, "role": "assistant"})
     for text in _tokens(name, count):
         send(_VERDICTS, {"content": script.content(text)})
@@ -602,7 +602,7 @@ def azure(count: int) -> Workload:
 
 
 def _python_chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
-    """A chunk of llama-cpp-python; like all servers that use ``json.dumps`` as it is, with blanks in it."""
+    """Return a chunk of llama-cpp-python, with the blanks that ``json.dumps`` writes by default."""
     return {
         "id": "chatcmpl-34f3c795-4798-4f4e-a8c7-3b5ac45505ed",
         "model": "tiny",
@@ -623,7 +623,7 @@ def crlf(count: int, name: str = "CRLF framing", tokens: Callable[[str, int], An
 
 
 def heartbeats(count: int) -> Workload:
-    """OpenRouter: comments keep the connection alive; here one before every fourth frame."""
+    """OpenRouter: comments as heartbeats, here one before every fourth frame."""
     name, script = "heartbeats", _Script()
 
     def send(delta: dict[str, Any], finish: str | None = None) -> None:
@@ -679,12 +679,12 @@ def _foreign_tokens(name: str, count: int) -> Iterator[str]:
 
 
 def non_ascii(count: int) -> Workload:
-    """Chinese, emoji, code: raw UTF-8 with backslash escapes, as most servers send it."""
+    """Chinese, emoji and code in UTF-8 with backslash escapes, as most servers send it."""
     return plain(count, "non-ASCII and escapes", _foreign_tokens)
 
 
 def escaped(count: int) -> Workload:
-    r"""The same as a Python server sends it: ``\uXXXX`` for all of it, surrogate pairs for emoji."""
+    r"""The same with ``\uXXXX`` for every character, as Python servers send it."""
     return crlf(count, "non-ASCII as \\uXXXX", _foreign_tokens)
 
 
@@ -698,14 +698,14 @@ def one_character(count: int) -> Workload:
 
 
 def giant(count: int, frames: int = 1) -> Workload:
-    """One frame with ``count`` KiB of text in it (a file, an image in base64), or so many such frames."""
+    """Frames with ``count`` KiB of text each (a file, an image in base64)."""
     dice = random.Random("giant")
     block = "".join(" " + dice.choice(_WORDS) for _ in range(400))[:1024]
     return plain(frames, "one giant frame", lambda name, frames: [block * count] * frames)
 
 
 def hostile(count: int, repeats: int = 1, name: str = "hostile, no two alike") -> Workload:
-    """Every frame has another order of keys and another id: learning it is wasted."""
+    """Every frame has another order of keys and another id, so nothing can be learnt."""
     script, dice = _Script(), random.Random(name)
     script.send(_head("m", choices=[_entry(_ROLE)]))
     for number, text in enumerate(_tokens(name, count)):
@@ -721,12 +721,12 @@ def hostile(count: int, repeats: int = 1, name: str = "hostile, no two alike") -
 
 
 def hostile_pairs(count: int) -> Workload:
-    """Every frame comes twice and never again: whoever learns at the second sight learns for nothing."""
+    """Every frame comes twice and never again, so learning at the second time is useless."""
     return hostile(count, 2, "hostile, in pairs")
 
 
 def weather(count: int) -> Workload:
-    """A real one, 12 frames: one tool call of ``gpt-4-0613``. ``count`` is ignored."""
+    """A recording of 12 frames: one tool call of ``gpt-4-0613``. ``count`` is ignored."""
     workload = load(RECORDINGS / "weather_tool_call.sse")
     workload.name = "weather stream"
     types = {"start": 1, "tool_call.start": 1, "tool_call.delta": 9, "tool_call.done": 1}
@@ -736,7 +736,7 @@ def weather(count: int) -> Workload:
     return workload
 
 
-# The generator, and its argument in a full and in a quick run. The names are those of what comes out.
+# By name of the stream: its generator, and the generator's argument in a full and in a quick run.
 GENERATORS: dict[str, tuple[Callable[[int], Workload], int, int]] = {
     "plain content": (plain, 2000, 200),
     "with obfuscation": (obfuscated, 2000, 200),
@@ -767,7 +767,7 @@ GENERATORS: dict[str, tuple[Callable[[int], Workload], int, int]] = {
 
 
 def mixes() -> list[Workload]:
-    """Fifteen answers as people get them, of the length that they have: read once, from scratch."""
+    """Return fifteen usual answers of usual lengths, each to be read by a new stream."""
     made = [
         ("chat of 303 frames", plain(300)),
         ("chat of 43 frames", plain(40)),
@@ -794,9 +794,9 @@ def mixes() -> list[Workload]:
 
 
 def load(path: Path) -> Workload:
-    """A recorded body; beside it may lie its final object, ``name.json``, and ``name.timed.jsonl``."""
+    """Return a recorded body. Its final object may be beside it (``name.json``), and ``name.timed.jsonl``."""
     wire = path.read_bytes()
-    # After each blank line, whatever ends the lines.
+    # Cut after each blank line, for any line ends.
     frames = [frame for frame in re.split(rb"(?<=\n\n)|(?<=\r\n\r\n)|(?<=\r\r)", wire) if frame]
     workload = Workload(path.stem, frames, [found for frame in frames for found in _payload(frame)])
     timed = timing_beside(path)
@@ -812,18 +812,18 @@ def load(path: Path) -> Workload:
 
 
 def timing_beside(path: Path) -> Path:
-    """Where the timing of a recording is kept: ``name.sse`` has ``name.timed.jsonl``."""
+    """Return the path of the timing of a recording: ``name.timed.jsonl`` for ``name.sse``."""
     return path.with_suffix(".timed.jsonl")
 
 
 def recordings() -> list[Path]:
-    """All recorded chat streams at hand: those in this folder, and a collection beside the checkout."""
+    """Return all recorded chat streams: those in this folder, and a collection beside the checkout."""
     beside = HERE.parent.parent / "shared" / "recordings" / "chat"
     return sorted(RECORDINGS.glob("*.sse")) + sorted(beside.glob("*.sse"))
 
 
 def _payload(frame: bytes) -> Iterator[bytes]:
-    """The JSON object in a frame, if there is one: what a floor has to decode."""
+    """Return the JSON object in a frame, which a floor decodes, or None."""
     lines = [line[5:].lstrip(b" ") for line in frame.splitlines() if line.startswith(b"data:")]
     payload = b"\n".join(lines)
     try:
@@ -834,7 +834,7 @@ def _payload(frame: bytes) -> Iterator[bytes]:
 
 
 def _content(completion: dict[str, Any]) -> dict[int, str] | None:
-    """The text of each choice of a final object; None where this is not one, or its content is not text."""
+    """Return the text of each choice of a final object. None for another object or content that is a list."""
     try:
         texts = {choice["index"]: choice["message"].get("content") for choice in completion["choices"]}
     except (KeyError, TypeError):

@@ -411,7 +411,7 @@ class Command(unittest.TestCase):
             ("a ping comment in a feed of its own", "µs"),
             ("frames(), plain content, tcp", "× feed()"),
             ("ChatAssembler on decoded chunks, plain content", "× full path less json.loads"),
-            ("a stream of one word, less its floor", "µs"),
+            ("a stream of one word, minus its floor", "µs"),
             ("import sseparse, over import json", "×"),
             ("PartialJSON on 4-character deltas", "× stream"),
         ):
@@ -427,7 +427,7 @@ class Command(unittest.TestCase):
         self.assertRegex(lines[1], r"^plain content, frame +\d\.\d+ +\d\.\d+ \d\.\d+")
         self.assertRegex(lines[2], r"^frames\(\): plain content, frame +\d")
         self.assertRegex(lines[3], r"^ping in a feed of its own +\d")
-        self.assertIn("rows of which", lines[4])
+        self.assertIn("rows are worse", lines[4])
 
     def test_absent_peers_are_said_to_be_absent(self) -> None:
         # -S hides what is installed.
