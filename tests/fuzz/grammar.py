@@ -37,6 +37,13 @@ RAW = (
     "1,2",
     "}",
     '"a":',
+    "-0",
+    "00",
+    "1_0",
+    "\u0661",
+    "1e2",
+    "5.0",
+    "+5",
 )
 KEYS = (
     "id", "object", "created", "model", "choices", "usage", "error", "obfuscation", "p", "service_tier",
@@ -112,6 +119,32 @@ def counted(dice, choice):
             usage["details"] = {"cached": 0, "reasoning": number // 3, "cost": number / 8}
         return {**first, "choices": [entry(choice, {"content": text})], "usage": usage}
 
+    return frame
+
+
+def stepping(dice, choice):
+    """Integers that change by as much in each frame, mostly: in usage, in timings, the time; before and after
+    the text."""
+    ways = [
+        (dice.choice((0, 1, 7, -3, 98, 10**9, 2**60 - 2, -(2**60))), dice.choice((0, 1, 1, 2, -1, 13, 2**59)))
+        for _ in range(4)
+    ]
+    names, each, slip = ["created", "usage", "timings", "choices", "p"], dice.choice((1, 1, 3)), dice.random()
+    dice.shuffle(names)
+
+    def frame(text, number):
+        number = number // each + (dice.random() < slip / 4)
+        one, two, three, four = (start + step * number for start, step in ways)
+        fields = {
+            "created": one,
+            "usage": {"total": two, "d": {"n": three}},
+            "timings": {"n": four, "100%d": "%s"},
+            "choices": [entry(choice, {"content": text})],
+            "p": one,
+        }
+        return {"id": "c", **{name: fields[name] for name in names[:left_out]}, "choices": fields["choices"]}
+
+    left_out = dice.randrange(1, 6)
     return frame
 
 
@@ -251,7 +284,7 @@ def in_parts(dice, choice):
 
 
 SHAPES = (
-    plain, padded, thinking, details, counted, judged, cited, doubled, timed, likely, moving, completions,
+    plain, padded, thinking, details, counted, stepping, judged, cited, doubled, timed, likely, moving, completions,
     calling, calling_loosely,
     legacy, spoken, in_parts,
 )  # fmt: skip
@@ -401,7 +434,7 @@ def stream(dice):
     texts = dice.choice((TEXTS[:4], TEXTS[:2], TEXTS))
     run, number = dice.choice((1, 1, 4, 12)), 0
     body = [dice.choice((b"", b"", b"", b"\xef\xbb\xbf", b": hi\n\n"))]
-    for turn in range(dice.choice((6, 14, 30))):
+    for turn in range(dice.choice((6, 14, 30, 60))):
         if turn % run == 0:
             number = dice.randrange(len(speakers)) if dice.random() < 0.3 else (number + 1) % len(speakers)
         chunk = speakers[number](dice.choice(texts), counts[number])
