@@ -34,7 +34,9 @@ from tests import sseparse
 NAME = sseparse.__name__
 ROOT = Path(sseparse.__file__).parents[NAME.count(".") + 1]  # a folder or a zip: what sys.path must hold
 MAIN = importlib.import_module(f"{NAME}.__main__").main
-COMMAND = [sys.executable, "-S", "-X", "dev", "-W", "error", "-m", NAME]  # -S: half of the start is site
+# -S: half of the start is site. (But coverage measures processes through it.)
+SITE = () if "COVERAGE_RUN" in os.environ else ("-S",)
+COMMAND = [sys.executable, *SITE, "-X", "dev", "-W", "error", "-m", NAME]
 RECORDING = Path(__file__).resolve().parent.parent / "benchmarks" / "recordings" / "weather_tool_call.sse"
 TIMEOUT = 60  # seconds after which something hangs
 
