@@ -253,4 +253,6 @@ def status_of(arguments: str) -> Status:
     scanner.feed(text)
     if scanner.error is not None:
         return "invalid"
-    return "complete" if scanner.complete else "incomplete"
+    if not scanner.complete:
+        return "incomplete"
+    return "invalid" if parse_or_none(text) is None else "complete"  # an integer may be too long

@@ -367,6 +367,8 @@ class _Reader:
             return None, pos, "expected a digit"
         if self._pieces:
             word = self._taken()
+        if not self._keeps:  # the result of JSONScanner does not depend on sys.set_int_max_str_digits
+            return None, pos, ""
         try:
             return int(word) if match.lastindex == 2 else float(word), pos, ""
         # More digits than sys.get_int_max_str_digits(). A float may have as many, so check only at the end.
@@ -460,7 +462,8 @@ class JSONScanner(_Reader):
         scanner.feed('{"a": [1, ')
         scanner.is_whole()              # False, and scanner.error is None: it is unfinished
 
-    Besides the text it needs a bounded amount of memory, and an unfinished number.
+    Besides the text it needs a bounded amount of memory, and an unfinished number. An integer may have any
+    number of digits.
 
     Attributes:
         error: None, or the ``JSONProblem`` that ended the reading.

@@ -475,6 +475,15 @@ class Integers(unittest.TestCase):
         self.assertEqual(events[1:], [*BEGUN, *ENDED, DONE])
         json.dumps(stream.snapshot())
 
+    def test_lines_without_data(self):
+        """They are JSON, whatever the interpreter converts. So they are frames, and none is skipped."""
+        digits = "9" * 4301
+        for text in (f'{{"x":{digits}}}', f'{{"x":\n{digits}\n}}', f'[{{"x":1}},\n{digits}]'):
+            _, events = deliver([sse(say("a"), text + "\n\n", END)])
+            error = events[2]
+            self.assertEqual((error.kind, error.data, error.frame), ("malformed", text[:200], 1))
+            self.assertEqual(events[3:], [*ENDED, DONE])
+
     def test_in_the_assembler(self):
         assembler = sseparse.ChatAssembler()
         for number in (10**4300 - 1, 1 - 10**4300):
