@@ -2,10 +2,10 @@
 """The readers that are compared. All get the same bytes. Readers that build an answer return the text of
 choice 0, so that a fast but wrong reader is found; the others return None.
 
-*Floors* only decode the JSON of payloads that were cut out before, so no reader that parses every frame can be
-faster. *Ours* is sseparse. It and the *loops* go from bytes to the final result. *Peers* are other packages,
-each on the shortest way through its own code to the same result. If a package reads only decoded chunks, a
-loop cuts the lines for it.
+*Floors* only decode the JSON of payloads that were cut out before, so no reader that parses every frame can
+be faster. *Ours* is sseparse. It and the *loops* go from bytes to the final result. *Peers* are other
+packages, each on the shortest way through its own code to the same result. If a package reads only decoded
+chunks, a loop cuts the lines for it.
 """
 
 from __future__ import annotations
