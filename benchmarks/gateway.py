@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Many streams at once through a small proxy on one core: the cost of reading them, and of writing them again.
+"""Many streams at once through a small proxy on one core: the cost of reading and of writing them again.
 
 The proxy is a process of its own (``python -m benchmarks.gateway PORT MODE``). It runs on one core if the
 system allows that, and measures its own CPU time. The server and the clients are in this process. All streams
 are sent at the speed of a model, so the proxy gets a frame or two at a time. In the mode ``pass`` it passes
 bytes on as they come. In the mode ``watch`` it also feeds them to a ``ChatStream`` for each connection, looks
-at each event, and reads the usage at the end. In the mode ``rewrite`` it sends what a ``ChatEncoder`` makes of
-the events, as ``tests/examples/normalise.py`` does.
+at each event, and reads the usage at the end. In the mode ``rewrite`` it sends what a ``ChatEncoder`` makes
+of the events, as ``tests/examples/normalise.py`` does.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def record(
         response = connection.getresponse()
         with file.open("wb") as plain, timing_beside(file).open("w", encoding="ascii") as timed:
             try:
-                # read1 returns the bytes that have come, at most one chunk of a chunked body; read would wait.
+                # read1 returns the bytes that have come, at most one chunk; read would wait.
                 while piece := response.read1(65536):
                     at = round(perf_counter() - start, 6)
                     plain.write(piece)
