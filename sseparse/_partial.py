@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import re
 
+from ._errors import check_limits
 from ._events import JSONTextDelta, JSONValue, _Plain  # pyright: ignore[reportPrivateUsage]
 from ._text import well_formed
 
@@ -157,6 +158,7 @@ class _Reader:
     _keeps: ClassVar[bool]  # True if the class builds the tree and returns events
 
     def __init__(self, *, max_depth: int = MAX_DEPTH) -> None:
+        check_limits(max_depth=max_depth)
         self.error: JSONProblem | None = None
         self.end: int | None = None
         self._max_depth = max_depth
@@ -388,7 +390,7 @@ class PartialJSON(_Reader):
     """Reads one JSON text as it arrives, cut anywhere, and returns events for each piece.
 
     ``max_depth`` is the number of containers that may be open at once. The bracket that opens one more is an
-    error. No content of the text makes it raise. It accepts the same texts as ``json.loads``, except those
+    error. Raises ValueError at once if it is below 0. No content of the text makes it raise. It accepts the same texts as ``json.loads``, except those
     with NaN or Infinity. It builds the same value, except that two surrogates that meet are joined and a lone
     one becomes U+FFFD. (``1e999`` is valid, but too large for a float. It gives ``inf``, as in
     ``json.loads``. An integer with more digits than the interpreter converts,

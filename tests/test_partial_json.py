@@ -613,6 +613,10 @@ class Contract(unittest.TestCase):
 
 
 class Limits(unittest.TestCase):
+    def test_a_bad_limit_is_refused(self):
+        self.assertRaises(ValueError, PartialJSON, max_depth=-1)
+        self.assertRaises(TypeError, PartialJSON, max_depth="3")
+
     def test_depth(self):
         for opener, closer in (("[", "]"), ('{"a":', "}")):
             for max_depth in (0, 1, 3, 128):
