@@ -25,7 +25,8 @@ Rule 7. The first ``role`` and the last non-empty ``finish_reason`` count. But "
     without an error is itself reported as an Error.
 
 Rule 8. Content is a string or a list of parts. Text parts are text, ``thinking`` and ``reasoning`` parts are
-    reasoning, any other part is an Extra. ``[{"type": "text", "text": "Hi"}]`` is the text "Hi".
+    reasoning, any other part is an Extra. ``[{"type": "text", "text": "Hi"}]`` is the text "Hi". In the
+    message adjacent parts of a kind are merged, but nothing is added to a part that has a signature.
 
 Rule 9. Reasoning has four names, and each is kept under its own name. If several names come in one delta, the
     events have only the first one of REASONING_FIELDS. If none of them is a string, the events have the text

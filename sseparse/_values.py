@@ -423,7 +423,8 @@ def part_kind(part: Any) -> str | None:
 def add_part(parts: list[Any], part: Any, halves: bool) -> None:
     """Add a part to a message's content. Adjacent texts are merged, and so are adjacent thoughts.
 
-    Two thoughts stay apart if one has something else than texts and lists. Otherwise one would be lost.
+    Two thoughts stay apart if the first has a signature, or if one has something else than texts and lists.
+    Otherwise something would be lost.
     """
     kind = part_kind(part)
     if kind is None:
@@ -432,7 +433,9 @@ def add_part(parts: list[Any], part: Any, halves: bool) -> None:
     if part.__class__ is str:
         part = {"type": "text", "text": part}
     last: Any = parts[-1] if parts else None
-    if part_kind(last) != kind or not (kind == "text" or (_is_joinable(last) and _is_joinable(part))):
+    if part_kind(last) != kind or not (
+        kind == "text" or (_is_joinable(last) and _is_joinable(part) and not last.get("signature"))
+    ):
         last = {"text": Text()} if kind == "text" else {}
         parts.append(last)
     rest: dict[str, Any] = {}
@@ -474,7 +477,7 @@ def _join_thoughts(kept: Any, new: Any, halves: bool) -> Any:
         if not _is_text_entry(entry):
             kept.append(render(entry, False))
             continue
-        if not (kept and _is_text_entry(kept[-1])):
+        if not (kept and _is_text_entry(kept[-1]) and not kept[-1].get("signature")):
             kept.append({"text": Text()})
         kept[-1]["text"].append(entry["text"], halves)
         overlay(kept[-1], {key: value for key, value in entry.items() if key != "text"})

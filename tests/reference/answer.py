@@ -1100,7 +1100,8 @@ PART_TEXTS = ("thinking", "summary", "text", "content")
 def join_parts(parts, part):
     """Rule 8: adjacent text parts become one, adjacent thinking or reasoning parts, too.
 
-    Thinking that is neither null, a text nor a list stays in a part of its own, or it would be lost.
+    Thinking that is neither null, a text nor a list stays in a part of its own, or it would be lost. A part
+    with a signature is closed: nothing is added to it.
     """
     kind, sent = part_kind(part), part
     if kind in ("thinking", "reasoning"):
@@ -1109,6 +1110,8 @@ def join_parts(parts, part):
         part = {**part, **{name: join_thinking([], value) for name, value in lists.items()}}
     last = parts[-1] if parts else None
     if kind is None or kind != part_kind(last):
+        return [*parts, part]
+    if kind != "text" and last.get("signature"):
         return [*parts, part]
     thoughts = [one.get(name) for one in (last, part) for name in PART_TEXTS]
     if kind != "text" and not all(one is None or isinstance(one, (str, list)) for one in thoughts):
@@ -1144,7 +1147,8 @@ def join_thinking(old, new):
     for part in new:
         if part is None:
             continue
-        if joined and is_text_part(joined[-1]) and is_text_part(part):
+        is_open = bool(joined) and is_text_part(joined[-1]) and not joined[-1].get("signature")
+        if is_open and is_text_part(part):
             joined[-1] = {**joined[-1], **part, "text": joined[-1]["text"] + part["text"]}
         else:
             joined.append(part)
