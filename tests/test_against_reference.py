@@ -337,7 +337,7 @@ FOUND = [
         "extra error=not_chat",
     ),
     (
-        "nor behind a line of another kind",
+        "a cut bare line behind a line of another kind did not count",
         b'foo\n{"a": 1}\n{"b":',
         {},
         "extra error=not_sse",
@@ -393,7 +393,7 @@ FOUND = [
         "start error=limit",
     ),
     (
-        "nor in a first bare line: two limit errors",
+        "a limit error in a first bare line did not stop the reading: two limit errors",
         b'{"x": 1, "choices": 5}\ndata: []\n\n',
         {"max_errors": 0},
         "error=limit",
@@ -462,7 +462,7 @@ FOUND = [
         "done",
     ),
     (
-        "the same behind a line of blanks",
+        "the same piece behind a line of blanks: not_sse at the end",
         b" \ndata: [DONE]\n\n",
         {},
         "done",
