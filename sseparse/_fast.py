@@ -35,9 +35,11 @@ line has the same bytes around its holes.
    after the hole. So a hole for a number cannot have a part of a word, and a hole in a string cannot have an
    unescaped quote or a line end. A raw CR between the values of an object is white space in JSON, but a line
    end in SSE: a line with such a hole takes the full path if it has a CR. So does a line that may be nested
-   too deep, is not UTF-8, or has escaped halves of surrogate pairs. The values of padding, id and time must
-   not be containers. Where the same integers come as expected (counts that go up by one in each frame, a time
-   that stays for a second), they are not scanned: the line has the bytes that ``%d`` makes of them.
+   too deep, is not UTF-8, or has escaped halves of surrogate pairs in a hole. The values of padding, id and
+   time must not be containers. Two things are not scanned again. The inside of a string that grows (of a
+   message) is scanned only behind what it was in the frame before, because that was a whole string. Integers
+   that come as expected (counts that go up by one in each frame, a time that stays for a second) are compared
+   with the bytes that ``%d`` makes of them.
 2. *The places of the holes.* The assembler finds a value along a path of keys. There are two ways to find its
    place in the line. The short way needs two conditions: the last key of each path is in the line only once,
    between quotes and before a colon; and the line has no backslash except inside the strings of holes. Then
@@ -130,10 +132,10 @@ LARGEST_BULK = 65536  # bytes that are read at once, and the longest line that i
 
 LEARNING, GIVEN_UP = "learning", "given up"
 
-# The kinds of values that a hole may have. The first three are the inside of a string: a non-empty text,
-# content, and a value without an effect. NUMBER and SCALAR exclude containers. OBJECT is a non-empty object,
-# PRESENT is anything but null.
-TEXT, CONTENT, PADDING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = range(8)
+# The kinds of values that a hole may have. Those up to GROWING are the inside of a string: a non-empty text,
+# content, and two without an effect, of which the second begins with its earlier value. NUMBER and SCALAR
+# exclude containers. OBJECT is a non-empty object, PRESENT is anything but null.
+TEXT, CONTENT, PADDING, GROWING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = range(9)
 
 COUNTABLE = frozenset((TEXT, CONTENT, NUMBER, SCALAR))
 LARGEST = 1 << 60  # larger integers are always scanned
@@ -465,6 +467,7 @@ class Template:
     ``gains``: how much larger each of them was than in the frame before. ``following``: the integers that are
     expected next. ``forms``: ``head`` and ``last`` with ``%d`` in place of integers, b"" if they have none;
     None if there are other values than integers.
+    ``grown``: the inside of the string in a GROWING hole, as it was in the last frame.
     ``echo``: the numbers of two holes that must have the same text.
     ``number``, ``then``: the numbers of this template and of the one that came after it the last time. (A
     reference would make a cycle, and so work for the garbage collector.)
@@ -474,9 +477,9 @@ class Template:
     """
 
     __slots__ = (
-        "around", "at", "blank", "bulk", "echo", "ended", "following", "forms", "gains", "has_padding", "head",
-        "holes", "is_loose", "is_plain", "kept", "last", "line_end", "middle", "most", "nests", "number",
-        "numbers", "only", "prefix", "steps", "strings", "then", "version", "waits",
+        "around", "at", "blank", "bulk", "echo", "ended", "following", "forms", "gains", "grown",
+        "has_padding", "head", "holes", "is_loose", "is_plain", "kept", "last", "line_end", "middle", "most",
+        "nests", "number", "numbers", "only", "prefix", "steps", "strings", "then", "version", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -507,13 +510,14 @@ class Template:
         self.forms: tuple[bytes, bytes] | None = None
         self.prefix = self.head = pieces[0].encode()
         self.middle = pieces[1] if self.has_padding else ""
+        self.grown = ""
         self.last = pieces[-1].encode() + blank
         self.around = len(self.head) + len(self.last)
         self.line_end = len(blank) // 2 + 1
         self.strings: tuple[str, str, str] | None = None
         if kinds not in ([TEXT], [CONTENT]) and not self.has_padding:
             for kind, piece in zip(kinds, pieces[1:]):
-                behind = piece[kind <= PADDING :]  # without the closing quote, which the string scanner reads
+                behind = piece[kind <= GROWING :]  # without the closing quote, which the string scanner reads
                 self.holes.append((kind, behind, len(behind)))
             if self.is_plain:
                 self.numbers = tuple(numbers)
@@ -611,18 +615,25 @@ class Template:
             return False
         values: list[Any] = []
         value: Any
+        grown = self.grown
         try:
             line = data[pos + len(self.prefix) : stop].decode()
-            if "\\" in line and has_escaped_half(line):
-                return False
             if self.nests and ("\r" in line or line.count("{") + line.count("[") > MAX_BRACKETS):
                 return False
+            has_escapes = "\\" in line
             pos = 0
             for kind, piece, size in self.holes:
-                if kind <= PADDING:
+                begin = pos
+                if kind < GROWING:
                     value, pos = scanstring(line, pos)
                     if not value and kind == TEXT:
                         return False
+                elif kind == GROWING:
+                    if line.startswith(grown, pos):  # scan only the rest
+                        begin = pos + len(grown)
+                    value, end = scanstring(line, begin)
+                    grown = line[pos : end - 1]
+                    pos = end
                 else:
                     if kind <= SCALAR and line[pos] in "{[":
                         return False
@@ -641,6 +652,8 @@ class Template:
                             return False
                 if not line.startswith(piece, pos):
                     return False
+                if has_escapes and has_escaped_half(line[begin:pos]):
+                    return False
                 pos += size
                 values.append(value)
         except (ValueError, StopIteration, IndexError, RecursionError):
@@ -648,6 +661,7 @@ class Template:
         if pos != len(line) or (self.echo and values[self.echo[0]] != values[self.echo[1]]):
             return False
         self.ended = stop + len(self.blank)
+        self.grown = grown
         held = reader.events
         reader.events = events
         for step in self.steps:
@@ -1015,7 +1029,7 @@ class Lesson:
         pos = 0
         for path in order:
             start, stop = spans[path]
-            if holes[path] <= PADDING:
+            if holes[path] <= GROWING:
                 start += 1
                 stop -= 1
             is_proven = is_proven and start >= pos
@@ -1024,7 +1038,7 @@ class Lesson:
             pos = stop
         pieces.append(text[pos:])
         if "\\" in text and is_proven:
-            others = [inside for path, inside in zip(order, insides) if holes[path] > PADDING]
+            others = [inside for path, inside in zip(order, insides) if holes[path] > GROWING]
             is_proven = not any("\\" in piece for piece in pieces + others)
         if not (is_proven or self.proves(order, pieces, insides)):
             return None
@@ -1037,7 +1051,7 @@ class Lesson:
         values: list[str] = []
         for number, (path, piece, inside) in enumerate(zip(order, pieces, insides)):
             value = f"{number}x" if inside != f"{number}x" else f"{number}y"
-            changed += (piece, value if self.holes[path] <= PADDING else f'"{value}"')
+            changed += (piece, value if self.holes[path] <= GROWING else f'"{value}"')
             values.append(value)
         try:
             chunk = scan_json("".join([*changed, pieces[-1]]), 0)[0]
@@ -1250,7 +1264,10 @@ class Lesson:
         for name, known in (("id", answer.id), ("created", answer.created)):
             if known and self.chunk.get(name) != known:
                 self._passing((name,), self.chunk.get(name))
-        if self.delta is not None and self.entry.get("message") is not None:
+        message: Any = None if self.delta is None else self.entry.get("message")
+        if message.__class__ is dict and message.get("content").__class__ is str:
+            self.holes[(*entry, "message", "content")] = GROWING
+        elif message is not None:
             self.holes[(*entry, "message")] = ANY
         content = (*entry, "delta", "content")
         if content in self.holes and self.entry.get("text") == _at(self.chunk, content):
