@@ -196,7 +196,7 @@ def watching(quick: bool, progress: Callable[[str], None]) -> Iterator[Fact]:
     )
     yield Fact(name, (watched - plain) / plain * 100, "%", note)
     yield Fact("the same, per frame", (watched - plain) / sent * 1e6, "µs")
-    yield Fact("CPU added by writing anew, in a proxy", (rewritten - plain) / plain * 100, "%")
+    yield Fact("CPU added by writing again, in a proxy", (rewritten - plain) / plain * 100, "%")
     yield Fact("the same, per frame", (rewritten - plain) / sent * 1e6, "µs")
 
 

@@ -337,7 +337,7 @@ FOUND = [
         "extra error=not_chat",
     ),
     (
-        "a cut bare line behind a line of another kind did not count",
+        "a cut bare line after a line of another kind did not count",
         b'foo\n{"a": 1}\n{"b":',
         {},
         "extra error=not_sse",
@@ -462,7 +462,7 @@ FOUND = [
         "done",
     ),
     (
-        "the same piece behind a line of blanks: not_sse at the end",
+        "the same piece after a line of blanks: not_sse at the end",
         b" \ndata: [DONE]\n\n",
         {},
         "done",
@@ -494,7 +494,7 @@ FOUND = [
         "start extra choice.done error=truncated",
     ),
     (
-        "a data line behind an unfinished document was measured together with that",
+        "a data line after an unfinished document was measured together with that",
         b'{\n"x":\ndata: ',
         {"max_event_bytes": 10},
         "error=truncated",
@@ -532,7 +532,7 @@ FOUND = [
         "start extra choice.done error=truncated",
     ),
     (
-        "behind half a pair in a string, a content of parts lost its last character in the final object",
+        "after half a pair in a string, a content of parts lost its last character in the final object",
         b'data: {"choices": [{"delta": {"content": "\\ud83d"}}]}\n\n'
         b'data: {"choices": [{"delta": {"content": [{"type": "text", "text": "AB"}]}}]}\n\n',
         {},
@@ -570,11 +570,11 @@ AGAIN = data(say(delta={"content": "C"})) * 3
 
 # Inputs that one line of the library decides on, which no random stream came upon.
 NARROW = [
-    ("a data line without a colon behind a whole one", b'data: {"x": 1, "y": 2}\ndata\n\ndata: x\n\n', {}),
+    ("a data line without a colon after a whole one", b'data: {"x": 1, "y": 2}\ndata\n\ndata: x\n\n', {}),
     ("a document, a blank line and a frame", b'{"x": 1, "y": 2}\n\ndata: {"x": 2, "y": 1}\n\n', {}),
     ("a BOM that is not the first thing", HELLO + b"\xef\xbb\xbf" + AGAIN, {}),
     ("a document that is not the first thing", HELLO + b'{\n"error": "E"\n}\n' + AGAIN, {}),
-    ("a stray line behind frames", HELLO + b"foo\n" + AGAIN, {}),
+    ("a stray line after frames", HELLO + b"foo\n" + AGAIN, {}),
     (
         "an escape in capitals",
         HELLO + b'data: {"x": 1, "choices": [{"delta": {"content": "\\uD83D"}}]}\n\n',
@@ -610,7 +610,7 @@ NARROW = [
         {},
     ),
     (
-        "text behind whole arguments, then a name",
+        "text after whole arguments, then a name",
         data(call({"index": 0, "function": {"name": "f", "arguments": "{} x"}}))
         + data(call({"index": 0, "function": {"name": "f", "arguments": "{}"}})),
         {},
@@ -636,7 +636,7 @@ NARROW = [
         {},
     ),
     (
-        "a delta behind texts of the legacy kind",
+        "a delta after texts of the legacy kind",
         data(say(), say(text="A"), say(delta={"content": "B"}), say(delta={"content": "C"})),
         {},
     ),
@@ -646,7 +646,7 @@ NARROW = [
         {},
     ),
     (
-        "a message behind parts without text",
+        "a message after parts without text",
         data(say(delta={"content": [{"type": "image"}]}), say(message={"content": "A"})),
         {},
     ),
@@ -678,7 +678,7 @@ NARROW = [
         {},
     ),
     (
-        "logprobs nested too deep behind others",
+        "logprobs nested too deep after others",
         data(*[say(delta={"content": "A"}, logprobs={"content": [1]})] * 3)
         + data(say(delta={"content": "A"}, logprobs={"content": nested(130)})),
         {},
@@ -695,7 +695,7 @@ NARROW = [
         {},
     ),
     (
-        "another kind of body behind the name",
+        "another kind of body after the name",
         data(call({"index": 0, "id": "a", "function": {"name": "f"}}))
         + data(call({"index": 0, "custom": {"input": "x"}})),
         {},

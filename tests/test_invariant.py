@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Properties of every stream, whatever its content: *the* invariant, and that nothing raises.
+"""Properties of every stream with any content: *the* invariant, and that nothing raises.
 
 The invariant: the list of all events depends on the bytes alone. The bytes of a random stream are cut, put
 into other types, given other line ends, sent through copies of the object, and read without the fast path.

@@ -29,7 +29,7 @@ FRAMES = (
 )
 BODY = b"".join(FRAMES)
 
-# A program that knows the package under the name it has here. argv: ROOT, then whatever the test adds.
+# The beginning of a program that imports the package under its name here. argv: ROOT, then more arguments.
 PROLOGUE = f"""\
 import json, os, sys  # os is there as soon as Python has started in the usual way, without -S
 sys.path.insert(0, sys.argv[1])

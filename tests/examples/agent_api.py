@@ -3,12 +3,12 @@
 
     python agent_api.py 8001 http://127.0.0.1:8000/v1 gpt-4o
 
-listens on port 8001 for ``POST /v1/chat/completions`` and asks the server behind it, with the key in
+listens on port 8001 for ``POST /v1/chat/completions`` and asks the upstream server, with the key in
 OPENAI_API_KEY. The answer is a stream of chat completion chunks, which any client of that API can read:
 
 * the ``message`` argument of a ``send_message`` call is sent as content before the call has ended;
 * other calls are passed on as they are;
-* a comment is sent while the server behind sends nothing;
+* a comment is sent while the upstream server sends nothing;
 * an error of the server is passed on, and an answer that was cut ends in an error and without ``[DONE]``.
 """
 
@@ -78,7 +78,7 @@ class Spoken:
 
 
 class Upstream:
-    """The server behind: asked once for each question."""
+    """The upstream server, which is asked once for each question."""
 
     def __init__(self, base_url: str, model: str, api_key: str = "") -> None:
         self.address = urlsplit(base_url)

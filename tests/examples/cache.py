@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A cache before a server: it gives the same answer again, streamed or not, as the client asks.
+"""A cache before a server: it sends a kept answer again, streamed or not, as the client asks.
 
     python cache.py 8001 http://127.0.0.1:8000/v1
 
-listens on port 8001 for ``POST /v1/chat/completions``. It asks the server behind it without streaming, with
-the client's Authorization. It keeps each whole answer under its question. It sends the answer as one JSON
+listens on port 8001 for ``POST /v1/chat/completions``. It asks the upstream server without streaming, with the
+client's Authorization header, and keeps each whole answer under its question. It sends the answer as one JSON
 object or, for ``"stream": true``, as an event stream in pieces of 20 characters.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Cache(ThreadingHTTPServer):
-    """Holds the answers. ``asked``: how many questions went to the server behind."""
+    """Keeps the answers. ``asked`` is the number of questions that were sent upstream."""
 
     daemon_threads = True
 

@@ -38,7 +38,7 @@ class Rewriter:
         self.encoder = sseparse.ChatEncoder()
         self.comments = 0
         self.head = bytearray()  # the bytes so far, until it is known what they are
-        self.state = "head"  # then "stream", which is written anew, or "other", which passes, and "ended"
+        self.state = "head"  # then "stream" (written again) or "other" (passed on), and "ended"
 
     def rewrite(self, content: bytes) -> bytes:
         """Return what is to be sent for this part of the body."""

@@ -39,7 +39,7 @@ def status_rows():
                 "done finished",
                 final_calls(("i", "f", text)),
             )
-    # Text without a grammar, or none at all: only the end of the choice tells.
+    # Text without a grammar, or no text: the status depends only on the end of the choice.
     for reason, ended, custom, none in (
         ("tool_calls", True, "complete", "empty"),
         ("tool_calls", False, "complete", "empty"),
