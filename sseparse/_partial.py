@@ -390,10 +390,10 @@ class PartialJSON(_Reader):
     """Reads one JSON text as it arrives, cut anywhere, and returns events for each piece.
 
     ``max_depth`` is the number of containers that may be open at once. The bracket that opens one more is an
-    error. Raises ValueError at once if it is below 0. No content of the text makes it raise. It accepts the same texts as ``json.loads``, except those
-    with NaN or Infinity. It builds the same value, except that two surrogates that meet are joined and a lone
-    one becomes U+FFFD. (``1e999`` is valid, but too large for a float. It gives ``inf``, as in
-    ``json.loads``. An integer with more digits than the interpreter converts,
+    error. Raises ValueError at once if it is below 0. No content of the text makes it raise. It accepts the
+    same texts as ``json.loads``, except those with NaN or Infinity. It builds the same value, except that two
+    surrogates that meet are joined and a lone one becomes U+FFFD. (``1e999`` is valid, but too large for a
+    float. It gives ``inf``, as in ``json.loads``. An integer with more digits than the interpreter converts,
     ``sys.set_int_max_str_digits``, is an error.) It can be pickled and copied at any point.
 
     Attributes:

@@ -3,9 +3,9 @@
 
     python cache.py 8001 http://127.0.0.1:8000/v1
 
-listens on port 8001 for ``POST /v1/chat/completions``. It asks the upstream server without streaming, with the
-client's Authorization header, and keeps each whole answer under its question. It sends the answer as one JSON
-object or, for ``"stream": true``, as an event stream in pieces of 20 characters.
+listens on port 8001 for ``POST /v1/chat/completions``. It asks the upstream server without streaming, with
+the client's Authorization header, and keeps each whole answer under its question. It sends the answer as one
+JSON object or, for ``"stream": true``, as an event stream in pieces of 20 characters.
 """
 
 from __future__ import annotations
