@@ -150,39 +150,34 @@ class ChatStream(FrameParser, Reading):
         close().
         """
         events: list[Event] = []
-        line: Any = None
-        fast = self._fast
-        is_bytes = data.__class__ is bytes
-        where = self._where
-        if where == BETWEEN and is_bytes:
+        if self._where == BETWEEN and data.__class__ is bytes:
             # Most feeds are one frame, and most frames are read here.
-            pos = fast.read(data, 0, events)  # type: ignore[arg-type]
-            if pos:
-                if pos == len(data):
-                    return events
-                data = data[pos:]
-            if data.startswith(b"data: ") and data.endswith(fast.blank) and len(data) < _SMALL:  # type: ignore[union-attr]
-                line = data[: -len(fast.blank)]
-                if LF in line or CR in line:
-                    line = None
-            elif data[:1] == b":" and self._is_comment(data):  # type: ignore[arg-type]
+            pos = self._fast.read(data, 0, events)
+            if pos == len(data):
+                return events
+            data = data[pos:]
+            line = self._whole_line(data) if len(data) < _SMALL else None
+            if line is None and data[:1] == b":" and self._is_comment(data):
                 self.comments += 1
                 return events
-        elif where == INSIDE and is_bytes and len(data) < _SMALL:
-            rest = self._read_inside(data, events)  # type: ignore[arg-type]
+        elif self._where == INSIDE and data.__class__ is bytes and len(data) < _SMALL:
+            line = None
+            rest = self._read_inside(data, events)
             if rest is None:
                 return events
             data = rest
         else:
+            line = None
             data = self._feedable(data)
             if self._reading != OPEN or not data:
                 return events
+        fast = self._fast
         self._reader.events = events
         try:
             if line is not None:
                 self._read_in_full(line)
             else:
-                self._read_any(data)  # type: ignore[arg-type]
+                self._read_any(data)
             if fast.templates:
                 fast.predict()
         except LimitReached as limit:
@@ -538,6 +533,13 @@ class ChatStream(FrameParser, Reading):
             or self._document is not None
             or self._held_document is not None
         )
+
+    def _whole_line(self, data: bytes) -> bytes | None:
+        """Return the data line, if a feed is that and its blank line."""
+        line = data.removesuffix(self._fast.blank)
+        if len(line) == len(data) or not line.startswith(b"data: ") or LF in line or CR in line:
+            return None
+        return line
 
     def _is_comment(self, data: bytes) -> bool:
         """Whether a feed is one comment and its blank line. (Most heartbeats come alone.)"""
