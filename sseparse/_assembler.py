@@ -536,36 +536,40 @@ class ChunkReader:
             self.events.append(Usage(render(kept, False)))
 
     def _common(self, entry: Any, is_checked: bool) -> bool:
-        """Read an entry of the most common kinds: its choice is known, and it has one piece of content or of
-        arguments and nothing else. Return False for any other; then nothing was read.
+        """Read an entry of the most common kind: its choice is known, and it has one piece of content or of
+        arguments, perhaps with logprobs. Return False for any other; then nothing was read.
 
-        ``is_checked`` is False if the entry is the caller's: it may have any types, and halves.
+        ``is_checked`` is False if the entry is the caller's: it may have any types, and lone surrogates.
         """
         if entry.__class__ is not dict or len(entry) > 4 or entry.get("finish_reason", "") is not None:
             return False
         index: Any = entry.get("index")
         choice = self.choices.get(index) if index.__class__ is int else None
         delta: Any = entry.get("delta")
-        if (
-            choice is None
-            or choice.shape != CHAT_SHAPE
-            or delta.__class__ is not dict
-            or len(delta) != 1
-            or len(entry) != 3 + (entry.get("logprobs", "") is None and "logprobs" in choice.extras)
-        ):
+        if choice is None or choice.shape != CHAT_SHAPE or delta.__class__ is not dict or len(delta) != 1:
             return False
-        piece: Any = delta.get("content")
-        if piece.__class__ is str:
-            if is_checked or piece.isascii() or not has_halves(piece):
-                self.content(choice, piece)
-                return True
+        logprobs: Any = None
+        if len(entry) == 4:
+            logprobs = entry.get("logprobs", "")
+            is_null = logprobs is None and "logprobs" in choice.extras
+            if not (is_null or (logprobs.__class__ is dict and is_checked)):
+                return False
+        elif len(entry) != 3:
             return False
-        fragments: Any = delta.get("tool_calls")
-        return (
-            fragments.__class__ is list
-            and len(fragments) == 1
-            and self._more_arguments(choice, fragments[0], is_checked)
-        )
+        content: Any = delta.get("content")
+        if content.__class__ is str:
+            if not (is_checked or content.isascii() or not has_halves(content)):
+                return False
+            self.content(choice, content)
+        else:
+            fragments: Any = delta.get("tool_calls")
+            if fragments.__class__ is not list or len(fragments) != 1:
+                return False
+            if not self._more_arguments(choice, fragments[0], is_checked):
+                return False
+        if logprobs is not None:
+            self.logprobs(choice, logprobs)
+        return True
 
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read one entry of ``choices``. Return its usage, or None."""
