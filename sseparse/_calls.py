@@ -9,29 +9,45 @@ nothing of events, chunks or bytes.
 Rule 4. Tool calls. A fragment's id is a non-empty string, or an integer (then its digits are the id). If it
     has none, ``function.id`` is used. Its index is an integer, or a string of an integer's digits. An index
     is a key, never a position in a list. The call *at* an index is the call of the last fragment with that
-    index. A fragment with no id, no name, no argument text and no unknown field is ignored. Any other
-    fragment belongs to one of these calls:
-    (a) If its id is known, and a call with that id was seen at its index: the last such call. Otherwise the
-        latest call with that id; but if the fragment has a name and an index and that call has argument text,
-        a new call. There are two exceptions, for servers whose ids are not unique. *Another name*: the
-        fragment's name neither equals nor extends that call's name, and its index is another one or that
-        call's arguments are whole JSON. That is a new call. *Repetition*: the fragment has another index, but
-        that call's name and exactly its arguments, and these are whole JSON. It is ignored, because otherwise
-        the tool would run twice.
-    (b) If it has an index: the call at that index. If there is none, or if the fragment has a name and an id
-        and the call has a different id, a new call. But if the name is that call's name, the call's arguments
-        are unfinished JSON, and the fragment's are not empty and do not begin with "{", the fragment
-        continues the call in spite of its id.
-    (c) If it has no index: the call that the last fragment belonged to. If there is none, or if the fragment
-        has a name and that call has one, a new call. Also if the fragment has an id and that call has a
-        different id, and the fragment has a name or the call's arguments are whole: a new call.
-    (d) If (b) or (c) gives a call without an id to a fragment with a name, and the call's arguments are one
-        whole JSON value, and the names differ or the fragment has no id either: a new call instead.
-    Example: ``{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{"}}`` and then
-    ``{"index": 0, "function": {"arguments": "}"}}`` are one call with the arguments "{}" (b).
-    The first id of a call is its own. Later ids are aliases: a known alias finds the call as in (a), unless
-    only other calls were seen at the fragment's index. A fragment without id, index and function adds its
-    other fields to the call of the last fragment.
+    index. A fragment with no id, no name, no argument text and no unknown field is ignored. For any other,
+    the first row that fits tells which call it belongs to. An example has two fragments, the second one for
+    the row: the id, the index, the name and the arguments of each, "-" for what it does not have.
+
+        The id is known. KNOWN: the call with it that was last seen at the index, or else the latest with it.
+        *Elsewhere*: it has an index, at which no call with its id was seen.
+    a1  no name                                         KNOWN       a 0 f {    +  a 0 - }
+    a2  elsewhere, KNOWN's name and arguments, and      ignored     a 0 f {}   +  a 1 f {}
+        these are whole JSON
+    a3  a name that does not begin with KNOWN's, and    a new call  a 0 f {}   +  a 0 g {}
+        it is elsewhere or KNOWN's arguments are whole  a new call  a 0 f {    +  a 1 g {
+    a4  elsewhere, a name, and KNOWN has arguments      a new call  a 0 f {    +  a 1 f {
+    a5  any other                                       KNOWN       a 0 f -    +  a 1 f {}
+
+        It has an index. HERE: the call at it.
+    b1  there is none                                   a new call  a 0 f {}   +  b 1 f {}
+    b2  another id than HERE's, but HERE's name, and    HERE        a 0 f {    +  b 0 f }
+        arguments that continue HERE's: these are
+        unfinished, and the new ones do not begin
+        with "{"
+    b3  a name, and another id than HERE's              a new call  a 0 f {    +  b 0 f {
+    b4  any other: HERE, but see d                      HERE        a 0 f {    +  - 0 - }
+
+        It has no index. LAST: the call that the last fragment belonged to.
+    c1  a name, and LAST has one                        a new call  a - f {    +  b - f {
+    c2  another id than LAST's, and it has a name or    a new call  a - f {}   +  b - - {}
+        LAST's arguments are whole
+    c3  any other: LAST, but see d; a new call if       LAST        a - f {    +  - - - }
+        there is no call yet
+
+    d   in b4 and c3, a name, while that call has no    a new call  - 0 f {}   +  - 0 f {}
+        id and whole arguments: its name is another     a new call  - 0 f {}   +  a 0 g {}
+        one, or it has no id either
+
+    a2 is for a server that sends all calls again: otherwise the tool would run twice. a3 and d are for ids
+    that are not unique, or missing. b2 is for a server that makes a new id for each fragment.
+    The first id of a call is its own. Later ids are aliases: a known alias finds the call as in a1 to a5,
+    unless only other calls were seen at the fragment's index. A fragment without id, index and function adds
+    its other fields to the call of the last fragment.
 
 Rule 5. The name of a call, if it comes more than once. A repeated name changes nothing. Before any argument
     text, a different name is appended to the name so far; but if it begins with the name so far, it replaces
@@ -203,7 +219,7 @@ class Calls:
     def _by_id(
         self, known: list[Call], index: Key | None, name: str | None, text: str
     ) -> tuple[Call | None, bool]:
-        """(a) The id is known. (Servers that repeat it in each fragment: Fireworks, TGI,
+        """Rows a1 to a5: the id is known. (Servers that repeat it in each fragment: Fireworks, TGI,
         SillyTavern/SillyTavern#5948)"""
         call = known[-1]
         is_elsewhere = index is not None
@@ -214,27 +230,27 @@ class Calls:
                 is_elsewhere = False
         if name is None:
             return call, False
-        # Repetition. (A server that sends all calls again at the end, with other indexes; no report found)
+        # a2. (A server that sends all calls again at the end, with other indexes; no report found)
         if is_elsewhere and call.is_named(name) and text == call.arguments.raw() and self._is_whole(call):
             return call, True
-        # Another name. (Parallel calls that share an id: HKUDS/nanobot#3943; that share id and index:
+        # a3. (Parallel calls that share an id: HKUDS/nanobot#3943; that share id and index:
         # skye-harris/hass_local_openai_llm#92)
         if not call.is_begin_of(name) and (is_elsewhere or self._is_whole(call)):
             return None, False
         return (None if is_elsewhere and call.arguments else call), False
 
     def _by_index(self, here: Call | None, id: str | None, name: str | None, text: str) -> Call | None:
-        """(b) There is an index. (All calls at index 0: ollama/ollama#15457; an id that changes without a
-        name: poolsideai/pool#9; indexes from 1: router-for-me/CLIProxyAPI#5229)"""
+        """Rows b1 to b4: there is an index. (All calls at index 0: ollama/ollama#15457; an id that changes
+        without a name: poolsideai/pool#9; indexes from 1: router-for-me/CLIProxyAPI#5229)"""
         if here is not None and name is not None and id is not None and here.id is not None:
-            # Some servers generate a new id for each fragment. (vllm-project/vllm#23522)
+            # b2. Some servers generate a new id for each fragment. (vllm-project/vllm#23522)
             goes_on = here.is_named(name) and text and text[0] != "{" and self._is_unfinished(here)
             return here if goes_on else None
         return here
 
     def _by_recency(self, id: str | None, name: str | None) -> Call | None:
-        """(c) There is no index. (Mistral, Gemini: openai/openai-python#2806; fragments with neither id nor
-        index nor name: OCI, oracle/langchain-oracle#253)"""
+        """Rows c1 to c3: there is no index. (Mistral, Gemini: openai/openai-python#2806; fragments with neither
+        id nor index nor name: OCI, oracle/langchain-oracle#253)"""
         last = self.last
         if last is None or (name is not None and last.name is not None):
             return None
@@ -243,7 +259,7 @@ class Calls:
         return last
 
     def _is_second(self, call: Call, id: str | None, name: str) -> bool:
-        """(d) A new call after a whole one, and no ids. (Local servers: huggingface/smolagents#1958)"""
+        """Row d: a new call after a whole one, and no ids. (Local servers: huggingface/smolagents#1958)"""
         if call.id is not None or call.kind == "custom":
             return False
         differ = call.name is not None and not call.is_named(name)

@@ -13,12 +13,14 @@ without the fast path.
 
 from __future__ import annotations
 
+import importlib
+import re
 import unittest
 
 from tests.rules import TABLES
 from tests.rules.events import MOMENTS
 from tests.rules.frames_alike import LIKE, alike
-from tests.wire import check, deliver, differences, slices, sse, sseparse
+from tests.wire import check, deliver, delta, differences, slices, sse, sseparse
 
 
 def test_of(row):
@@ -34,6 +36,32 @@ def load(table, rows):
 
 
 globals().update({table: load(table, rows) for table, rows in TABLES.items()})
+
+
+class Rule4(unittest.TestCase):
+    """The table in ``_calls.py``, each row of which has an example."""
+
+    def test_table(self):
+        calls = importlib.import_module(sseparse.__name__ + "._calls")
+        words = r"(\S+) (\S+) (\S+) (\S+)"
+        row = rf"(KNOWN|HERE|LAST|a new call|ignored) +{words} +\+ +{words}$"
+        rows = re.findall(row, calls.__doc__, re.M)
+        self.assertEqual(len(rows), 15)
+        for result, *words in rows:
+            with self.subTest(" ".join(words)):
+                assembler = sseparse.ChatAssembler()
+                for id, index, name, arguments in (words[:4], words[4:]):
+                    function = {"name": name, "arguments": arguments}
+                    fragment = {"id": id, "index": index, "function": without_dashes(function)}
+                    assembler.add(delta({"tool_calls": [without_dashes(fragment)]}))
+                first, second = words[3].strip("-"), words[7].strip("-")
+                expected = {"a new call": [first, second], "ignored": [first]}.get(result, [first + second])
+                found = [call["function"]["arguments"] for call in assembler.tool_calls()]
+                self.assertEqual(found, expected)
+
+
+def without_dashes(fields):
+    return {key: value for key, value in fields.items() if value != "-"}
 
 
 class Runs(unittest.TestCase):
