@@ -105,6 +105,7 @@ from ._values import (
     GROWN,
     NOISE_FIELDS,
     SMALL_INT,
+    TEXTS,
     Unreadable,
     add_part,
     as_id,
@@ -182,8 +183,9 @@ DELTA_NOISE = frozenset(("index", "token_id", *NOISE_FIELDS))
 # signatures must be sent back, earendil-works/pi#3234)
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE_FIELDS))
 
-# Fields of a choice that have a rule besides the usual ones.
-RARE_FIELDS = frozenset(("message", "text", "logprobs", "error", "usage", *NOISE_FIELDS))
+# Known fields of an entry of ``choices``: the usual ones, and those that few servers send.
+ENTRY_FIELDS = frozenset(("index", "delta", "finish_reason", *NOISE_FIELDS))
+RARE_FIELDS = frozenset(("message", "text", "logprobs", "error", "usage"))
 
 # Fields of a chunk, a choice or a delta that have a rule. An Extra of one of them tells that its value does
 # not have the type that the rule is for, and the next value may. So the fast path never learns such an
@@ -458,51 +460,59 @@ class ChunkReader:
         strings and nulls qualify, because 1 == True.
         """
         answer = self.answer
-        id: Any = chunk.get("id")
-        created: Any = chunk.get("created")
-        model: Any = chunk.get("model")
-        repeats = chunk.get("object") != "error" and chunk.get("error") is None
-        extras: dict[str, Any] | None = None
-        for key, value in chunk.items():
-            if key not in CHUNK_FIELDS and value is not None:
-                if extras is None:
-                    extras = {}
-                extras[key] = value
-                if value.__class__ is not str:
-                    repeats = False
+        self._header = None
+        extras = {key: one for key, one in chunk.items() if key not in CHUNK_FIELDS and one is not None}
         if not answer.done:
-            if answer.id is None and id.__class__ is str and id:
-                answer.id = self._text(id)
-                self.version += 1
-            if model.__class__ is str and model and model != answer.model:
-                answer.model = self._text(model)
-                self.version += 1
-            if answer.created is None and is_number(created) and created:
-                answer.created = created
-                self.version += 1
-        if not self._started and choices and not all(map(is_absent, choices)):
-            self._started = True
-            self.version += 1
-            first = choices[0] or next(entry for entry in choices if not is_absent(entry))
-            shape: ObjectName = "text_completion" if _is_text_entry(first) else "chat.completion"
-            self.events.append(Start(answer.id, answer.model, answer.created, shape))
+            self._identify(chunk)
+        if not self._started and not all(map(is_absent, choices)):
+            self._start_answer(choices)
         fallback: Any = None
-        if extras is not None:
+        if extras:
             fallback = extras.get("x_groq")
             # Copy it, because the Extra has it too.
             fallback = render(fallback.get("usage"), False) if fallback.__class__ is dict else None
             self.keep(answer.extras, extras, None, None, "chunk")
-        is_settled = self._started and answer.id and answer.created and not (self._halves or answer.done)
-        self._header = None
-        if repeats and is_settled:
+        if (
+            self._started
+            and answer.id
+            and answer.created
+            and not (self._halves or answer.done)
+            and chunk.get("object") != "error"
+            and chunk.get("error") is None
+            and TEXTS.issuperset(map(type, extras.values()))
+        ):
             self._header = chunk
             self._passing = {name: chunk[name] for name in PASSING_FIELDS if name in chunk}
-        if usage.__class__ is dict:
-            if usage:
-                return usage
-        elif usage:
+        if usage and usage.__class__ is not dict:
             self._malformed("usage is not an object; it was ignored")
+        elif usage:
+            return usage
         return fallback if fallback.__class__ is dict else None
+
+    def _identify(self, chunk: dict[str, Any]) -> None:
+        """Read what rule 2 keeps of a chunk: the first id, the first time, the last model."""
+        answer = self.answer
+        id: Any = chunk.get("id")
+        created: Any = chunk.get("created")
+        model: Any = chunk.get("model")
+        if answer.id is None and id.__class__ is str and id:
+            answer.id = self._text(id)
+            self.version += 1
+        if answer.created is None and is_number(created) and created:
+            answer.created = created
+            self.version += 1
+        if model.__class__ is str and model and model != answer.model:
+            answer.model = self._text(model)
+            self.version += 1
+
+    def _start_answer(self, choices: list[Any]) -> None:
+        """Emit Start before the events of the first entry."""
+        self._started = True
+        self.version += 1
+        first = next(entry for entry in choices if not is_absent(entry))
+        shape: ObjectName = "text_completion" if _is_text_entry(first) else "chat.completion"
+        answer = self.answer
+        self.events.append(Start(answer.id, answer.model, answer.created, shape))
 
     def usage(self, *usages: dict[str, Any]) -> None:
         """Update the known usage, field by field.
@@ -574,32 +584,12 @@ class ChunkReader:
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read one entry of ``choices``. Return its usage, or None."""
         index: Any = entry.get("index")
-        if index is None:
-            index = position
         choice = self.choices.get(index) if index.__class__ is int else None
         if choice is None:
-            choice = self._choice(index)
+            choice = self._choice(position if index is None else index)
             if choice is None:
                 return None
         delta: Any = entry.get("delta")
-        logprobs: Any = None
-        finish_reason: Any = None
-        rest: dict[str, Any] | None = None
-        for key, value in entry.items():
-            if value is None:
-                if key == "logprobs" and key not in choice.extras:
-                    choice.extras[key] = None
-                    self.version += 1
-            elif key == "delta" or key == "index":
-                pass
-            elif key == "finish_reason":
-                finish_reason = value
-            elif key == "logprobs" and value.__class__ is dict:
-                logprobs = value
-            else:
-                if rest is None:
-                    rest = {}
-                rest[key] = value
         if delta.__class__ is dict:
             if choice.shape != CHAT_SHAPE:
                 choice.shape = CHAT_SHAPE
@@ -607,17 +597,35 @@ class ChunkReader:
             self._delta(choice, delta)
         elif delta:  # null and [] (PHP's empty object) count as absent
             self._malformed("delta is not an object; it was ignored", choice.index)
-        if finish_reason is not None:
-            self._finish_reason(choice, finish_reason)
-        if rest is not None:
+        reason: Any = entry.get("finish_reason")
+        if reason is not None:
+            self._finish_reason(choice, reason)
+        logprobs: Any = entry.get("logprobs")
+        if logprobs is None and "logprobs" in entry and "logprobs" not in choice.extras:
+            choice.extras["logprobs"] = None
+            self.version += 1
+        rest = {key: one for key, one in entry.items() if key not in ENTRY_FIELDS and one is not None}
+        error: Any = None
+        usage: Any = None
+        if rest:
             if not RARE_FIELDS.isdisjoint(rest):
-                return self._rest_of_entry(choice, rest, delta, logprobs, finish_reason)
-            self.keep(choice.extras, rest, choice.index, None, "choice")
+                error = rest.pop("error", None)
+                usage = rest.pop("usage", None)
+                if not is_number(logprobs):
+                    rest.pop("logprobs", None)
+                logprobs = self._message_or_text(choice, rest, delta, logprobs)
+            if rest:
+                self.keep(choice.extras, rest, choice.index, None, "choice")
         if logprobs is not None:
-            self.logprobs(choice, logprobs)
-        if finish_reason == "error":
-            self._ended_in_error(choice)
-        return None
+            self._any_logprobs(choice, logprobs)
+        if error:
+            choice.failed = True
+            self._server_error(error, entry, choice.index)
+            self._finish_reason(choice, "error")
+        elif reason == "error" and not (choice.failed or self._failed):
+            choice.failed = True
+            self._server_error("error", {}, choice.index)
+        return usage if usage.__class__ is dict else None
 
     def _choice(self, index: Any) -> Choice | None:
         """Return the choice with this index; create it if needed. Report a bad index and return None."""
@@ -649,62 +657,33 @@ class ChunkReader:
             choice.stage = stage
             self.version += 1
 
-    def _ended_in_error(self, choice: Choice) -> None:
-        """Report the finish_reason "error", unless an error was reported already."""
-        if not (choice.failed or self._failed):
-            choice.failed = True
-            self._server_error("error", {}, choice.index)
-
-    def _rest_of_entry(
-        self, choice: Choice, rest: dict[str, Any], delta: Any, logprobs: Any, finish_reason: Any
-    ) -> Any:
-        """Read the rare fields of an entry (message, text, error, unknown fields), and their logprobs."""
+    def _message_or_text(self, choice: Choice, rest: dict[str, Any], delta: Any, logprobs: Any) -> Any:
+        """Read ``message`` and ``text`` of an entry, which are in ``rest``. Return its logprobs, or None."""
         message: Any = rest.pop("message", None)
-        is_whole = delta.__class__ is not dict and message.__class__ is dict
         text: Any = rest.get("text")
-        if is_whole:
-            choice.shape = CHAT_SHAPE
-            self._message_as_delta(choice, message)
-        elif delta.__class__ is dict:
+        if delta.__class__ is dict:
             # A text that repeats the delta's content has no effect. (Together)
             if is_text(text) and is_same(text, delta.get("content")):
                 del rest["text"]
-        else:
-            if message:
-                self._malformed("message is not an object; it was ignored", choice.index)
-            rest.pop("text", None)
-            if is_text(text):
-                if choice.shape == UNKNOWN_SHAPE:
-                    choice.shape = TEXT_SHAPE
-                    self.version += 1
-                self.content(choice, text_of(text))
-            elif text:
-                self._malformed("text is not a string; it was ignored", choice.index)
-        if "logprobs" in rest and not is_number(rest["logprobs"]):
-            logprobs = rest.pop("logprobs")
-        error: Any = rest.pop("error", None)
-        usage: Any = rest.pop("usage", None)
-        for name in NOISE_FIELDS:
-            rest.pop(name, None)
-        if rest:
-            self.keep(choice.extras, rest, choice.index, None, "choice")
-        if is_whole and logprobs.__class__ is dict and choice.logprobs is not None:
+            return logprobs
+        if message.__class__ is dict:
+            choice.shape = CHAT_SHAPE
+            self._message_as_delta(choice, message)
             kept = choice.logprobs
-            logprobs = {key: value for key, value in logprobs.items() if not kept.get(key)} or None
-        if logprobs.__class__ is dict:
-            self.logprobs(choice, logprobs)
-        elif logprobs is not None:
-            if choice.extras.setdefault("logprobs", None) is None:
+            if kept is not None and logprobs.__class__ is dict:
+                return {key: one for key, one in logprobs.items() if not kept.get(key)} or None
+            return logprobs
+        if message:
+            self._malformed("message is not an object; it was ignored", choice.index)
+        rest.pop("text", None)
+        if is_text(text):
+            if choice.shape == UNKNOWN_SHAPE:
+                choice.shape = TEXT_SHAPE
                 self.version += 1
-            if logprobs:
-                self._malformed("logprobs is not an object; it was ignored", choice.index)
-        if error:
-            choice.failed = True
-            self._server_error(error, {**rest, "message": message}, choice.index)
-            self._finish_reason(choice, "error")
-        elif finish_reason == "error":
-            self._ended_in_error(choice)
-        return usage if usage.__class__ is dict else None
+            self.content(choice, text_of(text))
+        elif text:
+            self._malformed("text is not a string; it was ignored", choice.index)
+        return logprobs
 
     def _message_as_delta(self, choice: Choice, message: dict[str, Any]) -> None:
         """Read a whole message as one delta, but only for fields that are still empty. (Simulated
@@ -726,9 +705,19 @@ class ChunkReader:
         }
         self._delta(choice, fields, thoughts)
 
+    def _any_logprobs(self, choice: Choice, logprobs: Any) -> None:
+        """Read logprobs of any type but null. A number is an unknown field. (togethercomputer/openapi#27)"""
+        if logprobs.__class__ is dict:
+            self.logprobs(choice, logprobs)
+        elif not is_number(logprobs):
+            if choice.extras.setdefault("logprobs", None) is None:
+                self.version += 1
+            if logprobs:
+                self._malformed("logprobs is not an object; it was ignored", choice.index)
+
     def logprobs(self, choice: Choice, logprobs: dict[str, Any]) -> None:
         """Extend every list in logprobs. (Lists that the API does not have: sgl-project/sglang#28601; text
-        completions. Logprobs that are a number are an unknown field: togethercomputer/openapi#27)"""
+        completions)"""
         if self._halves:
             logprobs = render(logprobs, True)
         if choice.logprobs is None:
@@ -1097,61 +1086,31 @@ class ChunkReader:
                 self._malformed(what, choice.index)
                 return
             index = key_of(number)
-        self._any_fragment(choice, fragment, index, fragment.get("function"))
+        self._any_fragment(choice, fragment, index)
 
-    def _any_fragment(self, choice: Choice, fragment: dict[str, Any], index: Key | None, body: Any) -> None:
-        """Find the call of a fragment (rule 4), and add the fields to it. ``body``: its ``function``."""
-        kind = "function"
-        if body.__class__ is not dict or "custom" in fragment:
-            kind, body = self._body_of(choice, fragment)
-        field = "input" if kind == "custom" else "arguments"
-        id: Any = fragment.get("id")
-        id = None if id is None else as_id(id)
-        name: Any = None
-        text = ""
-        inner: dict[str, Any] | None = None
-        if body:
-            for key, value in body.items():
-                if value is None:
-                    continue
-                if key == field:
-                    text = value if value.__class__ is str else self._argument_text(choice, value, field)
-                elif key == "name":
-                    name = value
-                elif key not in NOISE_FIELDS:
-                    if inner is None:
-                        inner = {}
-                    inner[key] = value
-            if inner is not None and id is None:
-                # (An id inside function: ggml-org/llama.cpp#13774; integers: anomalyco/opencode#19947)
-                id = as_id(inner.get("id"))
-                if id is not None:
-                    del inner["id"]
+    def _any_fragment(self, choice: Choice, fragment: dict[str, Any], index: Key | None) -> None:
+        """Find the call of a fragment (rule 4), and add the fields to it."""
+        kind, body = self._body_of(choice, fragment)
+        name, text, inner = self._read_body(choice, body or {}, "input" if kind == "custom" else "arguments")
+        id = as_id(fragment.get("id"))
+        if id is None and "id" in inner:
+            # (An id inside function: ggml-org/llama.cpp#13774; integers: anomalyco/opencode#19947)
+            id = as_id(inner["id"])
+            if id is not None:
+                del inner["id"]
         id = None if id is None else self._text(id)
-        name = self._text(name) if name.__class__ is str and name else None
-        extras: dict[str, Any] | None = None
-        wire_type: Any = None
-        if len(fragment) > 2 or index is None or body is None:
-            extras = {key: value for key, value in fragment.items() if key not in FRAGMENT_FIELDS}
-            wire_type = fragment.get("type")
-        if not text and id is None and name is None and not (_brings(inner) or _brings(extras)):
+        extras = {key: one for key, one in fragment.items() if key not in FRAGMENT_FIELDS}
+        if not text and id is None and name is None and not any(map(_is_information, (inner, extras))):
             return  # a fragment without information (lmstudio-ai/lmstudio-bug-tracker#830)
-        calls = choice.calls
-        call: Call | None
-        call = calls.at.get(index) if id is None and name is None and index is not None else None
-        if call is not None:
-            calls.last = call  # rule 4 (b)
-        elif id is None and index is None and body is None:
-            call = calls.last
+        if id is None and name is None and index is None and body is None:
+            call = choice.calls.last
             if call is None:
                 self._extra(choice.index, None, "tool_calls", fragment, "delta")
-                return
         else:
             call = self._find_call(choice, id, index, name, text)
-            if call is None:
-                return
-        if wire_type is not None or kind == "custom":
-            self._set_kind(call, wire_type, kind)
+        if call is None:
+            return
+        self._set_kind(call, fragment.get("type"), kind)
         if name is not None and call.rename(name):
             self.version += 1
         self.arguments(choice, call, text)
@@ -1159,6 +1118,18 @@ class ChunkReader:
             self.keep(call.inner, inner, choice.index, call.index, "function")
         if extras:
             self.keep(call.extras, extras, choice.index, call.index, "tool_call")
+
+    def _read_body(
+        self, choice: Choice, body: dict[str, Any], field: str
+    ) -> tuple[str | None, str, dict[str, Any]]:
+        """Return the name, the text under ``field`` and the unknown fields of a call or a fragment."""
+        name: Any = body.get("name")
+        text: Any = body.get(field)
+        if text.__class__ is not str:
+            text = self._argument_text(choice, text, field)
+        known = ("name", field, *NOISE_FIELDS)
+        inner = {key: one for key, one in body.items() if key not in known and one is not None}
+        return self._text(name) if name.__class__ is str and name else None, text, inner
 
     def _set_kind(self, call: Call, wire_type: Any, kind: str) -> None:
         """Keep the first ``type`` of a call. It is a custom tool if its first fragments say so."""
@@ -1256,13 +1227,10 @@ class ChunkReader:
                 return
             call = choice.function_call = Call(None, "function_call")
             self.version += 1
-        name: Any = body.get("name")
-        if name.__class__ is str and name and call.rename(self._text(name)):
+        name, text, inner = self._read_body(choice, body, "arguments")
+        if name is not None and call.rename(name):
             self.version += 1
-        value: Any = body.get("arguments")
-        self.arguments(choice, call, self._argument_text(choice, value, "arguments"))
-        known = ("name", "arguments", *NOISE_FIELDS)
-        inner = {key: value for key, value in body.items() if key not in known}
+        self.arguments(choice, call, text)
         if inner:
             is_silent = call.stage == UNNAMED and len(choice.calls) > 0
             self.keep(call.inner, inner, choice.index, None, "function", is_silent)
@@ -1326,9 +1294,9 @@ def _is_text_entry(entry: Any) -> bool:
     )
 
 
-def _brings(fields: dict[str, Any] | None) -> bool:
+def _is_information(fields: dict[str, Any]) -> bool:
     """Whether any unknown field of a fragment has a value other than null and ``""``."""
-    return fields is not None and any(value is not None and value != "" for value in fields.values())
+    return any(value is not None and value != "" for value in fields.values())
 
 
 class ChatAssembler(Reading):
