@@ -67,11 +67,10 @@ line has the same bytes around its holes.
    text is not learnt.
 5. *The order of events* is the order in which the full path emitted them.
 
-Many frames at once. A run of bytes is cut at its line ends. From each piece, as many characters are removed
-as the template has before and after its hole, and the rest is joined again with the template's own
-characters. If the result equals the run, each piece was such a frame. Then the texts are joined with one
-rare character and decoded in one call. If the result has exactly one such character between two texts, none
-was inside a text.
+Many frames at once. A run of bytes is cut at its line ends. From each piece, as many bytes are removed as the
+template has before and after its hole, and the rest is joined again with the template's own bytes. If the
+result equals the run, each piece was such a frame. Then the texts are joined with one rare character and
+decoded in one call. If the result has exactly one such character between two texts, none was inside a text.
 """
 
 from __future__ import annotations
@@ -79,7 +78,7 @@ from __future__ import annotations
 import json
 import sys
 from itertools import repeat
-from operator import add
+from operator import add, itemgetter
 
 from ._assembler import DELTA_NOISE, DETAIL_FIELDS, FIELDS_WITH_RULES, REASONING_FIELDS
 from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
@@ -201,11 +200,11 @@ class FastPath:
             inside = data.removeprefix(due.head).removesuffix(due.last)
             if size - len(inside) == due.around:
                 try:
-                    text = inside.decode()
-                    if due.has_padding:
-                        text, _, padding = text.partition(due.middle)
+                    if due.middle:
+                        inside, _, padding = inside.partition(due.middle)
                         if not padding.isalnum():
-                            text = ""
+                            inside = b""
+                    text = inside.decode()
                     if "\\" in text or '"' in text or not text.isprintable():  # one text in ten
                         text = _string(text)
                 except ValueError:
@@ -262,11 +261,11 @@ class FastPath:
                 inside = frame.removeprefix(due.head).removesuffix(due.last)
                 if len(frame) - len(inside) == due.around and len(inside) <= LARGEST_BULK:
                     try:
-                        text = inside.decode()
-                        if due.has_padding:
-                            text, _, padding = text.partition(due.middle)
+                        if due.middle:
+                            inside, _, padding = inside.partition(due.middle)
                             if not padding.isalnum():
-                                text = ""
+                                inside = b""
+                        text = inside.decode()
                         if "\\" in text or '"' in text or not text.isprintable():
                             text = _string(text)
                     except ValueError:
@@ -450,7 +449,7 @@ class Template:
     """One frame with holes, and the steps that it takes.
 
     A *plain* template has one text, perhaps padding after it, and no other hole. Its bytes are ``head``, the
-    text, ``middle`` (a str) and the padding if there is any, and ``last``. Any other template has ``head`` and
+    text, ``middle`` and the padding if there is any, and ``last``. Any other template has ``head`` and
     ``holes``. Each of these is a kind, the text after the hole, and the length of that text.
 
     A template with ``holes`` is plain, too, while it has one text, all other values are integers, and each of
@@ -478,8 +477,8 @@ class Template:
 
     __slots__ = (
         "around", "at", "blank", "bulk", "echo", "ended", "following", "forms", "gains", "grown",
-        "has_padding", "head", "holes", "is_loose", "is_plain", "kept", "last", "line_end", "middle", "most",
-        "nests", "number", "numbers", "only", "prefix", "steps", "strings", "then", "version", "waits",
+        "head", "holes", "is_loose", "is_plain", "kept", "last", "line_end", "middle", "most",
+        "nests", "number", "numbers", "only", "prefix", "steps", "then", "version", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -497,8 +496,8 @@ class Template:
         self.steps = steps
         self.echo = echo
         self.is_loose = CONTENT in kinds
-        self.has_padding = kinds in ([TEXT, PADDING], [CONTENT, PADDING]) and not echo
-        self.is_plain = self.has_padding or (
+        has_padding = kinds in ([TEXT, PADDING], [CONTENT, PADDING]) and not echo
+        self.is_plain = has_padding or (
             len(texts) == 1 and COUNTABLE.issuperset(kinds) and all(map(_is_countable, numbers))
         )
         self.nests = max(kinds) >= OBJECT
@@ -509,13 +508,12 @@ class Template:
         self.gains: tuple[int, ...] = ()
         self.forms: tuple[bytes, bytes] | None = None
         self.prefix = self.head = pieces[0].encode()
-        self.middle = pieces[1] if self.has_padding else ""
+        self.middle = pieces[1].encode() if has_padding else b""
         self.grown = ""
         self.last = pieces[-1].encode() + blank
         self.around = len(self.head) + len(self.last)
         self.line_end = len(blank) // 2 + 1
-        self.strings: tuple[str, str, str] | None = None
-        if kinds not in ([TEXT], [CONTENT]) and not self.has_padding:
+        if kinds not in ([TEXT], [CONTENT]) and not has_padding:
             for kind, piece in zip(kinds, pieces[1:]):
                 behind = piece[kind <= GROWING :]  # without the closing quote, which the string scanner reads
                 self.holes.append((kind, behind, len(behind)))
@@ -572,7 +570,6 @@ class Template:
         self.is_plain = gains == self.gains or not any(self.gains)
         self.gains = gains
         self.numbers = tuple(values)
-        self.strings = None
         if self.is_plain:
             self._expect()
 
@@ -586,13 +583,12 @@ class Template:
         if len(frame) - len(inside) != self.around or len(inside) > LARGEST_BULK:
             return False
         try:
-            text = inside.decode()
-            if self.has_padding:
-                text, middle, padding = text.partition(self.middle)
+            if self.middle:
+                inside, middle, padding = inside.partition(self.middle)
                 if not middle:
                     return False
-                _string(padding)
-            text = _string(text)
+                _string(padding.decode())
+            text = _string(inside.decode())
         except ValueError:
             return False
         if not (text or self.is_loose):
@@ -693,25 +689,15 @@ class Template:
         if stop < pos:
             return nothing
         stop += len(self.last)
-        if self.strings is None:
-            head = self.head.decode()
-            behind = self.last.decode()
-            # The text before a hole, the text after it up to LF, and the text between two holes.
-            self.strings = (head, behind[: behind.index("\n")], behind + head)
-        head, behind, between = self.strings
-        try:
-            run = data[pos:stop].decode()
-        except UnicodeDecodeError:
+        run = data[pos:stop]
+        inside = itemgetter(slice(len(self.head), self.line_end - len(self.last)))
+        # Cut at each LF and not at blank lines: the search for one byte takes half the time.
+        holes: Sequence[bytes] = list(map(inside, run.split(b"\n")[:-1:2]))
+        if b"".join((self.head, (self.last + self.head).join(holes), self.last)) != run:
             return nothing
-        start = len(head)
-        end = -len(behind)
-        # Cut at each LF and not at blank lines: the search for one character takes half the time.
-        holes: Sequence[str] = [line[start:end] for line in run.split("\n")[:-1:2]]
-        if f"{head}{between.join(holes)}{between[: -start]}" != run:
-            return nothing
-        if self.has_padding:
-            holes, middles, padding = zip(*map(str.partition, holes, repeat(self.middle)))
-            if "" in middles or not ("".join(padding).isalnum() or _strings_of(padding) is not None):
+        if self.middle:
+            holes, middles, padding = zip(*map(bytes.partition, holes, repeat(self.middle)))
+            if b"" in middles or not (b"".join(padding).isalnum() or _strings_of(padding) is not None):
                 return nothing
         texts = _strings_of(holes)
         if texts is None or ("" in texts and not self.is_loose):
@@ -739,10 +725,10 @@ def _form(pieces: list[str], blank: bytes = b"") -> bytes:
     return "%d".join([piece.replace("%", "%%") for piece in pieces]).encode() + blank
 
 
-def _strings_of(insides: Sequence[str]) -> list[str] | None:
+def _strings_of(insides: Sequence[bytes]) -> list[str] | None:
     """Decode the insides of many JSON strings. None if any is invalid or has a lone surrogate."""
-    joined = _SEPARATOR.join(insides) + '"'
     try:
+        joined = _SEPARATOR.encode().join(insides).decode() + '"'
         text, end = scanstring(joined, 0)
     except ValueError:
         return None
