@@ -33,7 +33,7 @@ def strict(text):
 
 
 class Stream:
-    """What the frames so far have said."""
+    """The answer in the frames so far."""
 
     def __init__(self):
         self.header = None
@@ -147,7 +147,7 @@ class Stream:
         calls = choice["calls"]
         kinds = [name for name in ("function", "custom") if name in call]
         if index == len(calls):
-            # Empty strings, and an id inside function, are read nowhere else.
+            # Only the first fragment may have empty strings, and an id inside function.
             said = [name for name in call if call[name] != "" or name == "id"]
             assert said == ["index", "id", "type", *kinds], "rule 4: index, id, type, function"
             assert len(kinds) == 1, "rule 4: function or custom"
@@ -190,7 +190,7 @@ def frames(wire):
 
 
 def check(wire):
-    """Raise AssertionError unless the stream is canonical; return what its frames carry."""
+    """Raise AssertionError unless the stream is canonical. Return the data of its frames."""
     stream = Stream()
     texts = frames(wire)
     for number, text in enumerate(texts):

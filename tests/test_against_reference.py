@@ -52,7 +52,7 @@ class ComparedCase(unittest.TestCase):
     maxDiff = 4000
 
     def check_reader(self, reader, events, expected):
-        """All that a stream or an assembler can be asked."""
+        """Compare everything that a stream or an assembler shows."""
         self.assertEqual(comparable(events), comparable(expected.events))
         self.assertEqual(strict(reader.snapshot()), strict(expected.snapshot))
         self.assertEqual((reader.done, reader.finished), (expected.done, expected.finished))
@@ -109,7 +109,7 @@ class TestStreams(ComparedCase):
         self.check_stream(body, cut, **options)
 
 
-# One chunk of each kind, between two others that share its ids.
+# One chunk of each kind. Two chunks with the same ids come before and after it.
 KINDS = [
     {
         "id": "i",
@@ -176,7 +176,7 @@ KINDS = [
 
 
 def replaced(value, other):
-    """Yield the value with each node in it, one after the other, replaced by the other."""
+    """Yield copies of ``value``. In each, one node is replaced by ``other``."""
     yield other
     if isinstance(value, dict):
         for key in value:
@@ -207,7 +207,7 @@ class Unusual(dict):
 
 
 def as_mappings(value):
-    """The same, made of mappings that are no dicts."""
+    """Return the same value with mappings that are not dicts."""
     if isinstance(value, dict):
         return types.MappingProxyType({key: as_mappings(item) for key, item in value.items()})
     return [as_mappings(item) for item in value] if isinstance(value, list) else value
@@ -303,8 +303,8 @@ class TestDecoder(ComparedCase):
         self.assertEqual((decoder.comments, decoder.overflowed), (expected.comments, expected.overflowed))
 
 
-# One input for each disagreement that the comparison brought up and where the library was wrong.
-# (what it did, body, limits, the events that are right)
+# One input for each difference that the comparison found and in which the library was wrong.
+# (what the library did, body, limits, the right events)
 FOUND = [
     (
         "an error frame went out without the delta of its choices, and `choices` became an unknown field",
@@ -568,7 +568,7 @@ def call(*fragments):
 HELLO = data(say(delta={"role": "assistant", "content": "A"}), say(delta={"content": "B"}))
 AGAIN = data(say(delta={"content": "C"})) * 3
 
-# Inputs that one line of the library decides on, which no random stream came upon.
+# Inputs for single lines of the library that no random stream has reached.
 NARROW = [
     ("a data line without a colon after a whole one", b'data: {"x": 1, "y": 2}\ndata\n\ndata: x\n\n', {}),
     ("a document, a blank line and a frame", b'{"x": 1, "y": 2}\n\ndata: {"x": 2, "y": 1}\n\n', {}),

@@ -29,7 +29,7 @@ from . import sseparse
 ROOT = Path(__file__).resolve().parent.parent
 EVERY_KIND = ("server", "malformed", "truncated", "limit", "not_sse")
 
-# Where a field is an Extra, in the streams that the generators write.
+# The fields that are an Extra, in the streams of the generators.
 CHUNK_EXTRA = (
     "system_fingerprint",
     "service_tier",
@@ -47,7 +47,7 @@ def small() -> dict[str, Workload]:
 
 
 def loop(payloads: list[bytes]) -> tuple[Counter[str], dict[str, dict[Any, str]]]:
-    """What is in these chunks, found with json.loads and nothing clever: events, and texts by kind."""
+    """Return the events and the texts of these chunks, found with json.loads and a simple loop."""
     events: Counter[str] = Counter(done=1)
     texts: dict[str, dict[Any, str]] = {
         kind: defaultdict(str) for kind in ("content", "reasoning", "arguments")
@@ -290,7 +290,7 @@ class Measure(unittest.TestCase):
         turns: list[str] = []
         calls = {name: lambda name=name: turns.append(name) for name in "abc"}
         timings = interleaved(calls, 3, {"a": 1.0, "b": 1.0, "c": 1.0}, budget=2.0)
-        # Each is said to take a second: one loop a sample, and with two seconds nobody has a third round.
+        # Each call is said to take a second: one loop for a sample, and no third round in two seconds.
         self.assertEqual("".join(turns), "abcabc")
         self.assertEqual(timings["c"].rounds, 2)
 

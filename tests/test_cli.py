@@ -77,7 +77,7 @@ DONE = b"data: [DONE]\n\n"
 HI = text("Hi") + stop() + DONE
 HI_SUMMARY = "sseparse: model m; choice 0: stop; 5 events\n"
 
-# The recorded call, for where the recording itself is not at hand.
+# The recorded call, for a copy of the tests without the recording.
 WEATHER = b"".join(
     (
         call("", name="get_current_weather"),
@@ -89,7 +89,7 @@ WEATHER = b"".join(
 
 
 class Process(subprocess.Popen):
-    """A running command line, whose pipes are read as far as expected."""
+    """A running command line. Its output is read as far as expected."""
 
     def __init__(self, *arguments, **options) -> None:
         options = {"stdin": -1, "stdout": -1, "stderr": -1, "env": ENVIRONMENT, "bufsize": 0, **options}
@@ -129,7 +129,7 @@ class CLI(unittest.TestCase):
         return process
 
     def check(self, body: bytes, output: str, *arguments: str) -> None:
-        """Compare what is shown of a whole answer; in this process, because there are many of them."""
+        """Compare the output for a whole answer, in this process, because there are many such tests."""
         stdin, stdout = io.TextIOWrapper(io.BytesIO(body + DONE)), io.TextIOWrapper(io.BytesIO(), "utf-8")
         stderr = io.StringIO()
         with mock.patch("sys.stdin", stdin), redirect_stdout(stdout), redirect_stderr(stderr):
@@ -397,7 +397,7 @@ class AsItArrives(CLI):
         process = self.start()
         process.stdin.write(HI)
         process.expect("Hi")
-        process.stdin.write(usage(total_tokens=3))  # and whoever writes gets no broken pipe
+        process.stdin.write(usage(total_tokens=3))  # and the writer gets no broken pipe
         process.stdin.close()
         self.assertIn(b"; 3 total_tokens; ", process.stderr.read())
 
@@ -845,7 +845,7 @@ class Statuses(CLI):
 
     def test_control_c_is_quiet(self) -> None:
         self.addCleanup(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # if it is ignored, that is inherited
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # an ignored SIGINT is inherited
         process = self.start()
         process.stdin.write(text("Hi"))
         process.expect("Hi")
@@ -865,7 +865,7 @@ class Terminal(CLI):
         while True:
             try:
                 more = os.read(master, 65536)
-            except OSError:  # how Linux tells the end
+            except OSError:  # on Linux, this is the end
                 break
             if not more:
                 break
@@ -954,7 +954,7 @@ class Terminal(CLI):
             self.assertIn(b"Hi", process.stdout.read())
         os.close(slave)
         os.close(master)
-        with tempfile.TemporaryDirectory() as folder:  # a file is read without a word
+        with tempfile.TemporaryDirectory() as folder:  # nothing is printed for a file
             path = Path(folder, "answer.sse")
             path.write_bytes(HI)
             master, slave = pty.openpty()

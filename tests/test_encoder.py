@@ -46,7 +46,7 @@ ENDED = ("finished", "truncated")
 
 
 def streams():
-    """Every stream that is no product of chance: name and bytes. Those in ../shared where that is there."""
+    """Yield the name and the bytes of each stream of the tables, the recordings, and ../shared if present."""
     for path in sorted([*OWN.glob("*.sse"), *RECORDINGS.glob("*/*.sse")]):
         yield path.name, path.read_bytes()
     if RECORDINGS.is_dir():
@@ -63,8 +63,8 @@ def encoded(events, **options):
 
 
 def said(events):
-    """What the events say, without what rule 11 of section 12 and the merging of frames may change."""
-    # A name that grows after the start cannot be said any more.
+    """Return the contents of the events, without what rule 11 and the merging of frames may change."""
+    # A name that grows after the start cannot be written any more.
     names = {(one.choice, one.index): one.name for one in events if one.type == "tool_call.start"}
     texts, extras, finals, late = {}, {}, {}, {}
     for event in events:
@@ -115,7 +115,7 @@ def without(completion, other):
 
 
 def has_object_apart(events):
-    """Whether reasoning that is an object comes behind something else than its text, or than the first."""
+    """Whether reasoning that is an object comes after anything but its text, or is not the first."""
     objects = [is_object(event) for event in events]
     if not any(objects):
         return False
@@ -170,19 +170,19 @@ class Laws(unittest.TestCase):
         self.assertEqual(said(again), said(events))
         for fact in ("done", "finished"):
             self.assertEqual(getattr(back, fact), getattr(stream, fact), fact)
-        # Neither can be said: that an answer was cut which is finished, or that a body is whole which is no
-        # event stream, or whose reading a limit ended.
+        # Two facts cannot be written: that a finished answer was cut, and that a body is whole that is not an
+        # event stream or whose reading a limit ended.
         self.assertEqual(back.truncated, not (stream.done or stream.finished), "truncated")
         if any(event.type == "tool_call.start" and event.name is None for event in events):
-            return  # a call that is never named is read as a whole at the end, in whatever pieces it came
+            return  # a call that never gets a name is read as a whole at the end
         if errors_only(stream):
-            return  # a body that is an error and no event stream: a stream that says the same is cut
+            return  # the body is an error and not an event stream: a stream with that error is cut
         written = encoded(again, **names)
         if written != wire:
             self.assertEqual(written.decode(), wire.decode())
 
     def cuts(self, events):
-        """The bytes do not depend on the calls of feed(), but for logprobs, which are added to a frame."""
+        """The bytes do not depend on the calls of feed(), except for logprobs, which join a frame."""
         if any(event.type == "logprobs.delta" for event in events) or has_object_apart(events):
             return
         encoder = sseparse.ChatEncoder(id="x", created=1)
@@ -193,7 +193,7 @@ class Laws(unittest.TestCase):
         self.assertEqual(wire, encoded(iter(events), id="x", created=1))
 
     def subsets(self, events, chance):
-        """A filter that leaves out deltas, calls, choices or any events at all gives a canonical stream."""
+        """A filter that drops deltas, calls, choices or any other events gives a canonical stream."""
         some = [event for event in events if chance.random() < 0.7]
         kept = {getattr(event, "choice", None): chance.random() < 0.7 for event in events}
         canonical.check(encoded(some, id="x", created=1))
@@ -220,7 +220,7 @@ class Laws(unittest.TestCase):
 
 
 def parsed(wire):
-    """The JSON of all frames, which are some or all of a stream, without the header."""
+    """The JSON of the frames of a stream, or of a part of one, without the header."""
     values = [json.loads(text) for text in canonical.frames(wire) if text != "[DONE]"]
     return [
         {name: value for name, value in frame.items() if name not in canonical.HEADER} for frame in values
@@ -242,7 +242,7 @@ def call(index, **fields):
 START = sseparse.Start("chatcmpl-1", "m", 7)
 EXTRA = sseparse.Extra
 
-# Name, events, frames that must come of feed() and close().
+# (name, events, frames that feed() and close() must return)
 TABLE = [
     (
         "text: its role first",
@@ -497,7 +497,7 @@ class Frames(unittest.TestCase):
         self.assertEqual(encoder.close(), b"")
 
     def test_a_cut_stream_is_written_without_done(self):
-        # Many a client ends at the first line that has [DONE] anywhere in it.
+        # Many clients stop at the first line that contains [DONE].
         whole = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
         for wire in (b"", whole, whole + b'data: {"choices"', b": ping\n\n", whole + b"[DONE"):
             events = deliver([wire])[1]

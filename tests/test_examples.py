@@ -75,7 +75,7 @@ class Script:
 
     @classmethod
     def setUpClass(cls) -> None:
-        """Take down what was left open: such warnings come from finalizers, so nobody can catch them."""
+        """Collect warnings about resources left open: they come from finalizers and cannot be caught."""
         cls.left_open: list[Any] = []
         hook = mock.patch.object(sys, "unraisablehook", cls.left_open.append)
         hook.start()
@@ -88,7 +88,7 @@ class Script:
             raise AssertionError(f"{cls.name}: {[str(each.exc_value) for each in cls.left_open]}")
 
     def play(self: Any, mode: str) -> tuple[str, str, str]:
-        """What is shown, what it exits with, and the name of the exception behind that."""
+        """Run the script. Return what it prints, its exit message, and the name of the exception."""
         with Server(self.tls, hold=True) as server, Screen(server) as screen, by_its_own_name():
             arguments = [self.name, server.url(mode), "m", "Weather?", *[str(CERTIFICATE)] * self.tls]
             code, reason = "", ""
@@ -298,7 +298,7 @@ QUESTION = json.dumps({"messages": []}).encode()
 
 
 async def fetch(port: int, mode: str, times: int = 1, leave: bool = False) -> list[bytes]:
-    """Ask ``times`` on one connection; return what came for each. ``leave``: after the first words."""
+    """Ask ``times`` on one connection and return the answers. ``leave``: close after the first words."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     answers = []
     for _ in range(times):
@@ -318,7 +318,7 @@ async def fetch(port: int, mode: str, times: int = 1, leave: bool = False) -> li
 
 
 async def all_others() -> None:
-    """Wait until the tasks of the proxy have ended by themselves, and what they closed is closed."""
+    """Wait until the tasks of the proxy have ended and their connections are closed."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:
         _, pending = await asyncio.wait(others, timeout=30)
@@ -329,7 +329,7 @@ async def all_others() -> None:
 
 class Proxy(unittest.TestCase):
     def check(self, mode: str, times: int = 1, leave: bool = False, **expected: Any) -> None:
-        """What comes through is what comes without the proxy, and the report says what it was."""
+        """The proxy passes the same bytes as come without it, and its report describes them."""
 
         async def main(server: Server) -> tuple[list[bytes], list[bytes], list[dict[str, Any]]]:
             to_port = urlsplit(server.url()).port

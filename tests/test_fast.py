@@ -17,7 +17,7 @@ from tests.wire import END, RECORDINGS, chunk, deliver, delta, readings, sse, ss
 
 
 def read_in_full(stream):
-    """How many frames of the stream were read in full."""
+    """Return how many frames of the stream were read in full."""
     return stream._full
 
 
@@ -35,7 +35,7 @@ def spaced(pattern):
 
 
 def run_of(pattern, texts, others=()):
-    """One frame for each text; where the others run out, the texts are the others."""
+    """Return one frame for each text. If there are no others left, the texts are the others."""
     line = text_of(pattern).replace(json.dumps(MARK)[1:-1], MARK).replace(json.dumps(OTHER)[1:-1], OTHER)
     return [
         line.replace(MARK, text).replace(OTHER, other)
@@ -57,8 +57,8 @@ LATE_TIMED = '{"id":"i","choices":[{"delta":{"content":"\x1a"}}],"created":\x1b}
 
 TEXT_FIELDS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
 
-# (name, frames, how many of them may be read in full; without a number, only the events must be right).
-# The first frame of its kind is read in full, and the second where the first changed the state.
+# (name, frames, how many may be read in full; None: only the events are compared)
+# The first frame of each kind is read in full, and the second if the first changed the state.
 RUNS = [
     *((name, run_of(chunk({name: MARK}), WORDS), 2) for name in TEXT_FIELDS),
     ("text of a completion", run_of({"id": "i", "choices": [{"index": 0, "text": MARK}]}, WORDS), 2),
@@ -222,7 +222,7 @@ RUNS = [
         text_of(chunk({"content": "a"}, usage={f"x{number}": 1 for number in range(size)})),
         *run_of(COUNTED, WORDS, NUMBERS)[:after]], None)
       for size in (126, 127, 128, 300) for after in (1, 3)),
-    # A thousand frames, of which one feed of some kilobytes brings many.
+    # A thousand frames, many in each feed of some kilobytes.
     ("content, many", run_of(CONTENT, WORDS * 25), 2),
     ("arguments, many", run_of(chunk(call(function={"name": "f", "arguments": MARK})), WORDS * 25), 2),
     ("no text now and then", run_of(CONTENT, ["a", "b", "", "c"] * 250), 2),
@@ -395,7 +395,7 @@ class Holes(unittest.TestCase):
         wires = wires_of(frames, end)
         whole = b"".join(wires)
         slow, expected = deliver(wires, fast_path=False)
-        known = expected, json.dumps(slow.snapshot())  # as text: to Python 1 is True
+        known = expected, json.dumps(slow.snapshot())  # as text, because 1 == True
         for pieces in (wires, [whole], [whole[at : at + 333] for at in range(0, len(whole), 333)]):
             stream, events = deliver(pieces)
             self.assertEqual(list(map(repr, events)), list(map(repr, expected)))

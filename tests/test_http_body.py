@@ -63,10 +63,10 @@ def length(value):
 
 
 def deliver(pieces, step=lambda body: body):
-    """Feed the pieces, then close; return all that can be known afterwards.
+    """Feed the pieces and close. Return everything that can be known afterwards.
 
-    That is the bytes returned, joined; the error without its first words, or None; status; headers;
-    whether complete; and the repr. ``step`` stands between the pieces and may replace the object.
+    That is the returned bytes, joined; the error without its first words, or None; status; headers; complete;
+    and the repr. ``step`` is called after each piece and may replace the object.
     """
     body, out, error = HTTPBody(), [], None
     try:
@@ -104,11 +104,11 @@ def pickled(body):
     return pickle.loads(pickle.dumps(body))
 
 
-# ---- the slow and obvious reading --------------------------------------------------------------------
+# ---- the reference: slow and simple ------------------------------------------------------------------
 
 
 def reference(wire):
-    """Read a whole response, return its body as far as it goes and whether it is whole and sound."""
+    """Read a whole response. Return its body so far, and whether it is whole and valid."""
     status = None
     while status is None or (100 <= status < 200 and status != 101):
         end = re.search(rb"\n\r?\n", wire)
@@ -448,7 +448,7 @@ class Table(unittest.TestCase):
     def test_every_row(self):
         for name, wire, body, error in ROWS:
             with self.subTest(name):
-                if len(wire) > 1000:  # too long to cut it everywhere: it has one long number
+                if len(wire) > 1000:  # too long to be cut at every place: it has one long number
                     self.assertEqual((body, error), deliver([wire])[:2])
                     self.assertEqual(deliver([wire]), deliver(singles(wire)))
                 else:
@@ -715,7 +715,7 @@ def spellings(size):
 
 @st.composite
 def responses(draw):
-    """A sound response and its body."""
+    """A valid response and its body."""
     body = draw(bodies)
     framing, wire = draw(
         st.one_of(
@@ -732,7 +732,7 @@ def responses(draw):
 
 @st.composite
 def mutants(draw):
-    """A sound response (or a row of the table), damaged."""
+    """A valid response, or a row of the table, damaged."""
     wire = bytearray(draw(responses().map(lambda pair: pair[0]) | st.sampled_from([row[1] for row in ROWS])))
     for _ in range(draw(st.integers(1, 4))):
         i, j = sorted((draw(st.integers(0, len(wire))), draw(st.integers(0, len(wire)))))
@@ -800,8 +800,8 @@ class Properties(unittest.TestCase):
 
 
 def work(wire, step):
-    """Feed the wire in pieces of ``step`` bytes; return the calls on bytes that come or are kept, plus
-    every byte that these calls touched.
+    """Feed the wire in pieces of ``step`` bytes. Return the number of calls on bytes that come or are kept,
+    plus the number of bytes that these calls touched.
     """
     done = 0
 

@@ -181,7 +181,7 @@ class TestInvariant(InvariantCase):
 
 
 def texts_of(events):
-    """Return deltas joined, by what they are of, and the Done events' text likewise."""
+    """Return the joined deltas, by what they belong to, and the texts of the Done events in the same way."""
     joined, done = {}, {}
     for event in events:
         kind, _, stage = event["type"].partition(".")
@@ -196,7 +196,7 @@ def texts_of(events):
 
 class TestTexts(InvariantCase):
     def final_texts(self, stream):
-        """Return the same texts, as the final object has them."""
+        """Return the same texts from the final object."""
         texts = {}
         snapshot = stream.snapshot()
         for choice in snapshot["choices"]:
@@ -255,7 +255,7 @@ class TestTexts(InvariantCase):
                 self.assertTrue(whole[key].startswith(text[:-1]), (key, text))
 
     def check_shape(self, snapshot):
-        """What every final object has."""
+        """Check what every final object has."""
         strict(snapshot)
         kind = snapshot["object"]
         self.assertIn(kind, ("chat.completion", "text_completion"))
@@ -304,7 +304,7 @@ class TestTexts(InvariantCase):
 DEEP = 100_000
 LONG = "9" * 10_000
 
-# (name, body, what errors there are)
+# (name, body, the kinds of its errors)
 EXTREMES = [
     ("deep lists", b'data: {"a": ' + b"[" * DEEP + b"]" * DEEP + b"}\n\n", ["malformed"]),
     ("deep objects", b"data: " + b'{"a":' * DEEP + b"1" + b"}" * DEEP + b"\n\n", ["malformed"]),

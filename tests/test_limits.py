@@ -71,7 +71,7 @@ class EventBytes(unittest.TestCase):
     """max_event_bytes counts any one line without its line end, plus the data lines before it."""
 
     maxDiff = None
-    # (name, what comes after a first frame, its size in bytes, events if it may pass, facts then)
+    # (name, bytes after a first frame, their size, events if the limit allows them)
     ROWS = (
         ("a data line", f'data: {{"y":"{LONG}"}}\n\n', 94, [extra("y", LONG)]),
         ("a comment", f": {LONG}\n", 82, []),
@@ -285,7 +285,7 @@ class Counts(unittest.TestCase):
             events += [extra("tool_calls", {"x": 1}, 0), call_done(0, "i", "f", "{}"), choice_done(None)]
             events += [DONE]
             check(self, (name, frames, events, "done", {}), max_tool_calls=1)
-        # What names the other call goes to it.
+        # A fragment that names the other call goes to that call.
         frames = [first, calls(fragment(0, "j", "g")), calls(fragment(0, "i", arguments=" ")), END]
         events = [START, call_start(0, "i", "f"), call_delta(0, "{}"), malformed(says, 1, frames[1], 0)]
         events += [call_delta(0, " "), call_done(0, "i", "f", "{} "), choice_done(None), DONE]
@@ -313,7 +313,7 @@ class Counts(unittest.TestCase):
             self.assertEqual(stream.usage, many)
         del many["k128"]
         self.assertEqual(deliver([sse(*frames)])[1], [usage(**many), usage(**{**many, "k0": 7}), DONE])
-        # Wherever they are, and wherever they come from.
+        # In any place, and from any field.
         for grown in ({"k0": 0, "k": many}, {"k0": [0] * 128}, {"k0": 0, "k": [many]}):
             frames = [{"usage": {"k0": 0}}, {"usage": grown}, {"usage": {"k0": 7}}, END]
             with self.subTest(list(grown)):
@@ -411,7 +411,7 @@ class Depth(unittest.TestCase):
                 said = text + more + end
                 _, events = deliver([sse(say(said), END)])
                 self.assertEqual(events[1], content(said))
-            # Nothing is read behind what is no string.
+            # Nothing is read after an invalid string.
             for end in ("", "\\x", "\x01"):
                 _, (event, *_) = deliver([sse(f'data: {{"a":"{more}{end}{"[" * 200}\n\n', END)])
                 self.assertTrue(event.message.endswith("; the frame was ignored"))
@@ -674,7 +674,7 @@ class Memory(unittest.TestCase):
     """A stream holds at most three times the text and 1 MiB, as tracemalloc counts."""
 
     def measure(self, pieces, **options):
-        """Return the stream, the most that was held at any moment and what is held before close()."""
+        """Return the stream, the largest memory at any moment, and the memory before close()."""
         tracemalloc.start()
         try:
             stream = sseparse.ChatStream(**options)

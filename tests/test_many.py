@@ -68,7 +68,7 @@ class Plan:
         return [*self.slices(self.body[: self.stall]), None, *self.slices(self.body[self.stall :])]
 
     def check(self, test: unittest.TestCase, stream: sseparse.ChatStream, events: list[Any]) -> None:
-        """Compare what the client has with what was sent; after a reset the end of that may not have come."""
+        """Compare what the client has with what was sent. After a reset, the end may be missing."""
         text = "".join(event.text for event in events if event.type == "content.delta")
         arguments = "".join(event.arguments for event in events if event.type == "tool_call.delta")
         calls = [event.type for event in events].count("tool_call.start")

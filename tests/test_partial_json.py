@@ -33,7 +33,7 @@ _partial = sseparse._partial
 PartialJSON = sseparse.PartialJSON
 
 
-# ---- what is right ----------------------------------------------------------------------------------
+# ---- the right results ------------------------------------------------------------------------------
 
 
 def well_formed(text):
@@ -41,7 +41,7 @@ def well_formed(text):
 
 
 def paired(text):
-    """The text with the halves of surrogate pairs joined, and those left over as they are."""
+    """The text with halves of surrogate pairs joined. A half alone stays as it is."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
@@ -77,7 +77,7 @@ def is_json(text):
     return True
 
 
-# All that can be needed to finish the token a text ends in, and then to get to the end of a value.
+# Texts that can finish the token at the end of a text, and then the value.
 TOKEN = ["", "0", '"', '""', '0"', '00"', '000"', '0000"']
 TOKEN += ["rue", "ue", "e", "alse", "lse", "se", "ull", "ll", "l"]
 VALUE = ["", "0", ":0", '"":0']
@@ -95,7 +95,7 @@ def can_continue(text):
 
 
 def problem_offset(text):
-    """None for JSON, else how long the longest beginning is that some JSON text has as well."""
+    """None for JSON, otherwise the length of the longest beginning that some JSON text has, too."""
     if is_json(text):
         return None
     low, high = 0, len(text)
@@ -108,7 +108,7 @@ def problem_offset(text):
     return low
 
 
-# ---- what comes out ---------------------------------------------------------------------------------
+# ---- events and values ------------------------------------------------------------------------------
 
 
 def text(*path_and_text):
@@ -135,7 +135,7 @@ def flat(events):
 
 
 def state(reader):
-    """All that can be read off it. By repr, because 1, 1.0 and True are equal, and so are 0.0 and -0.0."""
+    """Everything that a reader shows, by repr: 1, 1.0 and True are equal, and so are 0.0 and -0.0."""
     return repr((reader.value, reader.complete, reader.error, reader.end))
 
 
@@ -154,7 +154,7 @@ def pieces_of(source, cuts):
 
 # ---- tables -----------------------------------------------------------------------------------------
 
-# (name, text, events, where it is bad or None). The end result is what json.loads says.
+# (name, text, events, the place of the mistake or None). The value must be that of json.loads.
 GOOD = [
     ("a word", '"word"', [text("word"), value("word")]),
     ("an empty string", '""', [value("")]),
@@ -222,7 +222,7 @@ GOOD = [
      r'{"\ud800":1,"\udfff":2}', [value("�", 1), value("�", 2), value({"�": 2})]),
 ]
 
-# (name, text, offset of the first character that no JSON text can continue with, what came before).
+# (name, text, the place of the first character that no JSON text can have there, the events before)
 BAD = [
     ("nothing", "", 0, []),
     ("only white space", " \n", 2, []),
@@ -329,7 +329,7 @@ BAD = [
     ("a surrogate outside of strings", "[\ud83d", 1, []),
 ]
 
-# (name, what is fed, what each of it brings). Nothing waits that need not.
+# (name, pieces, the events of each). No event is held longer than necessary.
 STEPS = [
     ("text comes at once",
      ['"', "a", "bc", 'd"'], [[], [text("a")], [text("bc")], [text("d"), value("abcd")]]),
@@ -416,7 +416,7 @@ SO_FAR = [
 
 class Tables(unittest.TestCase):
     def check(self, source, events, result, offset, end):
-        """However it is cut, and from a copy made anywhere, the same comes out."""
+        """The results are the same for every cut, and for a copy made at any place."""
         whole, reader = run([source])
         self.assertEqual(whole, events)
         self.assertEqual(repr(reader.value), repr(result))
@@ -465,7 +465,7 @@ class Tables(unittest.TestCase):
                 reader.feed(source)
                 for char in source:
                     dripped.feed(char)
-                    if not isinstance(dripped.value, str):  # for PyPy a str is no one object
+                    if not isinstance(dripped.value, str):  # on PyPy a str has no identity
                         self.assertIs(dripped.value, dripped.value)
                 for each in (reader, dripped, pickle.loads(pickle.dumps(reader))):
                     self.assertEqual(repr(each.value), repr(so_far))
@@ -652,7 +652,7 @@ class Limits(unittest.TestCase):
     def test_depth_does_not_use_the_stack(self):
         depth = 5 * sys.getrecursionlimit()
         reader = PartialJSON(max_depth=depth)
-        # Every event has a path as long as it is deep, so only a few of these are closed.
+        # The path of an event is as long as its depth, so only a few levels are closed.
         self.assertEqual(reader.feed("[" * depth), [])
         depths = [len(event.path) for event in reader.feed("1]]]")]
         self.assertEqual(depths, [depth, depth - 1, depth - 2, depth - 3])
@@ -723,7 +723,7 @@ def damaged(draw):
 
 TOKENS = st.sampled_from('{}[]:,"\\/ubtrufalsen0123456789abcdefABCDEF+-.eE \t\n\x00\ud83d\ude00\u00e9')
 anything = st.text(TOKENS, max_size=12) | st.text(characters, max_size=12) | damaged()
-# In what ways a string can go on. If all that are possible begin alike, so much is decided.
+# The ways in which a string can continue. The beginning that all possible ways share is decided.
 ENDS = ['"', 'x"', 'n"', 't"', '\ude00"', '\\ude00"', 'ude00"']
 ENDS += [digits[cut:] + '"' for digits in ("0041", "0042", "de00", "de01", "d800") for cut in range(4)]
 parts = ["\\", "u", "d", "8", "3", "D", "E", "0", "\\ud83d", "\\ude00", "\ud83d", "\ude00", "n", "\u00e9"]
@@ -757,7 +757,7 @@ def obvious_events(node, path=()):
 
 
 def begins(part, whole):
-    """Whether a tree is one that this one has been."""
+    """Whether a tree is an earlier state of another."""
     if isinstance(part, str) and isinstance(whole, str):
         return whole.startswith(part)
     if isinstance(part, list) and isinstance(whole, list):
@@ -839,7 +839,7 @@ class Scanner(unittest.TestCase):
         for piece in pieces:
             reader.feed(piece)
             aside = scanner.copy()
-            aside.feed('"[{]x')  # which the scanner itself never sees
+            aside.feed('"[{]x')  # which never reach the scanner
             scanner.feed(piece)
             self.assertEqual((scanner.error, scanner.end), (reader.error, reader.end), source)
         copied = pickle.loads(pickle.dumps(scanner))
@@ -908,8 +908,8 @@ class Memory(unittest.TestCase):
     )
 
     def check(self, run, copies=0):
-        """Yield each text and what ``run`` returned for it. It may copy the text so many times."""
-        import tracemalloc  # which PyPy has not
+        """Yield each text and the result of ``run``, which may copy the text ``copies`` times."""
+        import tracemalloc  # PyPy has none
 
         for name, opening, piece in self.SHAPES:
             source = opening + piece * (100_000 // len(piece))
@@ -936,7 +936,7 @@ class Memory(unittest.TestCase):
             self.assertEqual(status, "incomplete" if source[0] == "{" else "invalid")
 
     def test_the_depth(self):
-        # Copies of what stands between the strings, without a list of it.
+        # The text between the strings is copied, but not into a list.
         self.assertEqual({found for _, found in self.check(_json.is_too_deep, copies=2)}, {False})
 
 
@@ -965,7 +965,7 @@ class WholeTexts(unittest.TestCase):
         deep = '{"a":' * 128 + "1" + "}" * 128
         self.assertEqual(_json.status_of(deep), "complete")
         self.assertEqual(_json.status_of(f'{{"a":{deep}}}'), "invalid")
-        # Brackets in strings are no levels, however many strings there are.
+        # Brackets in strings are not levels, in any number of strings.
         strings = ",".join(['"[[[[{{{{"', '"\\"]"'] * 1000)
         for depth, too_deep in ((128, False), (129, True)):
             for inside in (strings, "", f"{strings},[],{strings}"[: -2 if depth == 1 else None]):
@@ -1028,7 +1028,7 @@ class Cost(unittest.TestCase):
                 ("small numbers", "[" + "1," * (n // 2) + "1]"),
                 ("a long key", '{"' + "k" * n + '":1}'),
             ):
-                # In feeds of one character an escape is looked at again with each of its characters.
+                # With feeds of one character an escape is read again at each of its characters.
                 for size, times in ((1, 24), (64, 3), (n, 3)):
                     with self.subTest(name, size=size):
                         scanned = 0
@@ -1074,7 +1074,7 @@ class Cost(unittest.TestCase):
                 self.assertIsNone(reader.error)
             return best / count
 
-        # 64 times as many; what is quadratic costs up to 64 times as much for each.
+        # 64 times as many: in quadratic time each would take up to 64 times as long.
         hostile = ('["', "abcd"), ('["', "\\n\ud83d"), ('{"', "abcd"), ("[", "1234"), ("[1", ",[],1")
         for opening, piece in hostile:
             with self.subTest(opening=opening, piece=piece):
@@ -1101,7 +1101,7 @@ class OtherInterpreters(unittest.TestCase):
     """The standard library's string scanner in Python (PyPy has no other) reads digits with int()."""
 
     def again(self, scanner):
-        """The two modules as they are where the standard library has this scanner."""
+        """Return the two modules as they are on a Python whose standard library has this scanner."""
         names = _partial.__name__, sseparse._json.__name__
         scanners = mock.patch.object(decoder, "scanstring", scanner)
         pure = mock.patch.object(json.scanner, "make_scanner", json.scanner.py_make_scanner)
@@ -1140,7 +1140,7 @@ class OtherInterpreters(unittest.TestCase):
         reader = again.PartialJSON()
         reader.feed(f'["{"x" * 500}\\u0041"]')
         self.assertEqual(reader.value, ["x" * 500 + "A"])
-        # Whole texts, likewise.
+        # Whole texts are read in the same way.
         for value in ("\\u+041", "\\u 041", "\\u00_1", "a\\\\\\u+041"):
             self.assertEqual(whole.status_of(f'{{"a":"{value}"}}'), "invalid")
             with self.assertRaises(ValueError):

@@ -30,7 +30,7 @@ def whole(name):
 
 
 def comparable(completion):
-    """The answer without what the server makes up anew each time."""
+    """The answer without what the server generates for each answer."""
     answer = {key: value for key, value in completion.items() if key not in ("id", "created", "timings")}
     for choice in answer["choices"]:
         for call in choice["message"].get("tool_calls", ()):

@@ -51,7 +51,7 @@ def wire_of(frames):
 
 class SharedCase(unittest.TestCase):
     def check(self, wire, seed):
-        """Whole, byte by byte or in small pieces, and at random cuts, on both paths: as the reference."""
+        """Compare with the reference: whole, in small pieces, at random cuts, on both paths."""
         expected = model.run(wire)
         stream, events = deliver([wire])
         self.check_alike(comparable([event.as_dict() for event in events]), comparable(expected.events))
@@ -70,21 +70,21 @@ class SharedCase(unittest.TestCase):
         return expected
 
     def check_alike(self, found, expected):
-        """Equal lists; where they are not, say where, for a diff of thousands of events takes minutes."""
+        """Compare two lists. Show only the first difference: a diff of thousands of events takes minutes."""
         if found != expected:
             pairs = enumerate(zip(found, expected))
             at = next((at for at, (one, other) in pairs if one != other), min(len(found), len(expected)))
             self.assertEqual(found[at : at + 3], expected[at : at + 3], f"from number {at} on")
 
     def check_assembler(self, wire, expected):
-        """The same through ChatAssembler, where each frame is a chunk and nothing else."""
+        """Compare ChatAssembler with the reference, if each frame is a chunk and nothing else."""
         chunks, done = chunks_of(wire)
         if chunks is None:
             return
         assembler = sseparse.ChatAssembler()
         events = [event.as_dict() for chunk in chunks for event in assembler.add(chunk)]
         events += [event.as_dict() for event in assembler.close(done)]
-        framing = ("truncated", "not_chat")  # are for those who see the framing
+        framing = ("truncated", "not_chat")  # only a reader of frames has these
         events_expected = [
             {**event, "data": None} if event.get("kind") == "malformed" else event
             for event in expected.events
@@ -95,7 +95,7 @@ class SharedCase(unittest.TestCase):
 
 
 def chunks_of(wire):
-    """The chunks of a stream and whether [DONE] ends it; None where a frame is anything else."""
+    """The chunks of a stream, and whether [DONE] ends it. None if a frame is not a chunk."""
     lines = wire.replace(b"\r", b"\n").split(b"\n")
     if not all(line.startswith((b"data:", b":")) for line in lines if line):
         return None, False
@@ -110,7 +110,7 @@ def chunks_of(wire):
 
 
 def problems(expected, result):
-    """Say what of an expectation the result does not meet."""
+    """Return the parts of an expectation that the result does not meet."""
     found = differences(expected.get("completion", {}), result.snapshot)
     found += differences(expected["errors"], result.errors, "errors")
     for channel in ("text", "reasoning"):
@@ -123,7 +123,7 @@ def problems(expected, result):
 
 
 def event_problems(expected, result):
-    """Events that must come in this order, among others; or which must not, or how many of them."""
+    """Check events that must come in this order, must not come, or must come a number of times."""
     found, at = [], 0
     types = [event["type"] for event in result.events]
     for one in expected:
@@ -250,7 +250,7 @@ class Recordings(SharedCase):
 
 
 def facts_of_file(facts):
-    """The facts as they stand in the file, with the defaults of the final object."""
+    """The facts in the file, with the defaults of the final object."""
     choices = []
     for choice in facts["choices"]:
         made = [
@@ -264,7 +264,7 @@ def facts_of_file(facts):
 
 
 def facts_of(result):
-    """The same of a result. The facts do not tell an empty string from null, nor parts from their text."""
+    """The same facts of a result. An empty string counts as null, and parts count as their text."""
     final = result.snapshot
     names = ("id", "model", "created", "system_fingerprint", "service_tier")
     return {

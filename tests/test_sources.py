@@ -94,7 +94,7 @@ class Hanging(unittest.TestCase):
                 return seen, error
 
     def check_live(self, source, write) -> None:
-        """Write piece by piece, and take the events of each before the next."""
+        """Write each piece only after the events of the piece before it have come."""
         stream = ChatStream()
         events = iter_events(source, stream)
         for piece, expected in PIECES:
@@ -192,7 +192,7 @@ class OverHTTP(Hanging):
             with self.subTest(framing):
                 self.check_live(self.get(framing), self.server.put)
                 self.connection.close()
-                self.server.ended.acquire(timeout=TIMEOUT)  # or the next one takes the end of this
+                self.server.ended.acquire(timeout=TIMEOUT)  # or the next test takes this end
 
     def test_urllib(self) -> None:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -202,7 +202,7 @@ class OverHTTP(Hanging):
                 self.server.ended.acquire(timeout=TIMEOUT)
 
     def test_the_connection_is_reused(self) -> None:
-        for _ in range(2):  # [DONE] and the end of the body come apart: both are waited for
+        for _ in range(2):  # [DONE] and the end of the body come separately, and both are awaited
             for piece in (*CHUNKS, LATER, b""):
                 self.server.put(piece)
             self.assertEqual(list(iter_events(self.get("/chunked"))), EVENTS + LATER_EVENTS)
@@ -227,7 +227,7 @@ class OverHTTP(Hanging):
 
 class FromDescriptors(Hanging):
     def pipe(self, buffering: int):
-        """Return the reading end as a file, and what writes to the other end and closes it at ``b""``."""
+        """Return the reading end as a file, and a function that writes to the other (``b""`` closes)."""
         read, write = os.pipe()
         file = os.fdopen(read, "rb", buffering)
         self.addCleanup(file.close)
@@ -652,7 +652,8 @@ class RawConnections(BothWays):
                 self.assertEqual((seen, raised), (EVENTS, None))
 
     def test_a_socket_is_read_to_the_end_of_a_framed_response(self) -> None:
-        # So that its connection can be reused. Where only its close ends the response, Done must do.
+        # The response is read to its end, so that the connection can be reused. If only a close ends the
+        # response, Done ends the reading.
         for wire, reads in (
             (response(BODY, LATER), 3),
             (response(end=BODY + LATER, head=b"Content-Length: %d" % len(BODY + LATER)), 3),

@@ -142,7 +142,7 @@ def drop_reasoning(upstream: Upstream) -> Any:
 
 
 def ask(url: str, seen: Any = None, **question: Any) -> tuple[sseparse.ChatStream, list[Any], bytes]:
-    """Ask with http.client; return the stream read, its events, and its bytes. ``seen`` gets each event."""
+    """Ask with http.client. Return the stream, its events and its bytes. ``seen`` gets each event."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     with contextlib.closing(connection):

@@ -23,7 +23,7 @@ from tests.wire import (
     thought_done,
 )
 
-# Name, content, reasoning and content that must come of it, and the same where the tag is prefilled.
+# (name, content, the reasoning and the content in it, the same if the tag is prefilled)
 ROWS = [
     ("a block, then white space", "<think>a\nb</think>\n\nc", ("a\nb", "c"), ("a\nb", "c")),
     ("white space before the block", " \n<think>a</think>b", ("a", "b"), ("a", "b")),
@@ -54,7 +54,7 @@ ROWS = [
 
 
 def filtered(pieces, choice=0, **options):
-    """What comes of these deltas and of the Done events after them."""
+    """Return the events for these deltas and for the Done events after them."""
     tags = sseparse.ThinkTags(**options)
     found = []
     for number, piece in enumerate(pieces):
@@ -64,7 +64,7 @@ def filtered(pieces, choice=0, **options):
 
 
 def said(events, choice=0):
-    """Reasoning and content of the deltas; what the Done events must be."""
+    """Return reasoning and content of the deltas, and the Done events that must come."""
     texts = {"reasoning.delta": "", "content.delta": ""}
     for event in events:
         if event.type in texts and event.choice == choice:

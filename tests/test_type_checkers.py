@@ -23,7 +23,7 @@ BESIDE = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH
 MYPY = shutil.which("mypy", path=BESIDE)
 PYRIGHT = shutil.which("basedpyright", path=BESIDE) or shutil.which("pyright", path=BESIDE)
 ABSENT = "mypy and basedpyright are not installed; .ci/run has them"
-# The names that README's snippets take for given.
+# The names that the README's snippets use without defining them.
 GIVEN = """from collections.abc import AsyncIterable, Iterable
 from typing import Any
 
@@ -38,8 +38,8 @@ response: Any = given()
 connection: Any = given()
 messages: list[Any] = []
 """
-# Each line that ends with "# typo" has one misspelt word, which both checkers must find; where it is compared
-# with what it can never equal, pyright says so only in its strict mode.
+# Each line that ends with "# typo" has one misspelt word, which both checkers must find. pyright finds a
+# comparison with a value that can never be equal only in its strict mode.
 TYPOS = """
 def typos(stream: sseparse.ChatStream, event: sseparse.Event, body: bytes) -> None:
     if event.type == "tool_call.dnoe": ...  # typo

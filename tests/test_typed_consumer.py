@@ -140,7 +140,7 @@ class TypedConsumer(unittest.TestCase):
         self.assertEqual(said, fields - bases)
 
     def check(self, value: Any, hint: Any, said: set[tuple[str, str]]) -> None:
-        """That a value is of a type; add the fields of TypedDicts that it has."""
+        """Check that a value is of a type. Add the fields of TypedDicts that it has."""
         if hasattr(hint, "__required_keys__"):
             hints = get_type_hints(hint)
             self.assertLessEqual(hint.__required_keys__, value.keys())

@@ -211,7 +211,7 @@ WIRES = [
     ("thinking as text, as a list, and as text again",
      sse(*({"choices": [{"delta": {"content": [{"type": "thinking", "thinking": one}]}}]}
            for one in ("a", [{"type": "text", "text": "b"}], "c"))), {}),
-    # The last error allowed comes in every place from which reading might go on.
+    # The last allowed error comes in each place after which reading might continue.
     ("the end of the input after the limit",
      b'data: {"choices":[{"index":0,\ndata: "delta":{"content":"X"}}]}\nerror: M', {"max_errors": 0}),
     ("the end of the input after the limit, which would be another",

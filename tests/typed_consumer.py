@@ -43,7 +43,7 @@ def assert_never(value: NoReturn) -> NoReturn:
 
 
 def by_tag(event: sseparse.Event) -> str:
-    """Tell the events apart by their tags, as code does that may see two copies of the package."""
+    """Distinguish events by their tags, as code for two copies of the package does."""
     if event.type == "start":
         assert_type(event, sseparse.Start)
         assert_type(event.model, "Union[str, None]")
@@ -107,7 +107,7 @@ def by_tag(event: sseparse.Event) -> str:
 
 
 def by_class(event: sseparse.Event) -> str:
-    """Tell the events apart by their classes."""
+    """Distinguish events by their classes."""
     if isinstance(event, (sseparse.ContentDelta, sseparse.ReasoningDelta, sseparse.RefusalDelta)):
         assert_type(event.text, str)
         return event.text
@@ -177,7 +177,7 @@ def read_answer(completion: Completion) -> tuple[str, list[str]]:
 
 
 def drive_a_stream(chunks: list[bytes]) -> Completion:
-    """Feed a stream by hand and look at all that can be looked at."""
+    """Feed a stream by hand and read all of its attributes."""
     stream = sseparse.ChatStream(fast_path=True, max_total_bytes=None, max_choices=4)
     events: list[sseparse.Event] = []
     for chunk in chunks:
@@ -204,7 +204,7 @@ def drive_a_stream(chunks: list[bytes]) -> Completion:
 
 
 def mend(body: bytes) -> Union[str, None]:
-    """Say what was wrong with a body."""
+    """Describe what was wrong with a body."""
     try:
         assert_type(sseparse.parse(body), "Completion")
     except sseparse.StreamError as error:
@@ -215,7 +215,7 @@ def mend(body: bytes) -> Union[str, None]:
 
 
 def assemble(chunks: list[Mapping[str, Any]]) -> Completion:
-    """Put chunks together that somebody else decoded."""
+    """Read chunks that are decoded already."""
     assembler = sseparse.ChatAssembler(max_errors=10)
     events: list[sseparse.Event] = []
     for chunk in chunks:
@@ -235,7 +235,7 @@ def decode(body: bytes) -> list[str]:
 
 
 def read_arguments(fragments: list[str]) -> list[str]:
-    """Watch JSON while it is being written."""
+    """Read JSON that is still being written."""
     arguments = sseparse.PartialJSON(max_depth=16)
     seen: list[str] = []
     for fragment in fragments:
@@ -268,7 +268,7 @@ def unwrap(wire: bytes) -> tuple[int, str, bytes]:
 
 
 def every_source(body: bytes, response: http.client.HTTPResponse, peer: socket.socket) -> int:
-    """Whatever can be read is accepted as a source without a cast."""
+    """Each kind of source is accepted without a cast."""
 
     def generate() -> Iterator[bytes]:
         yield body
@@ -291,7 +291,7 @@ def every_source(body: bytes, response: http.client.HTTPResponse, peer: socket.s
 
 
 async def every_async_source(body: bytes, reader: asyncio.StreamReader) -> int:
-    """The same, asynchronously."""
+    """Each kind of asynchronous source is accepted without a cast."""
 
     async def generate() -> AsyncIterator[bytes]:
         yield body

@@ -63,7 +63,7 @@ def by_pattern(event: sseparse.Event) -> str:
 
 
 def by_tag(event: sseparse.Event) -> str:
-    """Tell by the tag alone."""
+    """Distinguish events by the tag alone."""
     match event.type:
         case "content.delta" | "reasoning.delta" | "refusal.delta":
             return "text"

@@ -388,7 +388,7 @@ def growth(work, make, size):
 
 def best_time(work, given, runs):
     times = []
-    gc.disable()  # otherwise a run of the garbage collector could decide a small time
+    gc.disable()  # otherwise a run of the garbage collector could change a short time
     try:
         for _ in range(runs):
             start = time.process_time()
