@@ -91,8 +91,8 @@ def _decoded(data: str) -> bytearray | None:
 class Choice:
     """One choice.
 
-    ``thoughts`` is the reasoning that the events carried. Usually it is the same ``Text`` as the one in
-    ``message_extras`` under its wire name. ``thoughts_field`` is the wire name of its last piece.
+    ``emitted_reasoning`` is the reasoning that the events carried. Usually it is the same ``Text`` as the one in
+    ``message_extras`` under its wire name. ``reasoning_field`` is the wire name of its last piece.
     ``message_extras`` has the unknown fields of the message, ``extras`` those of the choice. If ``refusal``
     or ``logprobs`` was only ever null, these have the null.
     """
@@ -113,8 +113,8 @@ class Choice:
         "role",
         "shape",
         "stage",
-        "thoughts",
-        "thoughts_field",
+        "emitted_reasoning",
+        "reasoning_field",
     )
 
     def __init__(self, index: int) -> None:
@@ -126,8 +126,8 @@ class Choice:
         self.failed = False  # whether an error on this choice was reported
         self.content: Text | None = None
         self.parts: list[Any] | None = None
-        self.thoughts: Text | None = None
-        self.thoughts_field = ""
+        self.emitted_reasoning: Text | None = None
+        self.reasoning_field = ""
         self.refusal: Text | None = None
         self.calls = Calls()
         self.function_call: Call | None = None
@@ -299,7 +299,7 @@ class Reading:
     def reasoning(self, choice: int = 0) -> str:
         """Return the reasoning so far (the text of its events), ``""`` if there is none."""
         kept = self._answer.choices.get(choice)
-        return kept.thoughts.emitted() if kept and kept.thoughts else ""
+        return kept.emitted_reasoning.emitted() if kept and kept.emitted_reasoning else ""
 
     def refusal(self, choice: int = 0) -> str:
         """Return the refusal so far, ``""`` if there is none."""

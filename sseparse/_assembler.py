@@ -98,7 +98,7 @@ from ._events import (
     Usage,
 )
 from ._json import status_of, write_json
-from ._text import Text, has_halves, well_formed
+from ._text import Text, contains_surrogates, well_formed
 from ._values import (
     CHANGED,
     GROWING_LISTS,
@@ -111,10 +111,12 @@ from ._values import (
     as_id,
     as_index,
     count_values,
+    error_details,
     error_of,
     extend,
     grow,
     is_absent,
+    is_empty_function,
     is_number,
     is_same,
     is_text,
@@ -122,12 +124,10 @@ from ._values import (
     part_kind,
     plain_copy,
     plain_json,
+    reasoning_in,
     render,
     replaces,
-    says_nothing,
     text_of,
-    thought_in,
-    words_of,
 )
 
 TYPE_CHECKING = False
@@ -154,7 +154,7 @@ REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinkin
 # BerriAI/litellm#16854; objects and lists under the four names: envoyproxy/ai-gateway#1222,
 # anima-research/animachat#129)
 DETAIL_FIELDS = ("reasoning_details", "thinking_blocks")
-THOUGHTS = frozenset((*REASONING_FIELDS, *DETAIL_FIELDS))
+MAY_HOLD_REASONING = frozenset((*REASONING_FIELDS, *DETAIL_FIELDS))
 
 # A later "stop" does not replace these. (ChatMock and other converters: RayBytes/ChatMock#114)
 LASTING_FINISH_REASONS = frozenset(("tool_calls", "function_call", "length", "content_filter", "error"))
@@ -207,7 +207,7 @@ class ChunkReader:
 
     __slots__ = (
         "_failed",
-        "_halves",
+        "_has_surrogates",
         "_header",
         "_max_choices",
         "_max_errors",
@@ -242,7 +242,7 @@ class ChunkReader:
         self._passing: dict[str, Any] = {}  # the fields among these that may have any other value
         # These four are about the current chunk.
         self._source: str | None = None  # its JSON text
-        self._halves = False  # it has halves of surrogate pairs
+        self._has_surrogates = False  # it has halves of surrogate pairs
         self._failed = False  # it has an error
         self.events: list[Event] = []
         self.frame: int | None = 0
@@ -257,14 +257,16 @@ class ChunkReader:
         self.events = []
         return events
 
-    def read(self, chunk: dict[str, Any], source: str | None, halves: bool, error: Any = None) -> None:
+    def read(
+        self, chunk: dict[str, Any], source: str | None, has_surrogates: bool, error: Any = None
+    ) -> None:
         """Read a chunk. It is modified, and its values are kept without copying them.
 
-        ``source`` is its JSON text, for error messages. ``halves`` is True if it may have halves of surrogate
-        pairs. ``error`` is set if the SSE event type was "error".
+        ``source`` is its JSON text, for error messages. ``has_surrogates`` is True if it may have halves of
+        surrogate pairs. ``error`` is set if the SSE event type was "error".
         """
         self._source = source
-        self._halves = halves and (has_halves(chunk) or has_halves(error))
+        self._has_surrogates = has_surrogates and (contains_surrogates(chunk) or contains_surrogates(error))
         choices: Any = chunk.pop("choices", ...)
         usage: Any = chunk.pop("usage", ...)
         try:
@@ -282,7 +284,7 @@ class ChunkReader:
                 self._chunk(chunk, choices, usage, error)
         finally:
             self._source = None
-            self._halves = False
+            self._has_surrogates = False
 
     def read_borrowed(self, chunk: dict[str, Any]) -> None:
         """Read the caller's chunk. It is not modified, and nothing is kept of it without a copy.
@@ -322,19 +324,19 @@ class ChunkReader:
         except LimitReached:
             pass
 
-    def server_error(self, error: Any, around: dict[str, Any], halves: bool) -> None:
+    def server_error(self, error: Any, around: dict[str, Any], has_surrogates: bool) -> None:
         """Emit the server's error, if a frame has nothing else. ``around`` is the object that contains it."""
-        self._halves = halves
+        self._has_surrogates = has_surrogates
         self._server_error(render(error, False), around)
 
-    def foreign_frame(self, event: str, value: dict[str, Any], halves: bool) -> None:
+    def foreign_frame(self, event: str, value: dict[str, Any], has_surrogates: bool) -> None:
         """Emit the object of a frame that is not a chunk as an Extra, whose field is the event type.
 
         (coddy-project/coddy-agent#210)
         """
-        halves = halves and (has_halves(value) or has_halves(event))
-        event = well_formed(event) if halves else event
-        self.events.append(Extra(None, None, event, render(value, halves), "frame"))
+        has_surrogates = has_surrogates and (contains_surrogates(value) or contains_surrogates(event))
+        event = well_formed(event) if has_surrogates else event
+        self.events.append(Extra(None, None, event, render(value, has_surrogates), "frame"))
 
     def limit(self, message: str) -> None:
         """Emit the limit error. Nothing is read after that."""
@@ -372,7 +374,7 @@ class ChunkReader:
         if len(self.answer.errors) >= self._max_errors:
             self.limit(f"more than {self._max_errors} errors; nothing more is read")
             raise LimitReached
-        if self._halves:
+        if self._has_surrogates:
             message = well_formed(message)
             code = render(code, True)
             data = render(data, True)
@@ -386,8 +388,8 @@ class ChunkReader:
         self._error("malformed", what, choice, data=None if self._source is None else self._source[:200])
 
     def _server_error(self, error: Any, around: dict[str, Any], choice: int | None = None) -> None:
-        """Report an error of the server. ``words_of`` finds its message, code and type."""
-        message, code, kind = words_of(error, around)
+        """Report an error of the server. ``error_details`` finds its message, code and type."""
+        message, code, kind = error_details(error, around)
         if not message:
             message = "the server reported an error without a message"
             if kind is not None:
@@ -476,7 +478,7 @@ class ChunkReader:
             self._started
             and answer.id
             and answer.created
-            and not (self._halves or answer.done)
+            and not (self._has_surrogates or answer.done)
             and chunk.get("object") != "error"
             and chunk.get("error") is None
             and TEXTS.issuperset(map(type, extras.values()))
@@ -534,10 +536,10 @@ class ChunkReader:
         changed = 0
         for usage in usages:
             if kept is None:
-                kept = answer.usage = render(usage, True) if self._halves else usage
+                kept = answer.usage = render(usage, True) if self._has_surrogates else usage
                 changed = CHANGED | GROWN
             else:
-                changed |= overlay(kept, render(usage, True) if self._halves else usage)
+                changed |= overlay(kept, render(usage, True) if self._has_surrogates else usage)
         if changed & GROWN:
             self._usage_values = count_values(kept)
             self.version += 1  # the next usage may have too many values
@@ -568,7 +570,7 @@ class ChunkReader:
             return False
         content: Any = delta.get("content")
         if content.__class__ is str:
-            if not (is_checked or content.isascii() or not has_halves(content)):
+            if not (is_checked or content.isascii() or not contains_surrogates(content)):
                 return False
             self.content(choice, content)
         else:
@@ -688,14 +690,14 @@ class ChunkReader:
     def _message_as_delta(self, choice: Choice, message: dict[str, Any]) -> None:
         """Read a whole message as one delta, but only for fields that are still empty. (Simulated
         streaming: Amm1rr/WebAI-to-API#55; a final snapshot: abundantbeing/hermes-browser-extension#11)"""
-        thoughts = bool(choice.thoughts)
+        is_emitted = bool(choice.emitted_reasoning)
         have: dict[str, Any] = {
             "content": choice.content or choice.parts,
             "refusal": choice.refusal,
             "tool_calls": len(choice.calls),
             "function_call": choice.function_call,
             "audio": choice.audio,
-            **dict.fromkeys((*REASONING_FIELDS, *DETAIL_FIELDS), thoughts),
+            **dict.fromkeys(MAY_HOLD_REASONING, is_emitted),
         }
         extras = choice.message_extras
         fields = {
@@ -703,7 +705,7 @@ class ChunkReader:
             for key, value in message.items()
             if not (have[key] if key in have else extras.get(key) is not None)
         }
-        self._delta(choice, fields, thoughts)
+        self._delta(choice, fields, is_emitted)
 
     def _any_logprobs(self, choice: Choice, logprobs: Any) -> None:
         """Read logprobs of any type but null. A number is an unknown field. (togethercomputer/openapi#27)"""
@@ -718,7 +720,7 @@ class ChunkReader:
     def logprobs(self, choice: Choice, logprobs: dict[str, Any]) -> None:
         """Extend every list in logprobs. (Lists that the API does not have: sgl-project/sglang#28601; text
         completions)"""
-        if self._halves:
+        if self._has_surrogates:
             logprobs = render(logprobs, True)
         if choice.logprobs is None:
             choice.logprobs = {}
@@ -739,7 +741,7 @@ class ChunkReader:
         """Keep unknown fields outside deltas: the last value that is not null. Objects are merged."""
         if place == "chunk":
             self._header = None  # the fields in it are no longer the last ones that were kept
-        for key, value in (render(fields, True) if self._halves else fields).items():
+        for key, value in (render(fields, True) if self._has_surrogates else fields).items():
             kind = value.__class__
             if value is None:
                 continue
@@ -775,25 +777,25 @@ class ChunkReader:
             if key in REASONING_FIELDS and value.__class__ is dict and old.__class__ is Text:
                 kept[key] = {"text": old}  # a string came first, then an object (a signature)
             if value.__class__ is list and old.__class__ is list and "delta" in GROWING_LISTS.get(key, ()):
-                old += render(value, self._halves)
-            elif not grow(kept, key, value, self._halves):
+                old += render(value, self._has_surrogates)
+            elif not grow(kept, key, value, self._has_surrogates):
                 continue
             self.kept += 1
             self._extra(choice.index, None, key, value, "delta")
 
     def _extra(self, choice: int | None, index: int | None, field: str, value: Any, place: Place) -> None:
-        if self._halves:
+        if self._has_surrogates:
             field = well_formed(field)
             value = render(value, True)
         self.events.append(Extra(choice, index, field, value, place))
 
     def _text(self, text: str) -> str:
-        return well_formed(text) if self._halves else text
+        return well_formed(text) if self._has_surrogates else text
 
     # -- reading a delta ----------------------------------------------------------------------------
 
-    def _delta(self, choice: Choice, delta: dict[str, Any], thought: bool = False) -> None:
-        """Read a delta. ``thought``: its reasoning was emitted before."""
+    def _delta(self, choice: Choice, delta: dict[str, Any], is_emitted: bool = False) -> None:
+        """Read a delta. ``is_emitted``: its reasoning was emitted before."""
         content: Any = None
         fragments: Any = None
         name = None  # the name and the text of a reasoning field
@@ -823,27 +825,27 @@ class ChunkReader:
             rest = rest or {}
             if name is not None:
                 rest[name] = thinking
-            self._delta_in_order(choice, content, fragments, rest, thought)
+            self._delta_in_order(choice, content, fragments, rest, is_emitted)
             return
         if name is not None:
-            self.reasoning(choice, name, thinking, thought)
+            self.reasoning(choice, name, thinking, is_emitted)
         if content is not None:
             self.content(choice, content)
         if fragments is not None:
             self._tool_calls(choice, fragments)
 
     def _delta_in_order(
-        self, choice: Choice, content: Any, fragments: Any, rest: dict[str, Any], thought: bool
+        self, choice: Choice, content: Any, fragments: Any, rest: dict[str, Any], is_emitted: bool
     ) -> None:
         """Read the fields of a delta in the documented order of events."""
-        if not THOUGHTS.isdisjoint(rest):
-            self._thoughts(choice, rest, thought)
+        if not MAY_HOLD_REASONING.isdisjoint(rest):
+            self._read_reasoning(choice, rest, is_emitted)
         if is_text(content):
             self.content(choice, text_of(content))
         elif content is not None:
             parts: list[Any] = content if content.__class__ is list else [content]
             if not all(map(is_absent, parts)):
-                self._content_parts(choice, parts, thought)
+                self._content_parts(choice, parts, is_emitted)
         if "refusal" in rest:
             refusal = rest.pop("refusal")
             if is_text(refusal):
@@ -862,19 +864,19 @@ class ChunkReader:
         if rest:
             self.keep_in_delta(choice, rest)
 
-    def _thoughts(self, choice: Choice, rest: dict[str, Any], fed: bool) -> None:
+    def _read_reasoning(self, choice: Choice, rest: dict[str, Any], is_emitted: bool) -> None:
         """Read the reasoning in a delta (rule 9). Strings are taken out of ``rest``, objects are not."""
         for name in REASONING_FIELDS:
             if name in rest and is_text(rest[name]):
-                fed = self.reasoning(choice, name, text_of(rest.pop(name)), fed)
-        if rest and not fed:
+                is_emitted = self.reasoning(choice, name, text_of(rest.pop(name)), is_emitted)
+        if rest and not is_emitted:
             for name in (*REASONING_FIELDS, *DETAIL_FIELDS):
-                piece = thought_in(rest[name]) if name in rest else ""
+                piece = reasoning_in(rest[name]) if name in rest else ""
                 if piece:
-                    self._think(choice, piece, name)
+                    self._emit_other_reasoning(choice, piece, name)
                     break
 
-    def _say(self, text: Text, piece: str) -> str:
+    def _append(self, text: Text, piece: str) -> str:
         """Append a piece to a text. Return the part that can be emitted now.
 
         All text of events is appended here, except in content(), in reasoning() and in the hottest loops of
@@ -886,8 +888,8 @@ class ChunkReader:
         pieces.append(piece)
         if len(pieces) >= Text.FOLD_AT:
             text.fold()
-        if self._halves or text.held:
-            text.halves = True
+        if self._has_surrogates or text.held:
+            text.has_surrogates = True
             self.version += 1
             return text.emittable(piece)
         return piece
@@ -904,16 +906,16 @@ class ChunkReader:
                 self.version += 1
             if choice.parts is not None:
                 self.version += 1
-                add_part(choice.parts, {"type": "text", "text": piece}, self._halves)
+                add_part(choice.parts, {"type": "text", "text": piece}, self._has_surrogates)
             pieces = content.pieces
-            if pieces and len(pieces) < _LAST_BEFORE_FOLD and not (content.held or self._halves):
-                pieces.append(piece)  # inlined from _say(), for speed
+            if pieces and len(pieces) < _LAST_BEFORE_FOLD and not (content.held or self._has_surrogates):
+                pieces.append(piece)  # inlined from _append(), for speed
             else:
-                piece = self._say(content, piece)
+                piece = self._append(content, piece)
             if piece:
                 self.events.append(ContentDelta(choice.index, piece))
 
-    def _content_parts(self, choice: Choice, parts: list[Any], thought: bool) -> None:
+    def _content_parts(self, choice: Choice, parts: list[Any], is_emitted: bool) -> None:
         """Read content that is a list of parts (rule 8). (Mistral; one part in place of a list:
         vercel/ai#4747)"""
         self.version += 1
@@ -928,21 +930,23 @@ class ChunkReader:
         for part in parts:
             if is_absent(part):
                 continue
-            add_part(kept, part, self._halves)
+            add_part(kept, part, self._has_surrogates)
             kind = part_kind(part)
             if kind == "text":
                 self.content(choice, part if part.__class__ is str else part["text"])
             elif kind is None:
                 self._extra(choice.index, None, "content", part, "delta")
-            elif not thought:
-                piece = thought_in(part)
+            elif not is_emitted:
+                piece = reasoning_in(part)
                 if piece:
-                    self._think(choice, piece, "content")
+                    self._emit_other_reasoning(choice, piece, "content")
         choice.parts = kept
 
-    def reasoning(self, choice: Choice, name: str, piece: str, fed: bool = False) -> bool:
-        """Append reasoning under its wire name. ``fed``: another name in this delta was emitted already.
-        Return the new value of ``fed``."""
+    def reasoning(self, choice: Choice, name: str, piece: str, is_emitted: bool = False) -> bool:
+        """Append reasoning under its wire name.
+
+        ``is_emitted``: another name in this delta was emitted already. Return its new value.
+        """
         kept = choice.message_extras
         found: Any = kept.get(name)
         key = name
@@ -952,49 +956,50 @@ class ChunkReader:
         text: Text = found
         if found.__class__ is not Text:
             text = kept[key] = Text()
-            if choice.thoughts is None and not fed:
-                choice.thoughts = text  # with one name, what is emitted and what is kept is one object
+            if choice.emitted_reasoning is None and not is_emitted:
+                # With one name, what is emitted and what is kept is one object.
+                choice.emitted_reasoning = text
             self.version += 1
         if not piece:
-            return fed
-        if text is not choice.thoughts:
+            return is_emitted
+        if text is not choice.emitted_reasoning:
             self.version += 1
-            text.append(piece, self._halves)
-            if not fed:
-                self._think(choice, piece, name)
-        elif fed:
-            self._unshare(choice)
-            text.append(piece, self._halves)
-        elif text.pieces and len(text.pieces) < _LAST_BEFORE_FOLD and not (text.held or self._halves):
-            text.pieces.append(piece)  # inlined from _emit_thought(), for speed
+            text.append(piece, self._has_surrogates)
+            if not is_emitted:
+                self._emit_other_reasoning(choice, piece, name)
+        elif is_emitted:
+            self._separate_reasoning(choice)
+            text.append(piece, self._has_surrogates)
+        elif text.pieces and len(text.pieces) < _LAST_BEFORE_FOLD and not (text.held or self._has_surrogates):
+            text.pieces.append(piece)  # inlined from _emit_reasoning(), for speed
             self.events.append(ReasoningDelta(choice.index, piece, name))
         else:
-            self._emit_thought(choice, text, piece, name)
+            self._emit_reasoning(choice, text, piece, name)
         return True
 
-    def _think(self, choice: Choice, piece: str, field: str) -> None:
+    def _emit_other_reasoning(self, choice: Choice, piece: str, field: str) -> None:
         """Emit reasoning that is not the text of its wire name: from a part, an object or a second name."""
-        self._unshare(choice)
-        if choice.thoughts is None:
-            choice.thoughts = Text()
-        self._emit_thought(choice, choice.thoughts, piece, field)
+        self._separate_reasoning(choice)
+        if choice.emitted_reasoning is None:
+            choice.emitted_reasoning = Text()
+        self._emit_reasoning(choice, choice.emitted_reasoning, piece, field)
 
-    def _unshare(self, choice: Choice) -> None:
+    def _separate_reasoning(self, choice: Choice) -> None:
         """From now on the emitted text is an object of its own, not the text kept under a wire name."""
-        thoughts: Any = choice.thoughts
+        emitted: Any = choice.emitted_reasoning
         for name in REASONING_FIELDS:
             kept: Any = choice.message_extras.get(name)
             if kept.__class__ is dict:
                 kept = kept.get("text")
-            if kept is thoughts and thoughts is not None:
-                choice.thoughts = thoughts.copy()
-                thoughts.held = ""
+            if kept is emitted and emitted is not None:
+                choice.emitted_reasoning = emitted.copy()
+                emitted.held = ""
                 self.version += 1
 
-    def _emit_thought(self, choice: Choice, thoughts: Text, piece: str, field: str) -> None:
-        piece = self._say(thoughts, piece)
-        if thoughts.held:
-            choice.thoughts_field = field
+    def _emit_reasoning(self, choice: Choice, text: Text, piece: str, field: str) -> None:
+        piece = self._append(text, piece)
+        if text.held:
+            choice.reasoning_field = field
         if piece:
             self.events.append(ReasoningDelta(choice.index, piece, field))
 
@@ -1004,7 +1009,7 @@ class ChunkReader:
             choice.refusal = Text()
             self.version += 1
         if piece:
-            piece = self._say(choice.refusal, piece)
+            piece = self._append(choice.refusal, piece)
             if piece:
                 self.events.append(RefusalDelta(choice.index, piece))
 
@@ -1023,18 +1028,18 @@ class ChunkReader:
             if key == "data" and value.__class__ is str:
                 if kept.data is None:
                     kept.data = Text()
-                kept.data.append(value, self._halves)
+                kept.data.append(value, self._has_surrogates)
                 data = self._text(value) or None
             elif key == "transcript" and value.__class__ is str:
                 if kept.transcript is None:
                     kept.transcript = Text()
-                transcript = self._say(kept.transcript, value) if value else None
+                transcript = self._append(kept.transcript, value) if value else None
             elif key not in NOISE_FIELDS and value is not None:
                 fields[key] = value
         if data or transcript:
             self.events.append(AudioDelta(choice.index, data, transcript or None))
         if fields:
-            overlay(kept.fields, render(fields, self._halves))
+            overlay(kept.fields, render(fields, self._has_surrogates))
             self._extra(choice.index, None, "audio", fields, "delta")
 
     # -- tool calls ---------------------------------------------------------------------------------
@@ -1068,10 +1073,10 @@ class ChunkReader:
         piece: Any = body.get("arguments")
         if call is None or call.stage != STARTED or piece.__class__ is not str or not piece:
             return False
-        if not (is_checked or piece.isascii() or not has_halves(piece)):
+        if not (is_checked or piece.isascii() or not contains_surrogates(piece)):
             return False
         choice.calls.last = call
-        piece = self._say(call.arguments, piece)
+        piece = self._append(call.arguments, piece)
         if piece:
             self.events.append(ToolCallDelta(choice.index, call.index, piece))
         return True
@@ -1146,9 +1151,9 @@ class ChunkReader:
     ) -> Call | None:
         """Return the call that a fragment belongs to, new if needed. None if the fragment is ignored."""
         calls = choice.calls
-        looks = calls.looks
+        scans = calls.scans
         call, is_repetition = calls.find(id, index, name, text)
-        if calls.looks != looks:
+        if calls.scans != scans:
             self.version += 1  # the decision used argument text, which ``version`` does not count
         if is_repetition:
             return None
@@ -1160,7 +1165,7 @@ class ChunkReader:
                 self._malformed(f"{limit}; the fragment was ignored", choice.index)
                 return None
             call = calls.add()
-        if calls.note(call, id, index):
+        if calls.record(call, id, index):
             self.version += 1
         return call
 
@@ -1169,7 +1174,7 @@ class ChunkReader:
         object."""
         kind = "function"
         body: Any = fragment.get(kind)
-        if "custom" in fragment and says_nothing(body):
+        if "custom" in fragment and is_empty_function(body):
             custom: Any = fragment["custom"]
             if custom or (custom.__class__ is dict and body.__class__ is not dict):
                 kind = "custom"
@@ -1200,7 +1205,7 @@ class ChunkReader:
         if call.stage == UNNAMED and call.name is not None and not (call.index is None and choice.calls):
             self._start(choice, call)
         if piece:
-            piece = self._say(call.arguments, piece)
+            piece = self._append(call.arguments, piece)
             if call.stage == UNNAMED:
                 self.version += 1  # text was stored but not emitted
             elif piece:
@@ -1223,7 +1228,7 @@ class ChunkReader:
             return
         call = choice.function_call
         if call is None:
-            if says_nothing(body):
+            if is_empty_function(body):
                 return
             call = choice.function_call = Call(None, "function_call")
             self.version += 1
@@ -1243,12 +1248,12 @@ class ChunkReader:
         emit = self.events.append
         for text, delta, whole in (
             (choice.content, ContentDelta, ContentDone),
-            (choice.thoughts, ReasoningDelta, ReasoningDone),
+            (choice.emitted_reasoning, ReasoningDelta, ReasoningDone),
             (choice.refusal, RefusalDelta, RefusalDone),
         ):
             if text is not None and (text.pieces or text.blocks):
-                if text.held and text is choice.thoughts:
-                    emit(ReasoningDelta(index, "\ufffd", choice.thoughts_field))
+                if text.held and text is choice.emitted_reasoning:
+                    emit(ReasoningDelta(index, "\ufffd", choice.reasoning_field))
                 elif text.held:
                     emit(delta(index, "\ufffd"))
                 emit(whole(index, text.settle()))

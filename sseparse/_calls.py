@@ -176,18 +176,18 @@ class Calls:
     ``at`` has the call at each index, as sent.
     ``by_id`` has the calls that have an id, own or alias, in order.
     ``last`` is the call that the last fragment belonged to.
-    ``looks`` counts how often ``find`` read the arguments of a call. If it did, the assembler changes
+    ``scans`` counts how often ``find`` read the arguments of a call. If it did, the assembler changes
     ``version``, so that the fast path does not learn from this fragment.
     """
 
-    __slots__ = ("_seen", "at", "by_id", "in_order", "last", "looks")
+    __slots__ = ("_seen", "at", "by_id", "in_order", "last", "scans")
 
     def __init__(self) -> None:
         self.in_order: list[Call] = []
         self.at: dict[Key, Call] = {}
         self.by_id: dict[str, list[Call]] = {}
         self.last: Call | None = None
-        self.looks = 0
+        self.scans = 0
         self._seen = 0
 
     def __len__(self) -> int:
@@ -267,12 +267,12 @@ class Calls:
 
     def _is_whole(self, call: Call) -> bool:
         """Whether the arguments so far are one complete JSON value."""
-        self.looks += 1
+        self.scans += 1
         return call.scan().is_whole()
 
     def _is_unfinished(self, call: Call) -> bool:
         """Whether the arguments so far are the beginning of a JSON value."""
-        self.looks += 1
+        self.scans += 1
         scanner = call.scan()
         return bool(call.arguments) and scanner.error is None and not scanner.is_whole()
 
@@ -290,7 +290,7 @@ class Calls:
             for call in self.in_order:
                 call.seen.pop(index, None)
 
-    def note(self, call: Call, id: str | None, index: Key | None) -> bool:
+    def record(self, call: Call, id: str | None, index: Key | None) -> bool:
         """Record the index and the id of a fragment of this call. Return whether either is new for the call.
 
         The first id is the call's own, others are aliases. (vercel/ai also takes an id that comes after the

@@ -46,7 +46,7 @@ from json.encoder import encode_basestring as quote
 
 from ._json import TOO_DEEP, is_too_deep, write_json
 from ._text import well_formed
-from ._values import Unreadable, plain_json, thought_in
+from ._values import Unreadable, plain_json, reasoning_in
 from ._writer import REASONING_NAMES, Writer, json_of
 
 TYPE_CHECKING = False
@@ -160,7 +160,7 @@ def _extra(event: Any) -> Step | None:
     if place != "delta":
         return _call_extra(event, field)
     if name in REASONING_NAMES and value.__class__ in (dict, list):
-        return Writer.reason_object, (_index(event), name, text, quote(thought_in(value)))
+        return Writer.reason_object, (_index(event), name, text, quote(reasoning_in(value)))
     return Writer.entry, (_index(event), field)
 
 

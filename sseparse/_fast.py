@@ -84,7 +84,7 @@ from ._assembler import DELTA_NOISE, DETAIL_FIELDS, FIELDS_WITH_RULES, REASONING
 from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
 from ._json import scan_json
 from ._partial import blank, scanstring
-from ._text import Text, has_escaped_half, has_halves
+from ._text import Text, contains_escaped_surrogate, contains_surrogates
 from ._values import (
     NOISE_FIELDS,
     SCALARS,
@@ -648,7 +648,7 @@ class Template:
                             return False
                 if not line.startswith(piece, pos):
                     return False
-                if has_escapes and has_escaped_half(line[begin:pos]):
+                if has_escapes and contains_escaped_surrogate(line[begin:pos]):
                     return False
                 pos += size
                 values.append(value)
@@ -709,7 +709,7 @@ def _string(inside: str) -> str:
     """Decode the inside of a JSON string. Raise ValueError if it is invalid or has half a surrogate pair."""
     inside += '"'
     text, end = scanstring(inside, 0)
-    if end != len(inside) or (len(text) != end - 1 and has_halves(text)):
+    if end != len(inside) or (len(text) != end - 1 and contains_surrogates(text)):
         raise ValueError
     return text
 
@@ -733,7 +733,7 @@ def _strings_of(insides: Sequence[bytes]) -> list[str] | None:
     except ValueError:
         return None
     texts = text.split(_SEPARATOR)
-    if end != len(joined) or len(texts) != len(insides) or (len(text) != end - 1 and has_halves(text)):
+    if end != len(joined) or len(texts) != len(insides) or (len(text) != end - 1 and contains_surrogates(text)):
         return None
     return texts
 
@@ -1143,7 +1143,7 @@ class Lesson:
             return False  # they may change the last call
         elif kind is ReasoningDelta:
             name = event.field
-            text = choice.thoughts
+            text = choice.emitted_reasoning
             if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [name]:
                 return False
         elif kind is RefusalDelta:

@@ -37,7 +37,7 @@ from ._frames import ABSENT, ANSWERED, EVENTS, FOREIGN, OPENED, QUOTED, FramePar
 from ._json import is_too_deep, parse_json, scan_json
 from ._partial import BLANK, MAX_DEPTH
 from ._sse import CLOSED, CR, ENDING, LF, MAX_EVENT_BYTES, OPEN
-from ._text import has_escaped_half
+from ._text import contains_escaped_surrogate
 from ._values import error_of
 
 TYPE_CHECKING = False
@@ -458,16 +458,16 @@ class ChatStream(FrameParser, Reading):
             self._object(event, text, value)
         elif is_list_of_errors(value):  # (Google: langroid/langroid#988)
             for one in value:
-                self._server_error(error_of(one, None), one, has_escaped_half(text))
+                self._server_error(error_of(one, None), one, contains_escaped_surrogate(text))
         elif event == "error":
-            self._server_error(value, value, has_escaped_half(text))
+            self._server_error(value, value, contains_escaped_surrogate(text))
         elif value is not None:
             self._report("malformed", "data is JSON but not an object; the frame was ignored", text)
 
     def _object(self, event: str, text: str, value: dict[str, Any]) -> None:
         """Read a frame whose data is an object: a chunk, an error, a ping, or another API's."""
         reader = self._reader
-        halves = has_escaped_half(text)
+        has_surrogates = contains_escaped_surrogate(text)
         choices: Any = value.get("choices")
         error = error_of(value, choices)
         if event == "error" and error is None:
@@ -479,7 +479,7 @@ class ChatStream(FrameParser, Reading):
         if self._api != CHAT and (has_usage or error is not None or choices.__class__ is list):
             self._api = CHAT
         if error is not None and choices.__class__ is not list:
-            self._server_error(error, value, halves)
+            self._server_error(error, value, has_surrogates)
         elif error is None and (not value or (len(value) == 1 and "type" in value)):
             pass  # a ping
         else:
@@ -488,13 +488,13 @@ class ChatStream(FrameParser, Reading):
                     self._api = _OtherAPI(text[:QUOTED])
                 self._api.name = self._api.name or other_api(value)
             if is_named and choices is None and value.get("usage") is None and value.get("error") is None:
-                reader.foreign_frame(event, value, halves)
+                reader.foreign_frame(event, value, has_surrogates)
             else:
-                reader.read(value, text, halves, error)
+                reader.read(value, text, has_surrogates, error)
 
-    def _server_error(self, error: Any, around: Any, halves: bool) -> None:
+    def _server_error(self, error: Any, around: Any, has_surrogates: bool) -> None:
         self._api = CHAT
-        self._reader.server_error(error, around if around.__class__ is dict else {}, halves)
+        self._reader.server_error(error, around if around.__class__ is dict else {}, has_surrogates)
 
     def _server_message(self, message: str, value: dict[str, Any]) -> None:
         self._count()
@@ -674,15 +674,15 @@ class ChatStream(FrameParser, Reading):
         fast = self._fast
         reader.frame = self._full + fast.hits  # inlined from _count(): 1 % of the row "hostile"
         self._full += 1
-        halves = "\\" in text and has_escaped_half(text)
+        has_surrogates = "\\" in text and contains_escaped_surrogate(text)
         if fast.stage != LEARNING:
-            reader.read(value, text, halves)
+            reader.read(value, text, has_surrogates)
             return
         events = reader.events
         version, kept = reader.version, reader.kept
         count = len(events)
         chunk = value.copy()  # read() takes fields out of it
-        reader.read(value, text, halves)
+        reader.read(value, text, has_surrogates)
         if reader.version == version:
             fast.learn(line, text, chunk, events[count:], kept)
 

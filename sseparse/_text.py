@@ -23,10 +23,10 @@ class Text:
 
     ``pieces`` are joined into ``blocks`` from time to time. Otherwise one-character deltas would take nine
     bytes per character. ``held`` is a first half (a high surrogate) at the end of the text: no event has it
-    until the next piece comes. ``halves`` is True if the text may contain halves.
+    until the next piece comes. ``has_surrogates`` is True if it may contain halves.
     """
 
-    __slots__ = ("blocks", "halves", "held", "pieces")
+    __slots__ = ("blocks", "has_surrogates", "held", "pieces")
 
     FOLD_AT = 1024
 
@@ -34,12 +34,12 @@ class Text:
         self.blocks: list[str] = []
         self.pieces: list[str] = []
         self.held = ""
-        self.halves = False
+        self.has_surrogates = False
 
-    def append(self, text: str, halves: bool) -> None:
+    def append(self, text: str, has_surrogates: bool) -> None:
         self.pieces.append(text)
-        if halves:
-            self.halves = True
+        if has_surrogates:
+            self.has_surrogates = True
         if len(self.pieces) >= self.FOLD_AT:
             self.fold()
 
@@ -60,14 +60,14 @@ class Text:
     def join(self) -> str:
         """Return the whole text, repaired."""
         text = "".join(self.blocks + self.pieces)
-        return well_formed(text) if self.halves else text
+        return well_formed(text) if self.has_surrogates else text
 
     def settle(self) -> str:
         """Return the whole text, repaired, and keep it as one string. The text must not grow after that."""
         text = self.join()
         self.blocks = [text]
         self.pieces.clear()
-        self.halves = False
+        self.has_surrogates = False
         self.held = ""
         return text
 
@@ -81,7 +81,7 @@ class Text:
         text.blocks = self.blocks.copy()
         text.pieces = self.pieces.copy()
         text.held = self.held
-        text.halves = self.halves
+        text.has_surrogates = self.has_surrogates
         return text
 
     def __bool__(self) -> bool:
@@ -97,7 +97,7 @@ def well_formed(text: str) -> str:
     return text
 
 
-def has_halves(value: Any) -> bool:
+def contains_surrogates(value: Any) -> bool:
     """Whether any string in a plain JSON value, also a key, has a lone half."""
     todo = [value]
     for one in todo:  # the list grows: recursion could overflow the caller's stack
@@ -114,6 +114,6 @@ def has_halves(value: Any) -> bool:
     return False
 
 
-def has_escaped_half(text: str) -> bool:
+def contains_escaped_surrogate(text: str) -> bool:
     """Whether a JSON text has an escape that may be half of a surrogate pair."""
     return "\\" in text and "\\u" in text and ("\\ud" in text or "\\uD" in text)

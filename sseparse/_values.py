@@ -26,7 +26,7 @@ from itertools import repeat
 
 from ._json import TOO_DEEP, write_json
 from ._partial import MAX_DEPTH
-from ._text import Text, has_halves, well_formed
+from ._text import Text, contains_surrogates, well_formed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ GROWING_LISTS: dict[str, tuple[Place, ...]] = {
 # with nothing but text: BerriAI/litellm#27483)
 JOINED_TYPES = frozenset(("thinking", "text", None))
 
-# The fields that have the text of a thought, in order of preference. Encrypted data is not among them.
+# The fields that have the text of reasoning, in order of preference. Encrypted data is not among them.
 # (Databricks: summary)
-THOUGHT_FIELDS = ("text", "thinking", "summary", "content")
+REASONING_TEXT_FIELDS = ("text", "thinking", "summary", "content")
 
 # Padding against traffic analysis: these fields mean nothing. (OpenAI; Mistral's "p")
 NOISE_FIELDS = ("obfuscation", "p")
@@ -168,7 +168,7 @@ def error_of(chunk: dict[str, Any], choices: Any) -> Any:
     return chunk if is_code and message.__class__ is str and message else None
 
 
-def words_of(error: Any, around: dict[str, Any]) -> tuple[str | None, Any, str | None]:
+def error_details(error: Any, around: dict[str, Any]) -> tuple[str | None, Any, str | None]:
     """Return the message, the code and the type of an error, or None for each.
 
     They may be in the error, in an object inside it, or in ``around``, the object that contains it. (Ten
@@ -220,7 +220,7 @@ def is_absent(value: Any) -> bool:
     return value is None or value == []
 
 
-def says_nothing(body: Any) -> bool:
+def is_empty_function(body: Any) -> bool:
     """Whether a ``function`` has no information: it is absent, empty, or each value is null or ``""``."""
     return not body or (body.__class__ is dict and not any(value or value == {} for value in body.values()))
 
@@ -323,10 +323,10 @@ def extend(kept: dict[str, Any], new: dict[str, Any]) -> None:
                 kept[key] = value
 
 
-def grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
+def grow(kept: dict[str, Any], key: str, value: Any, has_surrogates: bool) -> bool:
     """Merge one unknown field of a delta (rules 9 and 10). Return whether it needs an Extra event."""
     if value.__class__ is not dict and value.__class__ is not list:
-        return _grow_scalar(kept, key, value, halves)
+        return _grow_scalar(kept, key, value, has_surrogates)
     # Each iterator yields the object to merge into, the key, and the value.
     todo: list[Iterator[tuple[Any, str, Any]]] = [iter(((kept, key, value),))]
     while todo:
@@ -345,11 +345,11 @@ def grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
                 for name, inner in value.items():
                     old = into.get(name)
                     if old is None or old.__class__ is not inner.__class__ or old != inner:  # few change
-                        _grow_scalar(into, name, inner, halves)
+                        _grow_scalar(into, name, inner, has_surrogates)
             else:
                 todo.append(zip(repeat(into), value, value.values()))
         elif value.__class__ is not list:
-            _grow_scalar(into, key, value, halves)
+            _grow_scalar(into, key, value, has_surrogates)
         elif NULLS.issuperset(map(type, value)):
             if into.get(key) is None:
                 into[key] = value.copy()
@@ -358,11 +358,11 @@ def grow(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
                 into[key] = Items()
             todo.append(zip(repeat(into[key]), repeat(key), (entry for entry in value if entry is not None)))
         else:
-            into[key] = render(value, halves)
+            into[key] = render(value, has_surrogates)
     return True
 
 
-def _grow_scalar(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bool:
+def _grow_scalar(kept: dict[str, Any], key: str, value: Any, has_surrogates: bool) -> bool:
     old: Any = kept.get(key)
     if value is None:
         kept.setdefault(key, None)
@@ -372,9 +372,9 @@ def _grow_scalar(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bo
             old = kept[key] = Text()
         elif not value:
             return False
-        old.append(value, halves)
+        old.append(value, has_surrogates)
         return True
-    if halves:
+    if has_surrogates:
         value = render(value, True)
     if not replaces(key, old, value):
         return False
@@ -382,10 +382,10 @@ def _grow_scalar(kept: dict[str, Any], key: str, value: Any, halves: bool) -> bo
     return True
 
 
-def thought_in(value: Any) -> str:
-    """Return the text inside a thought: a string, a list of thoughts, or an object that holds one.
+def reasoning_in(value: Any) -> str:
+    """Return the reasoning in a value: a string, a list of such values, or an object that holds one.
 
-    In an object it is the first of THOUGHT_FIELDS that has any text.
+    In an object it is the first of REASONING_TEXT_FIELDS that has any text.
     """
     pieces: list[str] = []
     todo = [value]
@@ -400,8 +400,8 @@ def thought_in(value: Any) -> str:
             todo.append((one, 0, len(pieces)))
         elif one.__class__ is tuple:  # an object, the number of its next field, the pieces before it
             inner, number, count = one
-            if len(pieces) == count and number < len(THOUGHT_FIELDS):
-                todo += [(inner, number + 1, count), inner.get(THOUGHT_FIELDS[number])]
+            if len(pieces) == count and number < len(REASONING_TEXT_FIELDS):
+                todo += [(inner, number + 1, count), inner.get(REASONING_TEXT_FIELDS[number])]
     return "".join(pieces)
 
 
@@ -420,10 +420,10 @@ def part_kind(part: Any) -> str | None:
     return kind if kind in ("thinking", "reasoning") else None
 
 
-def add_part(parts: list[Any], part: Any, halves: bool) -> None:
-    """Add a part to a message's content. Adjacent texts are merged, and so are adjacent thoughts.
+def add_part(parts: list[Any], part: Any, has_surrogates: bool) -> None:
+    """Add a part to a message's content. Adjacent texts are merged, and so are adjacent thinking parts.
 
-    Two thoughts stay apart if the first has a signature, or if one has something else than texts and lists.
+    Two of these stay apart if the first has a signature, or if one has something else than texts and lists.
     Otherwise something would be lost.
     """
     kind = part_kind(part)
@@ -441,28 +441,30 @@ def add_part(parts: list[Any], part: Any, halves: bool) -> None:
     rest: dict[str, Any] = {}
     for key, value in part.items():
         if kind == "text" and key == "text":
-            last[key].append(value, halves)
-        elif kind != "text" and key in THOUGHT_FIELDS:
-            last[key] = _join_thoughts(last.get(key), value, halves)
+            last[key].append(value, has_surrogates)
+        elif kind != "text" and key in REASONING_TEXT_FIELDS:
+            last[key] = _join_reasoning(last.get(key), value, has_surrogates)
         else:
             rest[key] = value
     overlay(last, rest)
 
 
 def _is_joinable(part: dict[str, Any]) -> bool:
-    """Whether each thought in a part is null, a text or a list."""
-    return all(part.get(field).__class__ in (str, Text, list, None.__class__) for field in THOUGHT_FIELDS)
+    """Whether each reasoning text in a part is null, a text or a list."""
+    return all(
+        part.get(field).__class__ in (str, Text, list, None.__class__) for field in REASONING_TEXT_FIELDS
+    )
 
 
-def _join_thoughts(kept: Any, new: Any, halves: bool) -> Any:
-    """Return two thoughts as one. A thought is a string or a list of parts; adjacent texts are merged."""
+def _join_reasoning(kept: Any, new: Any, has_surrogates: bool) -> Any:
+    """Return two reasoning texts as one. Each is a string or a list of parts; adjacent texts are merged."""
     if new is None:
         return [] if kept is None else kept
     if new.__class__ is str:
         if not kept:
             kept = Text()
         if kept.__class__ is Text:
-            kept.append(new, halves)
+            kept.append(new, has_surrogates)
             return kept
         new = [{"type": "text", "text": new}] if new else []
     if new.__class__ is not list:
@@ -479,7 +481,7 @@ def _join_thoughts(kept: Any, new: Any, halves: bool) -> Any:
             continue
         if not (kept and _is_text_entry(kept[-1]) and not kept[-1].get("signature")):
             kept.append({"text": Text()})
-        kept[-1]["text"].append(entry["text"], halves)
+        kept[-1]["text"].append(entry["text"], has_surrogates)
         overlay(kept[-1], {key: value for key, value in entry.items() if key != "text"})
     return kept
 
@@ -492,9 +494,9 @@ def _is_text_entry(entry: Any) -> bool:
     )
 
 
-def render(value: Any, halves: bool) -> Any:
-    """Return a copy of a kept value as plain JSON. With ``halves``, also repair lone surrogates."""
-    if halves:
+def render(value: Any, repair: bool) -> Any:
+    """Return a copy of a kept value as plain JSON. With ``repair``, also repair lone surrogates."""
+    if repair:
         return _repaired(value)
     kind = value.__class__
     if kind in SCALARS:
@@ -540,10 +542,10 @@ def _repaired(value: Any) -> Any:
     return top[0]
 
 
-def fill_in(final: dict[str, Any], extras: dict[str, Any], halves: bool) -> None:
+def fill_in(final: dict[str, Any], extras: dict[str, Any], repair: bool) -> None:
     """Add the unknown fields to an object, after the fields it has. They replace none."""
     if extras:
-        for key, value in render(extras, halves).items():
+        for key, value in render(extras, repair).items():
             final.setdefault(key, value)
 
 
@@ -600,7 +602,7 @@ def plain_copy(value: Any) -> Any:
         for key, inner in one.items() if is_object else enumerate(one):
             kind = inner.__class__
             if kind is str:
-                if not inner.isascii() and has_halves(inner):
+                if not inner.isascii() and contains_surrogates(inner):
                     return None
             elif inner is None or kind is bool:
                 pass

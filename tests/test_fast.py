@@ -486,7 +486,7 @@ def chunk_with(place, name, value):
 PASSING = {
     *("_halves", "_header", "_passing", "_source", "_usage_values", "events", "frame", "kept", "looks"),
     *("last", "logprobs", "usage", "version"),
-    "thoughts_field",  # used only while half a character is held, and then every frame is read in full
+    "reasoning_field",  # used only while half a character is held, and then every frame is read in full
 }
 # These may change, too, when only ``kept`` does.
 KEPT = {"extras", "message_extras"}
@@ -501,7 +501,7 @@ def state_of(value, seen, passing=frozenset(PASSING)):
         return ("seen", seen[id(value)])
     seen[id(value)] = len(seen)
     if isinstance(value, sseparse._text.Text):
-        return ("text", value.halves)
+        return ("text", value.has_surrogates)
     if isinstance(value, dict):
         return [(repr(key), state_of(item, seen, passing)) for key, item in value.items()]
     if isinstance(value, (list, tuple, set, frozenset)):
