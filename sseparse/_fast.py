@@ -733,7 +733,9 @@ def _strings_of(insides: Sequence[bytes]) -> list[str] | None:
     except ValueError:
         return None
     texts = text.split(_SEPARATOR)
-    if end != len(joined) or len(texts) != len(insides) or (len(text) != end - 1 and contains_surrogates(text)):
+    if end != len(joined) or len(texts) != len(insides):
+        return None
+    if len(text) != end - 1 and contains_surrogates(text):
         return None
     return texts
 
