@@ -28,9 +28,9 @@ Rule 8. Content is a string or a list of parts. Text parts are text, ``thinking`
     reasoning, any other part is an Extra. ``[{"type": "text", "text": "Hi"}]`` is the text "Hi". In the
     message adjacent parts of a kind are merged, but nothing is added to a part that has a signature.
 
-Rule 9. Reasoning has four names, and each is kept under its own name. If several names come in one delta, the
-    events have only the first one of REASONING_FIELDS. If none of them is a string, the events have the text
-    inside an object or a list: under one of these names, or else in DETAIL_FIELDS.
+Rule 9. Reasoning has the names in REASONING_FIELDS, and each is kept under its own name. If several come in
+    one delta, the events have only the first one of the table. If none of them is a string, the events have
+    the text inside an object or a list: under one of these names, or else in DETAIL_FIELDS.
     ``{"reasoning_details": [{"text": "Hm"}]}`` is the reasoning "Hm". In a list of objects, entries with the
     same type and index are merged. An entry without an index is merged with the last entry of its type, if
     the type is in JOINED_TYPES and that entry has no signature. Otherwise it is appended. An entry without a
@@ -151,7 +151,7 @@ MAX_USAGE_VALUES = 128  # each Usage event copies them, so their number is limit
 REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 
 # Fields that may hold reasoning if no string does. (OpenRouter: BerriAI/litellm#27483; LiteLLM:
-# BerriAI/litellm#16854; objects and lists under the four names: envoyproxy/ai-gateway#1222,
+# BerriAI/litellm#16854; objects and lists in REASONING_FIELDS: envoyproxy/ai-gateway#1222,
 # anima-research/animachat#129)
 DETAIL_FIELDS = ("reasoning_details", "thinking_blocks")
 MAY_HOLD_REASONING = frozenset((*REASONING_FIELDS, *DETAIL_FIELDS))
@@ -240,7 +240,7 @@ class ChunkReader:
         # The fields of the last chunk except choices and usage, if reading them again would change nothing.
         self._header: dict[str, Any] | None = None
         self._passing: dict[str, Any] = {}  # the fields among these that may have any other value
-        # These four are about the current chunk.
+        # These are about the current chunk.
         self._source: str | None = None  # its JSON text
         self._has_surrogates = False  # it has halves of surrogate pairs
         self._failed = False  # it has an error

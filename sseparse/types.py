@@ -72,7 +72,7 @@ class Message(_MessageBase, total=False):
     """A message. It always has ``role`` and ``content``; it has the other fields if they were sent.
 
     ``content`` is None if never sent, and a list of parts if the server sent parts. Reasoning has the name
-    that the server gave it.
+    that the server gave it (the tables in ``_assembler.py``).
     """
 
     refusal: Union[str, None]
@@ -84,6 +84,7 @@ class Message(_MessageBase, total=False):
     reasoning_text: str
     thinking: str
     reasoning_details: list[dict[str, Any]]
+    thinking_blocks: list[dict[str, Any]]
 
 
 class _ChoiceBase(TypedDict):

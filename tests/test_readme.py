@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import contextlib
+import importlib
 import io
 import re
 import unittest
@@ -118,6 +119,15 @@ class TestTables(unittest.TestCase):
             {name: words[said] if said in words else int(said) for name, said in told.items()},
             {name: value for name, value in defaults.items() if name != "fast_path"},
         )
+
+
+    def test_the_names_of_reasoning(self) -> None:
+        assembler = importlib.import_module(f"{sseparse.__name__}._assembler")
+        types = importlib.import_module(f"{sseparse.__name__}.types")
+        rule_9 = [line for line in README.read_text("utf-8").splitlines() if line.startswith("| 9 |")]
+        for name in (*assembler.REASONING_FIELDS, *assembler.DETAIL_FIELDS):
+            self.assertIn(name, types.Message.__annotations__)
+            self.assertIn(f"`{name}`", "\n".join(rule_9))
 
 
 class TestCommands(unittest.TestCase):
