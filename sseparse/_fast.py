@@ -812,16 +812,21 @@ class Append(Step):
 
     def take_many(self, texts: list[str], events: list[Event]) -> None:
         """Take this step with many texts."""
-        index = repeat(self.index)
+        index = self.index
         call = self.call
         if call is not None:
             if call.index is not None:
                 self.calls.last = call
-            events += map(ToolCallDelta, index, repeat(call.index), texts)
+            events += map(ToolCallDelta, repeat(index), repeat(call.index), texts)
         elif self.field is not None:
-            events += map(ReasoningDelta, index, texts, repeat(self.field))
+            events += map(ReasoningDelta, repeat(index), texts, repeat(self.field))
         else:
-            events += map(self.event, index, texts)
+            kind: Any = self.event
+            for text in texts:
+                event = _new(kind)
+                event.choice = index
+                event.text = text
+                events.append(event)
         self.text.append("".join(texts), False)
 
 

@@ -610,16 +610,16 @@ class ChatStream(FrameParser, Reading):
     def _continued(self, data: bytes) -> bytes:
         """Return the unfinished line with ``data``. A huge frame that is whole now is read and left out."""
         unfinished = self._line
-        length = len(unfinished)
-        unfinished += data
-        if length > _HUGE:
+        if len(unfinished) > _HUGE:
+            unfinished += data
+            data = b""
             end = self._end_of_line(unfinished, 0)
             text = self._text_of_huge(unfinished, 0, end) if end >= 0 else None
             if text is not None:
                 # Delete it before the JSON is parsed. Otherwise it would be in memory three times.
                 del unfinished[: end + len(self._fast.blank)]
                 self._frame("", text)
-        data = bytes(unfinished)
+        data = bytes(unfinished) + data
         unfinished.clear()
         return data
 
