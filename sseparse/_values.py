@@ -598,6 +598,8 @@ def plain_copy(value: Any) -> Any:
     top = value.copy()
     todo = [top]
     for one in todo:
+        if len(todo) >= MAX_DEPTH:  # look here and not at the end: a list may contain itself
+            return None
         is_object = one.__class__ is dict
         for key, inner in one.items() if is_object else enumerate(one):
             kind = inner.__class__
@@ -616,7 +618,7 @@ def plain_copy(value: Any) -> Any:
                 return None
             if is_object and not (key.__class__ is str and key.isascii()):
                 return None
-    return top if len(todo) < MAX_DEPTH else None
+    return top
 
 
 def plain_json(value: Any, depth: int) -> Any:

@@ -395,6 +395,20 @@ class Depth(unittest.TestCase):
         for levels in (100, 400, sys.getrecursionlimit() - 200):
             self.assertEqual(deeper(levels), expected)
 
+    def test_a_chunk_that_contains_itself(self):
+        endless = []
+        endless.append(endless)
+        loop = {"content": "a"}
+        loop["x"] = {"y": loop}
+        for chunk in ({"x": endless}, {"choices": endless}, {"choices": [{"index": 0, "delta": loop}]}):
+            assembler = sseparse.ChatAssembler()
+            (event,) = assembler.add(chunk)
+            self.assertEqual(event.message, "JSON nested deeper than 128 levels; the chunk was not read")
+            for text in "ab":
+                assembler.add({"id": "c", "created": 1, "choices": [{"index": 0, "delta": {"content": text}}]})
+            (event,) = assembler.add({"id": "c", "created": 1, **chunk})
+            self.assertEqual((event.kind, assembler.text()), ("malformed", "ab"))
+
     def test_beside_a_long_text(self):
         for opening, closing in (("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")):
             for depth in (126, 130):
