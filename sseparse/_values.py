@@ -609,6 +609,8 @@ def plain_copy(value: Any) -> Any:
             elif inner is None or kind is bool:
                 pass
             elif kind is dict or kind is list:
+                if len(todo) == MAX_DEPTH - 1:  # perhaps too deep; endless if it contains itself
+                    return None
                 one[key] = inner = inner.copy()
                 todo.append(inner)
             elif kind is int:
