@@ -78,7 +78,8 @@ def _is_short(code: Any) -> bool:
     if isinstance(code, str):
         return len(code) <= _MAX_CODE
     if isinstance(code, int):
-        return abs(code) < 10**_MAX_CODE
+        limit: int = 10**_MAX_CODE
+        return abs(code) < limit
     return isinstance(code, float)
 
 
