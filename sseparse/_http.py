@@ -51,7 +51,8 @@ class HTTPBody:
         self._pending = bytearray()  # unfinished protocol text
         self._left = 0  # number of bytes of the chunk or of the body still to come
         self._received = 0  # number of bytes of body returned
-        self._error, self._closed = "", False
+        self._error = ""
+        self._closed = False
 
     @property
     def complete(self) -> bool:
@@ -139,7 +140,7 @@ class HTTPBody:
         return _CHUNK if self._left else _TRAILER
 
     def _read_head(self, text: str) -> str:
-        """Read status line and fields (4, 5) and decide what ends the body (6.3). Return the next state."""
+        """Read the status line and the fields (4, 5). Return the next state."""
         first, end, rest = text.replace("\r\n", "\n").partition("\n")
         # A folded line is joined to the line before it with one space (5.2). Just after the status line it is
         # ignored (2.2).
@@ -154,13 +155,16 @@ class HTTPBody:
         self.headers = [(n.lower(), v.strip(" \t")) for n, v in re.findall("(.+?):(.*)\n", fields[1])]
         if self.status in (101, 204, 304):
             return _COMPLETE
-        listed = [(name, part.strip(" \t").lower()) for name, v in self.headers for part in v.split(",")]
-        encoding = [part for name, part in listed if name == "content-encoding"]
-        transfer = [part for name, part in listed if name == "transfer-encoding"]
-        length = [part for name, part in listed if name == "content-length"]
+        return self._begin_body(head[1] == "1")
+
+    def _begin_body(self, may_be_chunked: bool) -> str:
+        """Decide what ends the body (6.3). Return the next state."""
+        encoding = self._listed("content-encoding")
+        transfer = self._listed("transfer-encoding")
+        length = self._listed("content-length")
         if set(encoding) - {"", "identity", "none"}:  # "none": Vercel's advice to users of Next.js
             return self._fail(f"has content-encoding {','.join(encoding)[:40]!a}: accept only identity")
-        if head[1] == "1" and [part for part in transfer if part] == ["chunked"]:
+        if may_be_chunked and [part for part in transfer if part] == ["chunked"]:
             return _SIZE
         if transfer:
             return self._fail(f"has transfer-encoding {','.join(transfer)[:40]!a}: use HTTP/1.1, send no TE")
@@ -169,3 +173,7 @@ class HTTPBody:
             return self._fail(f"has content-length {','.join(length)[:40]!a}: discard it and reconnect")
         self._left = int(size) if length else 1 << 64  # without a length: until close
         return _COMPLETE if not self._left else _LENGTH if length else _REST
+
+    def _listed(self, name: str) -> list[str]:
+        """Return the parts of a field that is a list with commas, in lower case. Such a field may repeat."""
+        return [part.strip(" \t").lower() for n, v in self.headers if n == name for part in v.split(",")]
