@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The core of the suite on CPython compiled to WebAssembly, from the root of the project:
+// Run the main tests on CPython compiled to WebAssembly, from the root of the project:
 //
 //     node tests/pyodide_run.mjs FOLDER_OF_PYODIDE FOLDER_WITH_HYPOTHESIS
 //
-// There are no processes, sockets or threads there, so test modules that import them are left out, by name.
+// WebAssembly has no processes, sockets or threads, so test modules that import them are left out.
 
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -31,7 +31,7 @@ for file in sorted(Path(project, "tests").glob("test_*.py")):
     else:
         suite.addTests(unittest.defaultTestLoader.loadTestsFromName(f"tests.{file.stem}"))
 print(sys.version, "on", sys.platform)
-print("left out, for want of processes, sockets or threads:", *left_out)
+print("left out, because they need processes, sockets or threads:", *left_out)
 result = unittest.TextTestRunner(stream=sys.stdout, warnings="error").run(suite)
 0 if result.wasSuccessful() and result.testsRun else 1
 `;

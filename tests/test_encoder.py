@@ -245,12 +245,12 @@ EXTRA = sseparse.Extra
 # (name, events, frames that feed() and close() must return)
 TABLE = [
     (
-        "text: its role first",
+        "the role of a choice comes before its text",
         [content("a"), content("b")],
         [role(""), entry({"content": "a"}), entry({"content": "b"})],
     ),
     (
-        "each choice has its role",
+        "the role of each choice comes first",
         [content("a", 1), content("b", 0)],
         [role("", 1), entry({"content": "a"}, 1), role(""), entry({"content": "b"})],
     ),
@@ -269,7 +269,7 @@ TABLE = [
         ],
     ),
     (
-        "reasoning as text and as an object is one thought",
+        "reasoning as text and as an object comes in one frame",
         [
             thought("a", field="reasoning"),
             EXTRA(0, None, "reasoning_details", [{"text": "a"}], "delta"),
@@ -278,7 +278,7 @@ TABLE = [
         [role(), entry({"reasoning": "a", "reasoning_details": [{"text": "a"}]}), entry({"content": "b"})],
     ),
     (
-        "an object under the name of the text has the text",
+        "reasoning that is an object replaces its text",
         [thought("a", field="reasoning"), EXTRA(0, None, "reasoning", {"text": "a", "s": 1}, "delta")],
         [role(), entry({"reasoning": {"text": "a", "s": 1}})],
     ),
@@ -317,7 +317,7 @@ TABLE = [
         [role(), call(0, id="call_chatcmpl-1_0_3", type="function", function={"name": "", "arguments": ""})],
     ),
     (
-        "two calls never have one id",
+        "two calls never have the same id",
         [call_start(0, "call_0_1", "f"), call_start(1, None, "g"), call_start(2, "call_0_1", "h")],
         [
             role(),
@@ -336,14 +336,14 @@ TABLE = [
             call(0, function={"arguments": "{}"}),
         ],
     ),
-    ("a call never started is gone", [call_delta(0, "{}"), call_done(0, "i", "f", "{}")], []),
+    ("a call that was not started is not written", [call_delta(0, "{}"), call_done(0, "i", "f", "{}")], []),
     (
         "a call is started once",
         [call_start(0, "i", "f"), call_start(0, "i", "f")],
         [role(), call(0, id="i", type="function", function={"name": "f", "arguments": ""})],
     ),
     (
-        "unknown fields of a call wait for its start",
+        "unknown fields of a call are held until its start",
         [
             EXTRA(0, 0, "w", 1, "tool_call"),
             EXTRA(0, 0, "u", [2], "function"),
@@ -364,12 +364,12 @@ TABLE = [
         [role(), entry({"audio": {"data": "AA=="}}), entry({"audio": {"transcript": "a"}})],
     ),
     (
-        "logprobs ride on the text before them",
+        "logprobs are in the frame of the text before them",
         [content("a"), logprobs({"content": []}), logprobs({"content": [1]})],
         [role(""), entry({"content": "a"}, logprobs={"content": []}), entry({}, logprobs={"content": [1]})],
     ),
     (
-        "logprobs ride on the text of their choice",
+        "logprobs are in the frame of the last text of their choice",
         [content("a"), content("b", 1), logprobs({"content": []})],
         [
             role(""),
@@ -379,7 +379,7 @@ TABLE = [
         ],
     ),
     (
-        "a finish of its own, once",
+        "finish_reason comes once, in a frame of its own",
         [content("a"), choice_done(), choice_done("length")],
         [
             role(""),
@@ -387,15 +387,15 @@ TABLE = [
             {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
         ],
     ),
-    ("no finish_reason, no finish", [choice_done(None)], [role()]),
+    ("a choice without a finish_reason has no such frame", [choice_done(None)], [role()]),
     (
-        "usage at the end, the last one",
+        "the last usage comes at the end",
         [usage(n=1), content("a"), usage(n=2)],
         [role(""), entry({"content": "a"}), {"choices": [], "usage": {"n": 2}}],
     ),
-    ("an empty usage says nothing", [usage()], []),
+    ("an empty usage is not written", [usage()], []),
     (
-        "unknown fields go back to their places",
+        "unknown fields are written in their places",
         [
             START,
             EXTRA(None, None, "x", [1], "chunk"),
@@ -405,12 +405,12 @@ TABLE = [
         [{"choices": [], "x": [1]}, role(), entry({}, y=2), entry({"z": {"a": None}})],
     ),
     (
-        "a part of the content is a list of one",
+        "a part of the content is written as a list of one part",
         [EXTRA(0, None, "content", {"type": "image"}, "delta")],
         [role(), entry({"content": [{"type": "image"}]})],
     ),
     (
-        "service_tier and system_fingerprint: on every frame once known",
+        "service_tier and system_fingerprint are in every frame once they are known",
         [
             content("a"),
             EXTRA(None, None, "system_fingerprint", "f", "chunk"),
@@ -424,9 +424,9 @@ TABLE = [
             {"service_tier": "s", "system_fingerprint": "f", "choices": []},
         ],
     ),
-    ("a frame of somebody else's is not written", [EXTRA(None, None, "ping", {}, "frame")], []),
+    ("an Extra with the place frame is not written", [EXTRA(None, None, "ping", {}, "frame")], []),
     (
-        "errors where they stand",
+        "errors are written in their places",
         [content("a"), sseparse.Error("server", "E", None, 5, None, 0, "t"), content("b")],
         [
             role(""),
@@ -436,13 +436,13 @@ TABLE = [
         ],
     ),
     (
-        "an error of our own; its type is its kind",
+        "an error without a type of the server has its kind as type",
         [sseparse.Error("truncated", "E")],
         [{"error": {"message": "E", "type": "truncated", "param": None, "code": None}}],
     ),
     ("malformed is not written", [sseparse.Error("malformed", "E")], []),
     (
-        "what deltas have said",
+        "done events are not written",
         [content_done("a"), thought_done("a"), refusal_done("a"), call_done(0, "i", "f", "")],
         [],
     ),
@@ -462,12 +462,12 @@ TABLE = [
         ],
     ),
     (
-        "NaN is null, keys are strings",
+        "NaN becomes null, keys become strings",
         [EXTRA(0, None, "x", {1: float("nan"), None: (float("inf"), True)}, "delta")],
         [role(), entry({"x": {"1": None, "None": [None, True]}})],
     ),
     (
-        "half a surrogate pair",
+        "half of a surrogate pair becomes U+FFFD",
         [content("a\ud83d"), EXTRA(0, None, "\ude00", "\ud83d\ude00", "choice")],
         [role(""), entry({"content": "a\ufffd"}), entry({}, **{"\ufffd": "\U0001f600"})],
     ),

@@ -27,12 +27,12 @@ from tests.wire import (
 ROWS = [
     ("a block, then white space", "<think>a\nb</think>\n\nc", ("a\nb", "c"), ("a\nb", "c")),
     ("white space before the block", " \n<think>a</think>b", ("a", "b"), ("a", "b")),
-    ("nothing in the block", "<think></think>b", ("", "b"), ("", "b")),
-    ("white space in the block stays", "<think>\n\n</think>\n\nb", ("\n\n", "b"), ("\n\n", "b")),
+    ("an empty block", "<think></think>b", ("", "b"), ("", "b")),
+    ("white space in the block is kept", "<think>\n\n</think>\n\nb", ("\n\n", "b"), ("\n\n", "b")),
     ("no text after the block", "<think>a</think> ", ("a", ""), ("a", "")),
-    ("never closed", "<think>a", ("a", ""), ("a", "")),
-    ("cut inside the closing tag", "<think>a</thi", ("a</thi", ""), ("a</thi", "")),
-    ("a beginning of the closing tag that is none", "<think>a</b></think>c", ("a</b>", "c"), ("a</b>", "c")),
+    ("a block that is never closed", "<think>a", ("a", ""), ("a", "")),
+    ("a block that is cut inside the closing tag", "<think>a</thi", ("a</thi", ""), ("a</thi", "")),
+    ("text like the beginning of the closing tag", "<think>a</b></think>c", ("a</b>", "c"), ("a</b>", "c")),
     ("two beginnings of the closing tag", "<think><</</think>c", ("<</", "c"), ("<</", "c")),
     (
         "two blocks: the second is text",
@@ -48,8 +48,9 @@ ROWS = [
     ("white space and the beginning of a tag", " <thin", ("", " <thin"), (" <thin", "")),
     ("white space, no tag", " \na", ("", " \na"), (" \na", "")),
     ("white space and nothing else", " \n", ("", " \n"), (" \n", "")),
-    ("another tag", "<thinking>a</thinking>", ("", "<thinking>a</thinking>"), ("<thinking>a</thinking>", "")),
-    ("capitals are no tag", "<THINK>a</THINK>b", ("", "<THINK>a</THINK>b"), ("<THINK>a</THINK>b", "")),
+    ("an unknown tag is text",
+     "<thinking>a</thinking>", ("", "<thinking>a</thinking>"), ("<thinking>a</thinking>", "")),
+    ("a tag in capitals is text", "<THINK>a</THINK>b", ("", "<THINK>a</THINK>b"), ("<THINK>a</THINK>b", "")),
 ]
 
 
