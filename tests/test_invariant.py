@@ -308,11 +308,11 @@ LONG = "9" * 10_000
 EXTREMES = [
     ("deep lists", b'data: {"a": ' + b"[" * DEEP + b"]" * DEEP + b"}\n\n", ["malformed"]),
     ("deep objects", b"data: " + b'{"a":' * DEEP + b"1" + b"}" * DEEP + b"\n\n", ["malformed"]),
-    ("deep and open", b"data: " + b"[" * DEEP + b"\n\n", ["malformed"]),
-    ("deep, never ended", b"data: " + b'{"a":' * DEEP, ["truncated"]),
-    ("deep, bare", b'{"a": ' + b"[" * DEEP + b"]" * DEEP + b"}\n", ["not_sse"]),
-    ("deep, a document", b'{\n"a": ' + b"[" * DEEP + b"\n" + b"]" * DEEP + b"}\n", ["not_sse"]),
-    ("deep, an error event", b"event: error\ndata: " + b"[" * DEEP + b"]" * DEEP + b"\n\n", ["server"]),
+    ("deep lists that stay open", b"data: " + b"[" * DEEP + b"\n\n", ["malformed"]),
+    ("deep objects that are cut", b"data: " + b'{"a":' * DEEP, ["truncated"]),
+    ("deep lists on a line without data:", b'{"a": ' + b"[" * DEEP + b"]" * DEEP + b"}\n", ["not_sse"]),
+    ("deep lists in a document", b'{\n"a": ' + b"[" * DEEP + b"\n" + b"]" * DEEP + b"}\n", ["not_sse"]),
+    ("deep lists in an error event", b"event: error\ndata: " + b"[" * DEEP + b"]" * DEEP + b"\n\n", ["server"]),
     (
         "deep arguments",
         sse(
@@ -322,7 +322,7 @@ EXTREMES = [
         [],
     ),
     (
-        "deep arguments, told apart by their end",
+        "arguments that differ in their end",
         sse(*[calls(fragment(0, None, "f", "{}" + "x" * 9))] * 9),
         [],
     ),
@@ -339,10 +339,10 @@ EXTREMES = [
         sse(calls(fragment(LONG, "a"))),
         ["malformed"],
     ),
-    ("a bare long integer", LONG.encode() + b"\n" + LONG.encode(), ["not_sse"]),
+    ("a long integer on a line without data:", LONG.encode() + b"\n" + LONG.encode(), ["not_sse"]),
     ("a long retry", b"retry: " + LONG.encode() + b"\n\n", []),
     (
-        "keys that come again and again",
+        "keys that are repeated",
         b'data: {"choices": [{"delta": {'
         + b'"content": "A", ' * 9999
         + b'"content": "B"}}], "choices": null}\n\n',

@@ -187,44 +187,50 @@ class Errors(unittest.TestCase):
     maxDiff = None
     # (name, max_errors, frames, events, facts)
     ROWS = (
-        ("as many as allowed", 2, [say("a"), BAD, BAD, END], [*BEGUN, bad(1), bad(2), *ENDED, DONE], "done"),
-        ("one more: a limit error instead", 2,
+        ("two errors are allowed, and two come",
+         2, [say("a"), BAD, BAD, END], [*BEGUN, bad(1), bad(2), *ENDED, DONE], "done"),
+        ("two errors are allowed, and three come: the third is a limit error", 2,
          [say("a"), BAD, BAD, BAD, say("b"), END], [*BEGUN, bad(1), bad(2), too_many_errors(2), *ENDED], ""),
-        ("none allowed", 0, [say("a"), BAD, BAD, END], [*BEGUN, too_many_errors(0), *ENDED], ""),
-        ("the rest of its frame is dropped: choices", 0,
+        ("no error is allowed", 0, [say("a"), BAD, BAD, END], [*BEGUN, too_many_errors(0), *ENDED], ""),
+        ("the choices of the frame with the error are dropped", 0,
          [say("a"), {"error": "E", **say("b"), "y": 1}, say("b")], [*BEGUN, too_many_errors(0), *ENDED], ""),
-        ("the rest of its frame is dropped: the next entry, usage", 0,
+        ("the entries after the error are dropped, and usage", 0,
          [say("a"), {"choices": [{"index": -1}, {"index": 0, "delta": {"content": "b"}}], "usage": {"n": 1}}],
          [*BEGUN, too_many_errors(0), *ENDED], ""),
-        ("what came before it in its frame is not", 0,
+        ("fields before the error are read", 0,
          [delta({"content": "a", "refusal": [5], "audio": {"data": "AAAA"}})],
          [*BEGUN, too_many_errors(0), *ENDED], ""),
-        ("the line after an error line", 0, ["error: E\n", say("b")], [too_many_errors(0)], ""),
-        ("what an error line delivers is read before it", 0,
+        ("the line after an error line is dropped", 0, ["error: E\n", say("b")], [too_many_errors(0)], ""),
+        ("the frame that an error line delivers is read", 0,
          [f"data: {text_of(say('a'))}\n", "error: E\n", say("b")],
          [*BEGUN, too_many_errors(0), *ENDED], ""),
-        ("a frame that a data line delivers", 0, ['data: {"error":"E"}\n', say("b")],
+        ("the error is in a frame that a data line delivers", 0, ['data: {"error":"E"}\n', say("b")],
          [too_many_errors(0)], ""),
-        ("a frame that an error line delivers", 0, ['data: {"error":"E"}\n', "error: F\n", say("b")],
+        ("the error is in a frame that an error line delivers",
+         0, ['data: {"error":"E"}\n', "error: F\n", say("b")],
          [too_many_errors(0)], ""),
-        ("a frame that a bare line delivers", 0, ['data: {"error":"E"}\n', text_of(say("b"))],
+        ("the error is in a frame that a bare line delivers", 0, ['data: {"error":"E"}\n', text_of(say("b"))],
          [too_many_errors(0)], ""),
-        ("a document that a frame follows", 0, ['{"object":"error"}\n', say("b")], [too_many_errors(0)], ""),
-        ("a document that an error line follows", 0, ['{"choices":5}\n', "error: E\n"],
+        ("the error is a document before a frame",
+         0, ['{"object":"error"}\n', say("b")], [too_many_errors(0)], ""),
+        ("the error is a document before an error line", 0, ['{"choices":5}\n', "error: E\n"],
          [too_many_errors(0)], ""),
-        ("a document that a bare line follows", 0, ['{"choices":5}\n', text_of(say("b"))],
+        ("the error is a document before a bare line", 0, ['{"choices":5}\n', text_of(say("b"))],
          [too_many_errors(0)], ""),
-        ("an HTTP head", 0, ["HTTP/1.1 200 OK\n\n", say("b")], [too_many_errors(0)], ""),
-        ("no event stream", 0, ["<html>"], [too_many_errors(0)], ""),
-        ("a cut stream is told instead, but is not truncated then", 0,
+        ("the error is an HTTP head", 0, ["HTTP/1.1 200 OK\n\n", say("b")], [too_many_errors(0)], ""),
+        ("the error is a web page", 0, ["<html>"], [too_many_errors(0)], ""),
+        ("the error is a cut, and truncated stays False", 0,
          [say("a")], [*BEGUN, *ENDED, too_many_errors(0)], ""),
-        ("a cut frame likewise", 0, [say("a"), "data: {"], [*BEGUN, *ENDED, too_many_errors(0)], ""),
-        ("in the last frame", 0, [say("a"), 'data: {"error":"E"}'], [*BEGUN, too_many_errors(0), *ENDED], ""),
-        ("in the last bare line", 0, [say("a"), '{"error":"E"}'], [*BEGUN, too_many_errors(0), *ENDED], ""),
-        ("in a frame that a cut bare line delivers", 0,
+        ("the error is a cut frame, and truncated stays False",
+         0, [say("a"), "data: {"], [*BEGUN, *ENDED, too_many_errors(0)], ""),
+        ("the error is in the last frame",
+         0, [say("a"), 'data: {"error":"E"}'], [*BEGUN, too_many_errors(0), *ENDED], ""),
+        ("the error is in the last bare line",
+         0, [say("a"), '{"error":"E"}'], [*BEGUN, too_many_errors(0), *ENDED], ""),
+        ("the error is in a frame that a cut bare line delivers", 0,
          [say("a"), 'data: {"error":"E"}\n{"cut'], [*BEGUN, too_many_errors(0), *ENDED], ""),
-        ("in a document", 0, ['{\n"error":"E"}'], [too_many_errors(0)], ""),
-        ("frames after it, each in a feed of its own", 1, ["\n", *[{"error": "E"}] * 4],
+        ("the error is in a document", 0, ['{\n"error":"E"}'], [too_many_errors(0)], ""),
+        ("the frames after the limit are dropped", 1, ["\n", *[{"error": "E"}] * 4],
          [server("E", None, "E", 0), too_many_errors(1)], ""),
     )  # fmt: skip
 
@@ -405,7 +411,8 @@ class Depth(unittest.TestCase):
             (event,) = assembler.add(chunk)
             self.assertEqual(event.message, "JSON nested deeper than 128 levels; the chunk was not read")
             for text in "ab":
-                assembler.add({"id": "c", "created": 1, "choices": [{"index": 0, "delta": {"content": text}}]})
+                entry = {"index": 0, "delta": {"content": text}}
+                assembler.add({"id": "c", "created": 1, "choices": [entry]})
             (event,) = assembler.add({"id": "c", "created": 1, **chunk})
             self.assertEqual((event.kind, assembler.text()), ("malformed", "ab"))
 
