@@ -294,7 +294,9 @@ class FastPath:
                 marks.append((pos, len(events)))
             self._last = due
             if due.then != due.number:
-                following = self.due = self._following(due)
+                other = self.templates[due.then]
+                is_sure = other.version == due.version and other.kept == due.kept and other.waits is None
+                following = self.due = other if is_sure else self._following(due)
                 if pos == size or following is None:
                     break
                 due = following
