@@ -308,11 +308,12 @@ LONG = "9" * 10_000
 EXTREMES = [
     ("deep lists", b'data: {"a": ' + b"[" * DEEP + b"]" * DEEP + b"}\n\n", ["malformed"]),
     ("deep objects", b"data: " + b'{"a":' * DEEP + b"1" + b"}" * DEEP + b"\n\n", ["malformed"]),
-    ("deep lists that stay open", b"data: " + b"[" * DEEP + b"\n\n", ["malformed"]),
-    ("deep objects that are cut", b"data: " + b'{"a":' * DEEP, ["truncated"]),
+    ("deep open lists", b"data: " + b"[" * DEEP + b"\n\n", ["malformed"]),
+    ("deep objects, cut", b"data: " + b'{"a":' * DEEP, ["truncated"]),
     ("deep lists on a bare line", b'{"a": ' + b"[" * DEEP + b"]" * DEEP + b"}\n", ["not_sse"]),
     ("deep lists in a document", b'{\n"a": ' + b"[" * DEEP + b"\n" + b"]" * DEEP + b"}\n", ["not_sse"]),
-    ("deep lists in an error event", b"event: error\ndata: " + b"[" * DEEP + b"]" * DEEP + b"\n\n", ["server"]),
+    ("deep lists in an error event",
+     b"event: error\ndata: " + b"[" * DEEP + b"]" * DEEP + b"\n\n", ["server"]),
     (
         "deep arguments",
         sse(
