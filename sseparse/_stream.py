@@ -295,7 +295,7 @@ class ChatStream(FrameParser, Reading):
         """Return the end of the line that begins at ``pos``, including a blank line after it."""
         end = data.find(b"\n", pos) + 1 or len(data)
         cr = data.find(b"\r", pos, end) + 1
-        if cr and cr != end - 1:
+        if cr and data[cr : cr + 1] != b"\n":
             return cr  # a line that ends in CR alone
         for blank in (b"\n", b"\r\n"):
             if not self._data and data.startswith(blank, end):

@@ -55,6 +55,14 @@ class Frames(unittest.TestCase):
         for pieces in (single_bytes(b"".join(lines)), eighths(b"".join(lines))):
             self.assertEqual(pairs_of(pieces)[1], pairs)
 
+    def test_lines_that_end_in_cr_wherever_they_are_cut(self):
+        wire = (A + B + A + B).replace(b"\n", b"\r")
+        for at in range(len(A) + 1):
+            _, pairs = pairs_of([wire[:at], wire[at : 2 * len(A) + at], wire[2 * len(A) + at :]])
+            with self.subTest(at):
+                self.assertEqual(b"".join(raw for raw, _ in pairs), wire)
+                self.assertEqual([raw.count(b"data: ") for raw, _ in pairs if raw.strip()], [1] * 4)
+
     def test_a_document_is_one_frame(self):
         document = b'{\n"error":\n"M"\n}\n'
         _, pairs = pairs_of([A, document, B])

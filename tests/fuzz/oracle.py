@@ -4,8 +4,8 @@
 Nothing raises. These all give the same events, the same final object and the same properties: any cuts, any
 bytes-like type, with and without the fast path, and pickled and deep-copied copies after the original was
 closed. The deltas joined are the text of their Done event. Each snapshot is strict JSON and UTF-8, and later
-feeds do not change it. If a body of plain data lines of JSON is cut off anywhere, its text is the beginning
-of the whole text.
+feeds do not change it. frames() gives the same events, and the same frames wherever the bytes are cut. If a
+body of plain data lines of JSON is cut off anywhere, its text is the beginning of the whole text.
 """
 
 from __future__ import annotations
@@ -73,6 +73,27 @@ def run(pieces, options, fast, copied_at=-1, before=(), kinds=(bytes,)):
     events += stream.close()
     assert stream.close() == []
     return events, stream
+
+
+def framed(pieces, options, fast):
+    """Return what frames() gives, each frame with the blank lines behind it, and the whole result."""
+    stream, events, frames, size, begun = sseparse.ChatStream(fast_path=fast, **options), [], [], 0, []
+    for number, piece in enumerate(pieces):
+        if number % 7 == 5:
+            stream = pickle.loads(pickle.dumps(stream))
+        size += len(piece)
+        for data, caused in stream.frames(piece):
+            size -= len(data)
+            events += caused
+            begun += caused
+            if frames and not data.strip(b"\r\n") and data:
+                frames[-1] = frames[-1][0] + data, frames[-1][1] + begun
+            elif data and data != b"\xef\xbb\xbf":
+                frames.append((data, begun))
+            begun = begun if not data else []
+        assert stream.pending == size or any(error.kind == "limit" for error in stream.errors), "pending"
+    events += stream.close()
+    return [(data[3 * data.startswith(b"\xef\xbb\xbf") :], found) for data, found in frames], (events, stream)
 
 
 def key_of(event):
@@ -150,12 +171,17 @@ def examine(body, options, randomness):
         assert result[1].completion()["choices"] == []
     compare(whole, run([body], options, False), "without the fast path")
     early = []
+    frames, result_of_frames = framed([body], options, True)
+    compare(whole, result_of_frames, "by frames()")
     for name, pieces in cuts(body, randomness):
         fast = randomness.randrange(4) > 0
         copied_at = randomness.randrange(-1, len(pieces)) if randomness.randrange(2) else -1
         kinds = KINDS if randomness.randrange(2) else (bytes,)
         result_of_cut = run(pieces, options, fast, copied_at, early, kinds)
         compare(whole, result_of_cut, f"{name}, fast={fast}, copied at {copied_at}")
+        frames_of_cut, result_of_frames = framed(pieces, options, fast)
+        compare(whole, result_of_frames, f"{name}, fast={fast}, by frames()")
+        assert options or repr(frames_of_cut) == repr(frames), f"{name}, fast={fast}: other frames"
     # (A line that is no JSON may begin with some: cut there, it is read. A limit takes back lines that are
     # frames of their own once the next line comes, or the end.)
     broken = any(event.type == "error" and event.kind in ("malformed", "limit") for event in result[0])
