@@ -257,9 +257,9 @@ class FastPath:
             end = pos
             if due.is_plain:
                 end = data.find(_LF, pos) + due.line_end
-                frame = data[pos:end]
+                frame = data[pos:end] if end - pos <= LARGEST_BULK else b""
                 inside = frame.removeprefix(due.head).removesuffix(due.last)
-                if len(frame) - len(inside) == due.around and len(inside) <= LARGEST_BULK:
+                if len(frame) - len(inside) == due.around:
                     try:
                         if due.middle:
                             inside, _, padding = inside.partition(due.middle)
@@ -580,9 +580,9 @@ class Template:
         if self.holes:
             return self.read_holes(data, pos, reader, events)
         self.ended = data.find(_LF, pos) + self.line_end
-        frame = data[pos : self.ended]
+        frame = data[pos : self.ended] if self.ended - pos <= LARGEST_BULK else b""
         inside = frame.removeprefix(self.head).removesuffix(self.last)
-        if len(frame) - len(inside) != self.around or len(inside) > LARGEST_BULK:
+        if len(frame) - len(inside) != self.around:
             return False
         try:
             if self.middle:
