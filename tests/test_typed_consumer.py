@@ -73,6 +73,7 @@ ANSWERS = (
     [delta({"content": [{"type": "text", "text": "A"}]}), delta({"refusal": None}, logprobs=None), finish()],
     [delta({name: "hm"}) for name in ("reasoning_content", "reasoning", "reasoning_text", "thinking")],
     [delta({"reasoning_details": [{"type": "reasoning.text", "text": "hm"}]})],
+    [delta({"thinking_blocks": [{"type": "thinking", "thinking": "hm"}]})],
     [
         {"id": "c", "object": "text_completion", "choices": [{"index": 0, "text": "A", "logprobs": None}]},
         {"choices": [], "usage": {"total_tokens": 3}, "service_tier": "default", "system_fingerprint": "fp"},
