@@ -104,8 +104,6 @@ from ._values import (
     GROWING_LISTS,
     GROWN,
     NOISE_FIELDS,
-    SMALL_INT,
-    TEXTS,
     Unreadable,
     add_part,
     as_id,
@@ -184,7 +182,7 @@ DELTA_NOISE = frozenset(("index", "token_id", *NOISE_FIELDS))
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE_FIELDS))
 
 # Known fields of an entry of ``choices``: the usual ones, and those that few servers send.
-ENTRY_FIELDS = frozenset(("index", "delta", "finish_reason", *NOISE_FIELDS))
+ENTRY_FIELDS = frozenset(("index", "delta", *NOISE_FIELDS))
 RARE_FIELDS = frozenset(("message", "text", "logprobs", "error", "usage"))
 
 # Fields of a chunk, a choice or a delta that have a rule. An Extra of one of them tells that its value does
@@ -274,12 +272,16 @@ class ChunkReader:
                 choices.__class__ is list
                 and (usage is ... or usage is None or usage.__class__ is dict)
                 and error is None
-                and self._repeats(chunk, True)
+                and self._header is not None
+                and (chunk == self._header or self._repeats(chunk, True))
             ):
-                if not (len(choices) == 1 and self._common(choices[0], True)):
-                    self._entries(choices, None if usage is ... else usage)
-                elif usage is not ... and usage:
-                    self.usage(usage)
+                usage = None if usage is ... else usage
+                if len(choices) == 1 and choices[0].__class__ is dict:  # the common case
+                    of_choice = self._entry(choices[0], 0)
+                    if usage or of_choice:
+                        self.usage(usage or of_choice)
+                else:
+                    self._entries(choices, usage)
             else:
                 self._chunk(chunk, choices, usage, error)
         finally:
@@ -298,7 +300,7 @@ class ChunkReader:
             # The other fields have no effect, so only these two are to be copied, or not even they.
             copy: Any = plain_copy(usage) if usage.__class__ is dict else None
             if copy is not None or usage is None:
-                if len(choices) == 1 and self._common(choices[0], False):
+                if len(choices) == 1 and self._borrowed_entry(choices[0]):
                     if copy:
                         self.usage(copy)
                     return
@@ -441,7 +443,8 @@ class ChunkReader:
     def _repeats(self, chunk: dict[str, Any], is_checked: bool) -> bool:
         """Whether the fields equal those of the previous chunk, apart from padding, id and time.
 
-        Those had no effect, so these have none. ``is_checked``: see ``_common``.
+        Those had no effect, so these have none. ``is_checked`` is False for a caller's chunk, which may have
+        values of any type.
         """
         header = self._header
         if header is None or chunk == header:
@@ -463,7 +466,13 @@ class ChunkReader:
         """
         answer = self.answer
         self._header = None
-        extras = {key: one for key, one in chunk.items() if key not in CHUNK_FIELDS and one is not None}
+        extras: dict[str, Any] = {}
+        has_only_texts = True
+        for key, value in chunk.items():
+            if key not in CHUNK_FIELDS and value is not None:
+                extras[key] = value
+                if value.__class__ is not str:
+                    has_only_texts = False
         if not answer.done:
             self._identify(chunk)
         if not self._started and not all(map(is_absent, choices)):
@@ -481,7 +490,7 @@ class ChunkReader:
             and not (self._has_surrogates or answer.done)
             and chunk.get("object") != "error"
             and chunk.get("error") is None
-            and TEXTS.issuperset(map(type, extras.values()))
+            and has_only_texts
         ):
             self._header = chunk
             self._passing = {name: chunk[name] for name in PASSING_FIELDS if name in chunk}
@@ -547,44 +556,34 @@ class ChunkReader:
         if changed and not (before is not None and is_same(kept, before)):
             self.events.append(Usage(render(kept, False)))
 
-    def _common(self, entry: Any, is_checked: bool) -> bool:
-        """Read an entry of the most common kind: its choice is known, and it has one piece of content or of
-        arguments, perhaps with logprobs. Return False for any other; then nothing was read.
-
-        ``is_checked`` is False if the entry is the caller's: it may have any types, and lone surrogates.
-        """
-        if entry.__class__ is not dict or len(entry) > 4 or entry.get("finish_reason", "") is not None:
+    def _borrowed_entry(self, entry: Any) -> bool:
+        """Read a caller's entry that has one piece of content or of arguments and nothing else. Return False
+        for any other, which may have any types or a lone surrogate; then nothing was read."""
+        delta: Any = entry.get("delta") if entry.__class__ is dict else None
+        if delta.__class__ is not dict or len(delta) != 1 or entry.get("finish_reason", "") is not None:
             return False
         index: Any = entry.get("index")
         choice = self.choices.get(index) if index.__class__ is int else None
-        delta: Any = entry.get("delta")
-        if choice is None or choice.shape != CHAT_SHAPE or delta.__class__ is not dict or len(delta) != 1:
+        if choice is None or choice.shape != CHAT_SHAPE:
             return False
-        logprobs: Any = None
-        if len(entry) == 4:
-            logprobs = entry.get("logprobs", "")
-            is_null = logprobs is None and "logprobs" in choice.extras
-            if not (is_null or (logprobs.__class__ is dict and is_checked)):
-                return False
-        elif len(entry) != 3:
+        if len(entry) != 3 + (entry.get("logprobs", "") is None and "logprobs" in choice.extras):
             return False
         content: Any = delta.get("content")
-        if content.__class__ is str:
-            if not (is_checked or content.isascii() or not contains_surrogates(content)):
-                return False
+        if content.__class__ is str and (content.isascii() or not contains_surrogates(content)):
             self.content(choice, content)
-        else:
-            fragments: Any = delta.get("tool_calls")
-            if fragments.__class__ is not list or len(fragments) != 1:
-                return False
-            if not self._more_arguments(choice, fragments[0], is_checked):
-                return False
-        if logprobs is not None:
-            self.logprobs(choice, logprobs)
-        return True
+            return True
+        fragments: Any = delta.get("tool_calls")
+        return (
+            fragments.__class__ is list
+            and len(fragments) == 1
+            and self._more_arguments(choice, fragments[0], False)
+        )
 
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
-        """Read one entry of ``choices``. Return its usage, or None."""
+        """Read one entry of ``choices``. Return its usage, or None.
+
+        The common case is read here: nothing but a delta, perhaps with logprobs, and fields without effect.
+        """
         index: Any = entry.get("index")
         choice = self.choices.get(index) if index.__class__ is int else None
         if choice is None:
@@ -592,6 +591,44 @@ class ChunkReader:
             if choice is None:
                 return None
         delta: Any = entry.get("delta")
+        logprobs: Any = entry.get("logprobs", "")
+        is_known = logprobs.__class__ is dict
+        if (
+            delta.__class__ is not dict
+            or entry.get("finish_reason", "") is not None
+            or len(entry) != 3 + (is_known or (logprobs is None and "logprobs" in choice.extras))
+            or index is None
+            or choice.shape != CHAT_SHAPE
+        ):
+            return self._any_entry(choice, entry, delta)
+        if len(delta) > 1:
+            self._delta(choice, delta)
+        elif "content" in delta and delta["content"].__class__ is str:
+            self.content(choice, delta["content"])
+        elif "tool_calls" in delta:
+            self._tool_calls(choice, delta["tool_calls"])
+        else:
+            self._delta(choice, delta)
+        if is_known:
+            self.logprobs(choice, entry["logprobs"])
+        return None
+
+    def _any_entry(self, choice: Choice, entry: dict[str, Any], delta: Any) -> Any:
+        """Read an entry with any fields. Return its usage, or None."""
+        reason: Any = None
+        logprobs: Any = None
+        rest: dict[str, Any] = {}
+        for key, value in entry.items():
+            if value is None:
+                if key == "logprobs" and key not in choice.extras:
+                    choice.extras[key] = None
+                    self.version += 1
+            elif key == "finish_reason":
+                reason = value
+            elif key == "logprobs" and value.__class__ is dict:
+                logprobs = value
+            elif key not in ENTRY_FIELDS:
+                rest[key] = value
         if delta.__class__ is dict:
             if choice.shape != CHAT_SHAPE:
                 choice.shape = CHAT_SHAPE
@@ -599,35 +636,33 @@ class ChunkReader:
             self._delta(choice, delta)
         elif delta:  # null and [] (PHP's empty object) count as absent
             self._malformed("delta is not an object; it was ignored", choice.index)
-        reason: Any = entry.get("finish_reason")
-        if reason is not None:
-            self._finish_reason(choice, reason)
-        logprobs: Any = entry.get("logprobs")
-        if logprobs is None and "logprobs" in entry and "logprobs" not in choice.extras:
-            choice.extras["logprobs"] = None
-            self.version += 1
-        rest = {key: one for key, one in entry.items() if key not in ENTRY_FIELDS and one is not None}
+        self._finish_reason(choice, reason)
         error: Any = None
         usage: Any = None
         if rest:
             if not RARE_FIELDS.isdisjoint(rest):
                 error = rest.pop("error", None)
                 usage = rest.pop("usage", None)
-                if not is_number(logprobs):
-                    rest.pop("logprobs", None)
+                if "logprobs" in rest and not is_number(rest["logprobs"]):
+                    logprobs = rest.pop("logprobs")
                 logprobs = self._message_or_text(choice, rest, delta, logprobs)
             if rest:
                 self.keep(choice.extras, rest, choice.index, None, "choice")
         if logprobs is not None:
             self._any_logprobs(choice, logprobs)
+        if error or reason == "error":
+            self._fail(choice, error, entry)
+        return usage if usage.__class__ is dict else None
+
+    def _fail(self, choice: Choice, error: Any, entry: dict[str, Any]) -> None:
+        """Report the error of an entry. The finish_reason "error" alone is one, unless one was reported."""
         if error:
             choice.failed = True
             self._server_error(error, entry, choice.index)
             self._finish_reason(choice, "error")
-        elif reason == "error" and not (choice.failed or self._failed):
+        elif not (choice.failed or self._failed):
             choice.failed = True
             self._server_error("error", {}, choice.index)
-        return usage if usage.__class__ is dict else None
 
     def _choice(self, index: Any) -> Choice | None:
         """Return the choice with this index; create it if needed. Report a bad index and return None."""
@@ -800,7 +835,7 @@ class ChunkReader:
         fragments: Any = None
         name = None  # the name and the text of a reasoning field
         thinking = ""
-        rest: dict[str, Any] | None = None
+        rest: dict[str, Any] = {}
         for key, value in delta.items():
             if value is None:
                 if key == "refusal" and key not in choice.message_extras:
@@ -818,11 +853,8 @@ class ChunkReader:
                 name = key
                 thinking = value
             elif key not in DELTA_NOISE:
-                if rest is None:
-                    rest = {}
                 rest[key] = value
-        if rest is not None or not (content is None or content.__class__ is str):
-            rest = rest or {}
+        if rest or not (content is None or content.__class__ is str):
             if name is not None:
                 rest[name] = thinking
             self._delta_in_order(choice, content, fragments, rest, is_emitted)
@@ -1062,7 +1094,7 @@ class ChunkReader:
 
     def _more_arguments(self, choice: Choice, fragment: Any, is_checked: bool) -> bool:
         """Read a fragment of the most common kind: more arguments for the call at its index (rule 4 b).
-        Return False for any other; then nothing was read. ``is_checked``: see ``_common``."""
+        Return False for any other; then nothing was read. ``is_checked``: see ``_repeats``."""
         if fragment.__class__ is not dict or len(fragment) != 2:
             return False
         index: Any = fragment.get("index")
@@ -1082,19 +1114,12 @@ class ChunkReader:
         return True
 
     def _fragment(self, choice: Choice, fragment: dict[str, Any]) -> None:
-        """Read one fragment."""
-        index: Any = fragment.get("index")
-        if index is not None and (index.__class__ is not int or not -SMALL_INT < index < SMALL_INT):
-            number = as_index(index)
-            if number is None:
-                what = "index of a tool call cannot be read as an integer; the fragment was ignored"
-                self._malformed(what, choice.index)
-                return
-            index = key_of(number)
-        self._any_fragment(choice, fragment, index)
-
-    def _any_fragment(self, choice: Choice, fragment: dict[str, Any], index: Key | None) -> None:
         """Find the call of a fragment (rule 4), and add the fields to it."""
+        index = key_of(fragment.get("index"))
+        if index is None and fragment.get("index") is not None:
+            what = "index of a tool call cannot be read as an integer; the fragment was ignored"
+            self._malformed(what, choice.index)
+            return
         kind, body = self._body_of(choice, fragment)
         name, text, inner = self._read_body(choice, body or {}, "input" if kind == "custom" else "arguments")
         id = as_id(fragment.get("id"))

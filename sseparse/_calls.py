@@ -66,7 +66,7 @@ from __future__ import annotations
 
 from ._partial import JSONScanner
 from ._text import Text
-from ._values import SMALL_INT
+from ._values import SMALL_INT, as_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -318,10 +318,13 @@ def _place(call: Call) -> int:
     return call.index or 0
 
 
-def key_of(index: int) -> Key:
-    """Return the dict key for an index.
+def key_of(index: Any) -> Key | None:
+    """Return the dict key for an index on the wire, or None if it cannot be read as an integer.
 
     Small integers are their own keys. The key of a large one is its digits. Otherwise a server could send
     many integers with the same hash (such as the multiples of 2**61 - 1).
     """
-    return index if -SMALL_INT < index < SMALL_INT else str(index)
+    number = as_index(index)
+    if number is None or -SMALL_INT < number < SMALL_INT:
+        return number
+    return str(number)

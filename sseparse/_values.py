@@ -601,6 +601,7 @@ def plain_copy(value: Any) -> Any:
         if len(todo) >= MAX_DEPTH:  # look here and not at the end: a list may contain itself
             return None
         is_object = one.__class__ is dict
+        key: Any
         for key, inner in one.items() if is_object else enumerate(one):
             kind = inner.__class__
             if kind is str:
