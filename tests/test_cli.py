@@ -581,6 +581,7 @@ class Wrapped(CLI):
             (b'{"t": 1}', "not_sse error: the body is not an event stream"),
             (b'{"t": [[[[', "the answer is not whole: "),
             (b"HTTP/2", "the answer is not whole: "),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5", "; it begins: 5"),
             (b"x^y", "; the deflate body was cut"),
         ):
             with self.subTest(body):

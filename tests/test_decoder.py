@@ -291,6 +291,12 @@ class Limit(unittest.TestCase):
             decoder, found = decode(pieces, max_event_bytes=4)
             self.assertEqual((found, decoder.overflowed), ([text("")], False))
 
+    def test_an_unfinished_bom_at_the_end_counts(self):
+        for limit, overflowed in ((2, False), (1, True)):
+            decoder = sseparse.SSEDecoder(max_event_bytes=limit, flush_at_eof=True)
+            self.assertEqual((decoder.feed(b"\xef\xbb"), decoder.overflowed), ([], False))
+            self.assertEqual((decoder.close(), decoder.overflowed), ([], overflowed))
+
     def test_nothing_is_read_after_the_limit(self):
         decoder = sseparse.SSEDecoder(max_event_bytes=10, flush_at_eof=True)
         self.assertEqual(decoder.feed(b"data: a\n\nretry: 5\n: c\ndata: bcdefgh\nretry: 7\n\n"), [text("a")])

@@ -401,6 +401,12 @@ class Depth(unittest.TestCase):
         for levels in (100, 400, sys.getrecursionlimit() - 200):
             self.assertEqual(deeper(levels), expected)
 
+    def test_a_chunk_too_deep_where_no_error_is_allowed(self):
+        assembler = sseparse.ChatAssembler(max_errors=0)
+        (event,) = assembler.add({"x": json.loads(self.lists(200))})
+        self.assertEqual((event.kind, event.message), ("limit", too_many_errors(0).message))
+        self.assertEqual(assembler.add(say("a")), [])
+
     def test_a_chunk_that_contains_itself(self):
         endless = []
         endless.append(endless)
