@@ -559,8 +559,10 @@ class ChunkReader:
     def _borrowed_entry(self, entry: Any) -> bool:
         """Read a caller's entry that has one piece of content or of arguments and nothing else. Return False
         for any other, which may have any types or a lone surrogate; then nothing was read."""
-        delta: Any = entry.get("delta") if entry.__class__ is dict else None
-        if delta.__class__ is not dict or len(delta) != 1 or entry.get("finish_reason", "") is not None:
+        if entry.__class__ is not dict or len(entry) > 4 or entry.get("finish_reason", "") is not None:
+            return False
+        delta: Any = entry.get("delta")
+        if delta.__class__ is not dict or len(delta) != 1:
             return False
         index: Any = entry.get("index")
         choice = self.choices.get(index) if index.__class__ is int else None

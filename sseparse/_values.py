@@ -598,8 +598,6 @@ def plain_copy(value: Any) -> Any:
     top = value.copy()
     todo = [top]
     for one in todo:
-        if len(todo) >= MAX_DEPTH:  # look here and not at the end: a list may contain itself
-            return None
         is_object = one.__class__ is dict
         key: Any
         for key, inner in one.items() if is_object else enumerate(one):
