@@ -502,6 +502,19 @@ class Integers(unittest.TestCase):
         self.assertEqual(events[1:], [*BEGUN, *ENDED, DONE])
         json.dumps(stream.snapshot())
 
+    def test_digits_of_other_scripts(self):
+        for digits in ("1\u0661", "1.\u0661", "1e\u0661", "\u0661", "-\u0661"):
+            text = f'{{"choices":[],"x":{digits}}}'
+            _, events = deliver([sse(f"data: {text}\n\n", END)])
+            self.assertEqual(events[0], malformed("data is not JSON; the frame was ignored", 0, text))
+            _, events = deliver([sse(calls(fragment(0, "i", "f", f'{{"x":{digits}}}')), END)])
+            self.assertEqual(events[3].status, "invalid")
+            numbers = [sse(f'data: {{"choices":[{{"delta":{{"content":"a"}}}}],"x":{{"n":{number}}}}}\n\n')
+                       for number in (1, 2, 4, 5.5, digits)]
+            stream, _ = deliver(numbers)
+            self.assertEqual([error.kind for error in stream.errors], ["malformed", "truncated"])
+            self.assertEqual(stream.text(), "aaaa")
+
     def test_lines_without_data(self):
         """They are JSON, whatever the interpreter converts. So they are frames, and none is skipped."""
         digits = "9" * 4301
