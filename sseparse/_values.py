@@ -630,7 +630,9 @@ def plain_json(value: Any, depth: int) -> Any:
     """
     top: list[Any] = []
     todo: list[tuple[Any, Any, int]] = [((value,), top, depth - 1)]
-    for old, new, level in todo:
+    while todo:
+        # The last one first: then a list that contains itself is too deep before it has taken much memory.
+        old, new, level = todo.pop()
         if level > MAX_DEPTH:
             raise Unreadable(TOO_DEEP)
         for key, inner in old.items() if new.__class__ is dict else enumerate(old):

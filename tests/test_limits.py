@@ -477,9 +477,10 @@ class Depth(unittest.TestCase):
 
     def test_an_object_that_contains_itself(self):
         chunk = {}
-        chunk["x"] = chunk
-        (event,) = sseparse.ChatAssembler().add(chunk)
-        self.assertEqual(event.kind, "malformed")
+        for value in (chunk, [chunk] * 2, [chunk] * 1000):  # each level has so many times the values
+            chunk["x"] = value
+            (event,) = sseparse.ChatAssembler().add(chunk)
+            self.assertEqual(event.kind, "malformed")
 
     def test_arguments(self):
         for depth, status in ((128, "complete"), (129, "invalid"), (100_000, "invalid")):
