@@ -17,6 +17,7 @@ import random
 import sys
 import types
 import unittest
+from collections import UserDict
 from unittest import mock
 
 from tests import sseparse
@@ -279,6 +280,85 @@ class RandomStreams(unittest.TestCase):
             body = stream(random.Random(seed))
             with self.subTest(seed=seed):
                 both_paths(body, {}, random.Random(seed))
+
+
+class Word(str):
+    __slots__ = ()
+
+
+class Number(int):
+    pass
+
+
+class Entries(list):
+    pass
+
+
+def odd_types(value, dice, share):
+    """The same JSON value; a part of its values are of subclasses, tuples and other mappings."""
+    is_odd = dice.random() < share
+    if value.__class__ is dict:
+        value = {key: odd_types(one, dice, share) for key, one in value.items()}
+        return UserDict(value) if is_odd else value
+    if value.__class__ is list:
+        value = [odd_types(one, dice, share) for one in value]
+        return dice.choice((tuple, Entries))(value) if is_odd else value
+    kind = {str: Word, int: Number}.get(value.__class__)
+    return kind(value) if is_odd and kind else value
+
+
+def overwrite(value):
+    todo = [value]
+    for one in todo:
+        if one.__class__ is dict or one.__class__ is list:
+            todo += one.values() if one.__class__ is dict else one
+            one.clear()
+
+
+class CallersChunks(unittest.TestCase):
+    """ChatAssembler.add() reads chunks of any types alike, does not change them, and does not keep them."""
+
+    @staticmethod
+    def assembled(chunks, dice, share=0.0):
+        assembler = sseparse.ChatAssembler(max_errors=10**6)
+        said = []
+        for chunk in chunks:
+            given = odd_types(chunk, dice, share)
+            before = repr(given)
+            events = assembler.add(given)
+            said.append(repr(events))
+            assert repr(given) == before, "changed"
+            overwrite(given)
+            assert repr(events) == said[-1], "the events have parts of the chunk"
+        return [*said, repr(assembler.close(done=True)), repr(assembler.snapshot())]
+
+    def test_types_and_later_changes_make_no_difference(self):
+        for seed in range(150):
+            dice = random.Random(seed)
+            chunks = []
+            for line in stream(dice).splitlines():
+                try:
+                    chunks.append(json.loads(line.partition(b":")[2].decode("utf-8", "replace")))
+                except (ValueError, RecursionError):
+                    continue
+            chunks = [chunk for chunk in chunks if chunk.__class__ is dict]
+            with self.subTest(seed=seed):
+                plain = self.assembled(chunks, dice)
+                for share in (0.02, 0.2):
+                    self.assertEqual(self.assembled(chunks, dice, share), plain)
+
+    def test_a_value_without_an_effect_is_checked_too(self):
+        chunk = {"id": "c", "created": 1, "p": "x", "choices": [{"index": 0, "delta": {"content": "a"}}]}
+        assembler = sseparse.ChatAssembler()
+        for _ in range(3):
+            assembler.add(chunk)
+        for odd in (object(), [object()], {"k": b""}):
+            with self.assertRaises(TypeError):
+                assembler.add({**chunk, "p": odd})
+        for fine in (5, [1], None, "\ud83d"):
+            assembler.add({**chunk, "p": fine})
+        self.assertEqual((assembler.text(), assembler.errors), ("a" * 7, []))
+        self.assertEqual(assembler.add({True: 1})[0].field, "True")
 
 
 class Search(unittest.TestCase):

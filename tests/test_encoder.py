@@ -496,6 +496,12 @@ class Frames(unittest.TestCase):
         self.assertEqual(encoder.close(), b"")
         self.assertEqual(encoder.close(), b"")
 
+    def test_a_late_start_and_a_second_done_write_nothing(self):
+        encoder = sseparse.ChatEncoder()
+        wire = encoder.feed([content("a")]) + encoder.feed([START])
+        self.assertEqual(parsed(wire), [role(""), entry({"content": "a"})])
+        self.assertEqual(encoder.feed([DONE, DONE]), b"data: [DONE]\n\n")
+
     def test_a_cut_stream_is_written_without_done(self):
         # Many clients stop at the first line that contains [DONE].
         whole = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
