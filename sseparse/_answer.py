@@ -91,8 +91,8 @@ def _decoded(data: str) -> bytearray | None:
 class Choice:
     """One choice.
 
-    ``emitted_reasoning`` is the reasoning that the events carried. Usually it is the same ``Text`` as the one in
-    ``message_extras`` under its wire name. ``reasoning_field`` is the wire name of its last piece.
+    ``emitted_reasoning`` is the reasoning that the events carried. Usually it is the same ``Text`` as the one
+    in ``message_extras`` under its wire name. ``reasoning_field`` is the wire name of its last piece.
     ``message_extras`` has the unknown fields of the message, ``extras`` those of the choice. If ``refusal``
     or ``logprobs`` was only ever null, these have the null.
     """
@@ -101,6 +101,7 @@ class Choice:
         "audio",
         "calls",
         "content",
+        "emitted_reasoning",
         "extras",
         "failed",
         "finish_reason",
@@ -109,12 +110,11 @@ class Choice:
         "logprobs",
         "message_extras",
         "parts",
+        "reasoning_field",
         "refusal",
         "role",
         "shape",
         "stage",
-        "emitted_reasoning",
-        "reasoning_field",
     )
 
     def __init__(self, index: int) -> None:

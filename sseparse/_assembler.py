@@ -185,9 +185,9 @@ FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE
 ENTRY_FIELDS = frozenset(("index", "delta", *NOISE_FIELDS))
 RARE_FIELDS = frozenset(("message", "text", "logprobs", "error", "usage"))
 
-# Fields of a chunk, a choice or a delta that have a rule. An Extra of one of them tells that its value does
-# not have the type that the rule is for, and the next value may. So the fast path never learns such an
-# Extra: whoever adds a rule for a field adds the field here.
+# Fields of a chunk, a choice or a delta that have a rule. If one comes as an Extra, its value has the wrong
+# type for the rule, but the next value may have the right one. So the fast path never learns such an Extra.
+# If you add a rule for a field, add the field here.
 FIELDS_WITH_RULES = frozenset((
     "audio", "choices", "content", "delta", "error", "error_code", "error_msg", "finish_reason",
     "function_call", "index", "logprobs", "message", "refusal", "role", "text", "tool_calls", "usage",
@@ -237,7 +237,7 @@ class ChunkReader:
         self._started = False
         # The fields of the last chunk except choices and usage, if reading them again would change nothing.
         self._header: dict[str, Any] | None = None
-        self._passing: dict[str, Any] = {}  # the fields among these that may have any other value
+        self._passing: dict[str, Any] = {}  # those of these fields whose value may differ
         # These are about the current chunk.
         self._source: str | None = None  # its JSON text
         self._has_surrogates = False  # it has halves of surrogate pairs
@@ -327,7 +327,7 @@ class ChunkReader:
             pass
 
     def server_error(self, error: Any, around: dict[str, Any], has_surrogates: bool) -> None:
-        """Emit the server's error, if a frame has nothing else. ``around`` is the object that contains it."""
+        """Emit an error from a frame that has nothing else. ``around`` is the object that contains it."""
         self._has_surrogates = has_surrogates
         self._server_error(render(error, False), around)
 
@@ -443,7 +443,7 @@ class ChunkReader:
     def _repeats(self, chunk: dict[str, Any], is_checked: bool) -> bool:
         """Whether the fields equal those of the previous chunk, apart from padding, id and time.
 
-        Those had no effect, so these have none. ``is_checked`` is False for a caller's chunk, which may have
+        They had no effect, so these have none. ``is_checked`` is False for a caller's chunk, which may have
         values of any type.
         """
         header = self._header
@@ -1181,7 +1181,7 @@ class ChunkReader:
         scans = calls.scans
         call, is_repetition = calls.find(id, index, name, text)
         if calls.scans != scans:
-            self.version += 1  # the decision used argument text, which ``version`` does not count
+            self.version += 1  # it depended on argument text, which ``version`` does not count
         if is_repetition:
             return None
         if call is None:

@@ -249,8 +249,8 @@ class Calls:
         return here
 
     def _by_recency(self, id: str | None, name: str | None) -> Call | None:
-        """Rows c1 to c3: there is no index. (Mistral, Gemini: openai/openai-python#2806; fragments with neither
-        id nor index nor name: OCI, oracle/langchain-oracle#253)"""
+        """Rows c1 to c3: there is no index. (Mistral, Gemini: openai/openai-python#2806; fragments with
+        neither id nor index nor name: OCI, oracle/langchain-oracle#253)"""
         last = self.last
         if last is None or (name is not None and last.name is not None):
             return None

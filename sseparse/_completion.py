@@ -186,10 +186,11 @@ def _normalise_calls(calls: Iterable[dict[str, Any]], path: str) -> None:
         body = call[kinds[0]]
         if not call.get("id") and as_id(body.get("id")):
             call["id"] = as_id(body.pop("id"))  # rule 4 of reading
-        if call.get("id") in ids:
+        id: Any = call.get("id")
+        if id in ids:
             raise ValueError(f"{where}.id is that of another call: they would be read as one")
-        if call.get("id"):
-            ids.add(call["id"])
+        if id:
+            ids.add(id)
 
 
 def _unknown(fields: dict[str, Any], *known: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -249,7 +250,7 @@ def _text_steps(index: int, choice: dict[str, Any], size: int | None) -> Iterato
 def _message_steps(
     index: int, choice: dict[str, Any], message: dict[str, Any], size: int | None
 ) -> Iterator[Step]:
-    content = message.get("content")
+    content: Any = message.get("content")
     first_content = '""' if content.__class__ is str else "null"
     first_refusal = ',"refusal":null' if message.get("refusal", "") is None else ""
     role = f'"role":{quote(message.get("role") or "assistant")},"content":{first_content}{first_refusal}'

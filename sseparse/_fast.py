@@ -53,7 +53,7 @@ line has the same bytes around its holes.
 3. *The effect of the values.* A text must be a non-empty string, as it was. A line with ``""`` takes the full
    path, because the effect of an empty text may depend on other fields. (Only content without other fields
    may be empty, and has no effect then.) Usage and logprobs must be non-empty objects, as they were. The
-   value of an unknown field must not be null, as it was not. These three are given to the same methods of the
+   value of an unknown field must not be null, and was not. These three are given to the same methods of the
    assembler that the full path calls. The methods report no error about such values, and if usage might
    become too large, ``version`` changes. Only two effects are written a second time here: the append of a
    text, also to a text in an unknown field, and the update of numbers in usage or in an unknown field that is
@@ -120,7 +120,7 @@ MAX_TEMPLATES = 16
 # for each frame that a template read.
 FIRST_CREDIT = 49152
 MAX_ATTEMPTS = 4
-FREE_ATTEMPTS = 2  # after these, only frames are learnt whose order of keys came before
+FREE_ATTEMPTS = 2  # after these, a frame is learnt only if its order of keys came before
 MAX_MISSES = 26
 MAX_SEEN = 64
 MAX_BRACKETS = 96  # after the first hole of a line, if a hole may have a container: this limits the depth
@@ -188,8 +188,8 @@ class FastPath:
         due = self.due
         if due is None:
             return pos
-        # Most feeds are just one frame that fits ``due``: one text, and perhaps padding after it. (To remove the
-        # bytes around the text takes half the time of startswith(), endswith() and a slice.)
+        # Most feeds are just one frame that fits ``due``: one text, and perhaps padding after it. (Removing
+        # the bytes around the text takes half the time of startswith(), endswith() and a slice.)
         size = len(data)
         if size < due.most and not pos:
             text = ""
@@ -314,7 +314,7 @@ class FastPath:
         return self.read(data, pos, events)
 
     def predict(self) -> None:
-        """Set ``due``: the template that came after the last one before, or else the first that applies."""
+        """Set ``due``: the template that followed the last one before, or else the first that applies."""
         last = self._last
         if last is not None:
             self.due = self._following(last)
@@ -370,7 +370,7 @@ class FastPath:
         """Learn the frame of one data line. The full path just read it, and ``version`` did not change.
 
         ``text`` is the data of the line, ``chunk`` the JSON value of that, and ``caused`` are its events.
-        ``kept`` is the value of ``reader.kept`` before it.
+        ``kept`` is the value of ``reader.kept`` before the frame.
         """
         if not caused and not self.templates:
             return
@@ -461,7 +461,7 @@ class Template:
     ``waits``: a step for a fragment without an index, which goes to the last call, or None.
     ``is_loose``: whether the text of a plain template may be empty.
     ``at``: the number of the hole with the text. ``numbers``: the integers in the last frame's other holes.
-    ``gains``: how much larger each of them was than in the frame before. ``following``: the integers that are
+    ``gains``: the difference of each to the frame before. ``following``: the integers that are
     expected next. ``forms``: ``head`` and ``last`` with ``%d`` in place of integers, b"" if they have none;
     None if there are other values than integers.
     ``grown``: the inside of the string in a GROWING hole, as it was in the last frame.

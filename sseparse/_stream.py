@@ -19,9 +19,9 @@ the bytes:
     state      the next bytes                                     paths
     BETWEEN    begin a frame                                      1 to 4
     INSIDE     continue the first line of a frame (``_line``)     1, with ``_line`` put before them; 4
-    ELSEWHERE  are anything else. Also used if a limit is so low  3 and 4
-               that the fast path could exceed it, and until the
-               first bytes show that no HTTP head comes
+    ELSEWHERE  are any others. Also if a limit is so low that     3 and 4
+               the fast path could exceed it, and until the
+               first bytes show that there is no HTTP head
 
 A frame is counted either by ``_count`` or by the fast path (``hits``). The number of a frame in an Error is
 the sum of the two.
@@ -70,7 +70,7 @@ _HEADS = (
     (b"\xff\xfe", "the body is UTF-16: feed it as UTF-8"),
     (b"\xfe\xff", "the body is UTF-16: feed it as UTF-8"),
 )
-# The first bytes of a body that is surely none of these: it begins with "data", a comment, "event" or "id".
+# The first byte of a body that cannot be one of these: "data", a comment, "event" or "id" comes first.
 _BEGINNINGS = (b"d", b":", b"e", b"i")
 _OVER_TOTAL = "the stream exceeds max_total_bytes; the bytes after that are not read"
 
@@ -79,7 +79,7 @@ class ChatStream(FrameParser, Reading):
     """A streamed Chat Completions answer: feed it bytes, get events, ask for the final object.
 
     Args:
-        fast_path: if False, each frame is read in full. The events are the same. It is slower, and for tests.
+        fast_path: if False, each frame is read in full. This is for tests: slower, with the same events.
         max_event_bytes: limit in bytes for any one line plus the pending data lines before it.
         max_total_bytes: limit in bytes for the whole stream, or None.
         max_choices: every choice index must be below it.
@@ -150,26 +150,27 @@ class ChatStream(FrameParser, Reading):
         close().
         """
         events: list[Event] = []
-        if self._where == BETWEEN and data.__class__ is bytes:
+        piece: Any = data
+        if self._where == BETWEEN and piece.__class__ is bytes:
             # Most feeds are one frame, and most frames are read here.
-            pos = self._fast.read(data, 0, events)
-            if pos == len(data):
+            pos = self._fast.read(piece, 0, events)
+            if pos == len(piece):
                 return events
-            data = data[pos:]
-            line = self._whole_line(data) if len(data) < _SMALL else None
-            if line is None and data[:1] == b":" and self._is_comment(data):
+            piece = piece[pos:]
+            line = self._whole_line(piece) if len(piece) < _SMALL else None
+            if line is None and piece[:1] == b":" and self._is_comment(piece):
                 self.comments += 1
                 return events
-        elif self._where == INSIDE and data.__class__ is bytes and len(data) < _SMALL:
+        elif self._where == INSIDE and piece.__class__ is bytes and len(piece) < _SMALL:
             line = None
-            rest = self._read_inside(data, events)
+            rest = self._read_inside(piece, events)
             if rest is None:
                 return events
-            data = rest
+            piece = rest
         else:
             line = None
-            data = self._feedable(data)
-            if self._reading != OPEN or not data:
+            piece = self._feedable(piece)
+            if self._reading != OPEN or not piece:
                 return events
         fast = self._fast
         self._reader.events = events
@@ -177,7 +178,7 @@ class ChatStream(FrameParser, Reading):
             if line is not None:
                 self._read_in_full(line)
             else:
-                self._read_any(data)
+                self._read_any(piece)
             if fast.templates:
                 fast.predict()
         except LimitReached as limit:
@@ -227,7 +228,7 @@ class ChatStream(FrameParser, Reading):
 
         It is for a proxy that changes few frames and passes the others on unchanged. Everything that the
         server sends belongs to a frame, also comments, blank lines and ignored lines. So the bytes of all
-        pairs and then the ``pending`` ones are the bytes fed. The events of all pairs are the events that
+        pairs, then the ``pending`` bytes, are the bytes fed. The events of all pairs are the events that
         feed() returns. A pair may have no events (a comment) or no bytes (an event that came before the end
         of its frame). After a limit error the bytes are returned unread. Use either frames() or feed() for a
         stream, not both. It raises the same exceptions as feed().
@@ -566,7 +567,7 @@ class ChatStream(FrameParser, Reading):
     def _read(self, data: bytes) -> None:
         """Read any number of frames, each on the shortest path."""
         if self._skippable or self._max_event_bytes < 2 * LARGEST_BULK or not self._is_between_frames():
-            self._parse(data)  # (with a low limit because the fast path does not check it)
+            self._parse(data)  # (also if the limit is low: the fast path does not check it)
             return
         fast = self._fast
         if not fast.templates:
@@ -608,7 +609,7 @@ class ChatStream(FrameParser, Reading):
             self._parse(data[pos:] if pos else data)
 
     def _continued(self, data: bytes) -> bytes:
-        """Return the unfinished line with ``data``. A huge frame that is whole now is read and left out."""
+        """Return the unfinished line with ``data``. A huge frame that is complete now is read and removed."""
         unfinished = self._line
         if len(unfinished) > _HUGE:
             unfinished += data
@@ -633,7 +634,7 @@ class ChatStream(FrameParser, Reading):
             return str(value, "utf-8", "replace")
 
     def _begin(self) -> None:
-        """Do what the grammar does before a first frame, because a shorter path reads this one."""
+        """Prepare for the first frame as the grammar does, because a shorter path reads this frame."""
         self._head = None
         if self._skippable != b"\n":
             self._skippable = b""  # no byte order mark can come any more
@@ -658,7 +659,7 @@ class ChatStream(FrameParser, Reading):
             # Check the depth before the recursive scanner runs: it overflows WebAssembly's stack at 3000
             # levels. The cheap test: a level takes at least two characters if it is an array, five if it is
             # an object, and there are at most as many arrays as characters from the first "[" to the last.
-            # (To find these two takes half the time of counting.)
+            # (Finding these two takes half the time of counting the brackets.)
             arrays = text.rfind("[") - text.find("[") + 1
             if len(text) > 5 * MAX_DEPTH - 3 * arrays and is_too_deep(text):
                 raise ValueError

@@ -163,7 +163,7 @@ class Writer:
         self.is_done = False
 
     def take(self, is_end: bool = True) -> bytes:
-        """Return the frames as UTF-8 (rule 10). A last frame that waits stays, except at the end."""
+        """Return the frames as UTF-8 (rule 10). A last frame that waits is not returned before the end."""
         frames, self.frames = self.frames, []
         last = self.last_reasoning
         if last.waits and not is_end and frames and last.frame == self.taken + len(frames) - 1:
@@ -220,8 +220,8 @@ class Writer:
             if self.base:
                 self.open()
         elif name == "x_groq" and value[0] == "{":
-            # It contains the usage again. A reader uses that if the chunk has no other usage, so both must be
-            # in one frame.
+            # It has a copy of the usage, which a reader uses if the chunk has no other. So both must be in
+            # one frame.
             overlay(self.groq, parse_json(value))
         else:
             self.chunk(f"{quote(name)}:{value}")

@@ -407,7 +407,7 @@ class Guards(unittest.TestCase):
                 self.assertEqual(source.count(code), 1, f"not in _fast.py, name its new form here: {code}")
                 mutant = types.ModuleType(fast.__name__)
                 mutant.__package__ = fast.__package__
-                exec(compile(source.replace(code, without), fast.__file__, "exec"), mutant.__dict__)  # noqa: S102
+                exec(compile(source.replace(code, without), fast.__file__, "exec"), mutant.__dict__)
                 frames = [frames for _, frames in streams(first, second, SHARES)]
                 right = [outcome(pieces, False) for pieces in frames]
                 with mock.patch.object(stream, "FastPath", mutant.FastPath):

@@ -284,9 +284,8 @@ def in_parts(dice, choice):
 
 
 SHAPES = (
-    plain, padded, thinking, details, counted, stepping, judged, cited, doubled, timed, likely, moving, completions,
-    calling, calling_loosely,
-    legacy, spoken, in_parts,
+    plain, padded, thinking, details, counted, stepping, judged, cited, doubled, timed, likely, moving,
+    completions, calling, calling_loosely, legacy, spoken, in_parts,
 )  # fmt: skip
 
 
