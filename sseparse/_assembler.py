@@ -57,9 +57,9 @@ Each effect that a field can have is one method of ``ChunkReader``: ``content``,
 ``arguments``, ``logprobs``, ``usage``, ``keep`` and ``keep_in_delta``. The fast path (``_fast.py``) calls the
 same methods. Two numbers tell it what a chunk has changed. ``kept`` increases when the kept value of an
 unknown field changes. ``version`` increases with every other state change that can affect how a later chunk
-is read. Four changes do not count: text appended to an existing text, usage, logprobs, and which call is the
-last. If a chunk changed neither number, the same chunk with another text would have the same effects. If you
-add state here, increase ``version`` where it changes.
+is read. Four changes do not count: text appended to a text of an event (also its first piece), usage,
+logprobs, and which call is the last. If a chunk changed neither number, the same chunk with another text
+would have the same effects. If you add state here, increase ``version`` where it changes.
 """
 
 from __future__ import annotations
@@ -917,8 +917,6 @@ class ChunkReader:
         ``_fast.py``, which repeat this.
         """
         pieces = text.pieces
-        if not pieces and not text.blocks:
-            self.version += 1
         pieces.append(piece)
         if len(pieces) >= Text.FOLD_AT:
             text.fold()
@@ -933,7 +931,6 @@ class ChunkReader:
         content = choice.content
         if content is None:
             content = choice.content = Text()
-            self.version += 1
         if piece:
             if choice.stage == CALLED:
                 choice.stage = ANSWERED
@@ -993,7 +990,8 @@ class ChunkReader:
             if choice.emitted_reasoning is None and not is_emitted:
                 # With one name, what is emitted and what is kept is one object.
                 choice.emitted_reasoning = text
-            self.version += 1
+            else:
+                self.version += 1
         if not piece:
             return is_emitted
         if text is not choice.emitted_reasoning:
@@ -1041,7 +1039,6 @@ class ChunkReader:
         """Append a piece to the refusal."""
         if choice.refusal is None:
             choice.refusal = Text()
-            self.version += 1
         if piece:
             piece = self._append(choice.refusal, piece)
             if piece:
@@ -1232,6 +1229,8 @@ class ChunkReader:
         if call.stage == UNNAMED and call.name is not None and not (call.index is None and choice.calls):
             self._start(choice, call)
         if piece:
+            if not call.arguments:
+                self.version += 1  # rule 4 asks whether a call with this id has any
             piece = self._append(call.arguments, piece)
             if call.stage == UNNAMED:
                 self.version += 1  # text was stored but not emitted

@@ -62,7 +62,9 @@ line has the same bytes around its holes.
    chunk is read: ``version``, and ``kept`` for unknown fields. A line is learnt only if ``version`` did not
    change and each of its events belongs to one of the steps. So the rest of the line had no effect. It has no
    effect again while both numbers are the same: then the template *applies*. The template's own steps may
-   change ``kept``. Neither number counts which call is the last one. A fragment without an index goes to that
+   change ``kept``. Neither number counts that a text begins, because no step and no constant part of a learnt
+   line asks whether a text is empty. (A fragment with an id does, so the first arguments that come with one
+   are counted.) Neither number counts which call is the last one. A fragment without an index goes to that
    call, so such a template compares it, and each step for a call sets it. A line with fragments and another
    text is not learnt.
 5. *The order of events* is the order in which the full path emitted them.

@@ -492,24 +492,34 @@ PASSING = {
 KEPT = {"extras", "message_extras"}
 
 
+# Texts that may begin.
+BEGINNING = {"content", "emitted_reasoning", "refusal"}
+REASONING = {repr(name) for name in sseparse._assembler.REASONING_FIELDS}
+
+
 def state_of(value, seen, passing=frozenset(PASSING)):
-    """All that can be reached from an object, without the length of texts."""
+    """All that can be reached from an object, without the length of texts, also if there is none yet."""
     kind = value.__class__
     if isinstance(value, (str, int, float, type(None))):
         return repr(value)
     if id(value) in seen:
         return ("seen", seen[id(value)])
-    seen[id(value)] = len(seen)
     if isinstance(value, sseparse._text.Text):
         return ("text", value.has_surrogates)
+    seen[id(value)] = len(seen)
     if isinstance(value, dict):
-        return [(repr(key), state_of(item, seen, passing)) for key, item in value.items()]
+        items = [(repr(key), state_of(item, seen, passing)) for key, item in value.items()]
+        return [(key, item) for key, item in items if item != ("text", False) or key not in REASONING]
     if isinstance(value, (list, tuple, set, frozenset)):
         return [kind.__name__, *(state_of(item, seen, passing) for item in value)]
     names = {name for base in kind.__mro__ for name in getattr(base, "__slots__", ())}
     if not names:
         raise AssertionError(f"an object without __slots__: {kind}")
-    return [(name, state_of(getattr(value, name, None), seen, passing)) for name in sorted(names - passing)]
+    values = {name: getattr(value, name, None) for name in names - passing}
+    for name in BEGINNING & values.keys():
+        if values[name] is None:
+            values[name] = sseparse._text.Text()
+    return [(name, state_of(values[name], seen, passing)) for name in sorted(values)]
 
 
 class Version(unittest.TestCase):
