@@ -122,7 +122,6 @@ MAX_TEMPLATES = 16
 # for each frame that a template read.
 FIRST_CREDIT = 49152
 MAX_ATTEMPTS = 4
-FREE_ATTEMPTS = 2  # after these, a frame is learnt only if its order of keys came before
 MAX_MISSES = 26
 MAX_SEEN = 64
 MAX_BRACKETS = 96  # after the first hole of a line, if a hole may have a container: this limits the depth
@@ -383,12 +382,15 @@ class FastPath:
             self._heads = ()
             self.due = self._last = None
             return
-        # Whether an unknown field changes or stays is known only when it comes a second time.
-        fields = [event.field for event in caused if event.__class__ is Extra]
-        if fields and not self._knows(fields):
-            self._note(chunk, caused, kept)
-        elif caused:
+        if not caused:
+            return
+        # A frame is learnt only if its order of keys and its unknown fields came before. If all orders differ,
+        # no template would ever fit. Whether a field changes or stays is known the second time. And learning
+        # takes as long as four frames, which an answer of one word does not have.
+        if self._knows([hash(tuple(chunk)), *[event.field for event in caused if event.__class__ is Extra]]):
             self._learn(line, text, chunk, caused, kept)
+        else:
+            self._note(chunk, caused, kept)
 
     def _note(self, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
         """Remember the usage and the unknown fields of a frame whose numbers may change."""
@@ -407,10 +409,6 @@ class FastPath:
         if self._attempts >= attempts or cost > self._credit + 64 * self.hits or len(line) > MAX_LINE:
             return
         self._credit -= cost
-        # After the first attempts, learn only frames whose order of keys came before. If all orders differ,
-        # no template would ever fit.
-        if not self._knows([hash(tuple(chunk))]) and self._attempts >= FREE_ATTEMPTS:
-            return
         self._attempts += 1
         lesson = Lesson(text, chunk, reader, self._earlier)
         self._note(chunk, caused, kept)
