@@ -745,10 +745,13 @@ class ChunkReader:
         self._delta(choice, fields, is_emitted)
 
     def _any_logprobs(self, choice: Choice, logprobs: Any) -> None:
-        """Read logprobs of any type but null. A number is an unknown field. (togethercomputer/openapi#27)"""
+        """Read logprobs of any type but null and numbers: those are an unknown field.
+
+        (togethercomputer/openapi#27)
+        """
         if logprobs.__class__ is dict:
             self.logprobs(choice, logprobs)
-        elif not is_number(logprobs):
+        else:
             if choice.extras.setdefault("logprobs", None) is None:
                 self.version += 1
             if logprobs:
@@ -999,9 +1002,6 @@ class ChunkReader:
             text.append(piece, self._has_surrogates)
             if not is_emitted:
                 self._emit_other_reasoning(choice, piece, name)
-        elif is_emitted:
-            self._separate_reasoning(choice)
-            text.append(piece, self._has_surrogates)
         elif text.pieces and len(text.pieces) < _LAST_BEFORE_FOLD and not (text.held or self._has_surrogates):
             text.pieces.append(piece)  # inlined from _emit_reasoning(), for speed
             self.events.append(ReasoningDelta(choice.index, piece, name))

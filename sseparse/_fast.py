@@ -172,7 +172,7 @@ class FastPath:
         self._misses = 0  # frames that a template could have read
         self._seen: set[Any] | None = None  # unknown fields of earlier frames, and hashes of their key orders
         self._earlier: dict[str, Any] = {}  # usage and unknown fields of the last frame that was to be learnt
-        self._last: Template | None = None  # the template that read the last frame, or was learnt from it
+        self._last: Any = None  # the template that read the last frame, or was learnt from it
         self._heads: tuple[bytes, ...] = ()  # the beginnings of the templates' frames
         self.stage = LEARNING if is_on else GIVEN_UP
         self.templates: list[Template] = []
@@ -316,9 +316,7 @@ class FastPath:
 
     def predict(self) -> None:
         """Set ``due``: the template that followed the last one before, or else the first that applies."""
-        last = self._last
-        if last is not None:
-            self.due = self._following(last)
+        self.due = self._following(self._last)
 
     def _following(self, last: Template) -> Template | None:
         templates = self.templates
@@ -336,8 +334,7 @@ class FastPath:
             return due
         for template in self.templates:
             if template is not due and template.applies(reader) and template.read(data, pos, reader, events):
-                if self._last is not None:
-                    self._last.then = template.number
+                self._last.then = template.number
                 return template
         return None
 
@@ -384,9 +381,9 @@ class FastPath:
             return
         if not caused:
             return
-        # A frame is learnt only if its order of keys and its unknown fields came before. If all orders differ,
-        # no template would ever fit. Whether a field changes or stays is known the second time. And learning
-        # takes as long as four frames, which an answer of one word does not have.
+        # A frame is learnt only if its order of keys and its unknown fields came before. If all orders
+        # differ, no template would ever fit. Whether a field changes or stays is known the second time. And
+        # learning takes as long as four frames, which an answer of one word does not have.
         if self._knows([hash(tuple(chunk)), *[event.field for event in caused if event.__class__ is Extra]]):
             self._learn(line, text, chunk, caused, kept)
         else:
@@ -1012,8 +1009,6 @@ class Lesson:
         if not is_proven:
             spans.clear()
             _walk(text, 0, self.tree(), spans)
-            if len(spans) != len(holes):
-                return None
         order = sorted(spans, key=spans.__getitem__) if len(spans) > 1 else [*spans]
         pieces: list[str] = []
         insides: list[str] = []
@@ -1122,8 +1117,6 @@ class Lesson:
         name = "content"
         if delta is None:
             path, leaf, name = ("choices", 0), self.entry, "text"
-            if kind is not ContentDelta:
-                return False
         elif kind is ToolCallDelta:
             calls: Any = delta.get("tool_calls")
             name = "arguments"

@@ -136,31 +136,31 @@ class FrameParser(EventStreamParser):
         self._skipped: str | None = None
         self._cut: tuple[int, str] | None = None
 
-    # Methods of the subclass.
+    if TYPE_CHECKING:  # methods of the subclass
 
-    @property
-    def _frames(self) -> int:
-        """The number of frames so far."""
-        return 0
+        @property
+        def _frames(self) -> int:
+            """The number of frames so far."""
+            raise NotImplementedError
 
-    def _count(self) -> None:
-        """Count a frame. The subclass calls ``_before_frame`` first, unless ``_body`` is EVENTS."""
+        def _count(self) -> None:
+            """Count a frame. The subclass calls ``_before_frame`` first, unless ``_body`` is EVENTS."""
 
-    def _frame(self, event: str, text: str, value: Any = ABSENT) -> None:
-        """Read a frame: its event type, its data, and the parsed data (ABSENT if it was not parsed yet)."""
+        def _frame(self, event: str, text: str, value: Any = ABSENT) -> None:
+            """Read a frame: its event type, its data, and the parsed data (ABSENT if not parsed yet)."""
 
-    def _read_line(self, line: bytes, event: str) -> None:
-        """Read a frame of one data line. Its event type is not ``error``."""
+        def _read_line(self, line: bytes, event: str) -> None:
+            """Read a frame of one data line. Its event type is not ``error``."""
 
-    def _server_message(self, message: str, value: dict[str, Any]) -> None:
-        """Report a message of the server. It was found in ``value``, which is the whole body."""
+        def _server_message(self, message: str, value: dict[str, Any]) -> None:
+            """Report a message of the server. It was found in ``value``, which is the whole body."""
 
-    def _report(self, kind: Any, message: str, text: str | None) -> None:
-        """Report an Error that quotes ``text``."""
+        def _report(self, kind: Any, message: str, text: str | None) -> None:
+            """Report an Error that quotes ``text``."""
 
-    def _is_other(self) -> bool:
-        """Whether an Error of kind ``not_sse`` or ``not_chat`` was reported."""
-        return False
+        def _is_other(self) -> bool:
+            """Whether an Error of kind ``not_sse`` or ``not_chat`` was reported."""
+            raise NotImplementedError
 
     # Before a frame
 

@@ -347,6 +347,20 @@ class CallersChunks(unittest.TestCase):
                 for share in (0.02, 0.2):
                     self.assertEqual(self.assembled(chunks, dice, share), plain)
 
+    def test_half_a_surrogate_pair_in_common_chunks(self):
+        for field in ("content", "arguments"):
+            assembler = sseparse.ChatAssembler()
+            for text in ("a", "b", "\ud83d", "\ude00", "c"):
+                fragment = {"index": 0, "function": {"arguments": text}}
+                if text == "a":
+                    fragment.update(id="i", function={"name": "f", "arguments": text})
+                delta = {"content": text} if field == "content" else {"tool_calls": [fragment]}
+                entry = {"index": 0, "delta": delta, "finish_reason": None}
+                assembler.add({"id": "c", "created": 1, "choices": [entry]})
+            message = assembler.message()
+            body = message if field == "content" else message["tool_calls"][0]["function"]
+            self.assertEqual(body[field], "ab\U0001f600c")
+
     def test_a_value_without_an_effect_is_checked_too(self):
         chunk = {"id": "c", "created": 1, "p": "x", "choices": [{"index": 0, "delta": {"content": "a"}}]}
         assembler = sseparse.ChatAssembler()

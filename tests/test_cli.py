@@ -463,6 +463,12 @@ class Wrapped(CLI):
     BODY = frame(reasoning="Hm") + text("Z\u00fcrich") + text("!" * 300) + stop() + DONE
     TEXT = "Z\u00fcrich" + "!" * 300
 
+    def test_bytes_before_the_damage(self):
+        until = importlib.import_module(f"{sseparse.__name__}._input")._until
+        good = zlib.compress(self.BODY)
+        self.assertEqual(until(zlib.error, zlib.decompressobj(), good), self.BODY)
+        self.assertTrue(self.BODY.startswith(until(zlib.error, zlib.decompressobj(), good[:-4] + b"xxxx")))
+
     def check_text(self, wire: bytes, *sizes: int) -> None:
         """The text comes out, however the wire is cut."""
         for size in sizes or (len(wire), 64, 1):

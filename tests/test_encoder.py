@@ -651,6 +651,7 @@ class Frames(unittest.TestCase):
                 self.assertEqual(pickle.dumps(encoder), before)
 
     def test_a_message_names_the_field(self):
+        deep = json.loads("[" * 200 + "]" * 200)
         wrong = [
             (content(5), "ContentDelta: its text is of type int"),
             (refusal(None), "RefusalDelta: its text is of type NoneType"),
@@ -659,6 +660,7 @@ class Frames(unittest.TestCase):
             (EXTRA(None, None, 5, 1, "chunk"), "Extra: its field is of type int"),
             (EXTRA(None, None, "x", {1}, "chunk"), "Extra: its value is not JSON"),
             (sseparse.Error(5, "M"), "Error: its kind is of type int"),
+            (sseparse.Error(5, "M", code=deep), "Error: its kind is of type int"),
             (sseparse.Error("server", 5), "Error: its message is of type int"),
             (sseparse.Error("server", "M", code={1}), "Error: its code is not JSON"),
             (sseparse.Usage({"a": {1}}), "Usage: its usage is not JSON"),
@@ -857,6 +859,22 @@ class Completions(unittest.TestCase):
                 with self.assertRaises(ValueError) as caught:
                     sseparse.encode(completion)
                 self.assertIn(f"{field} ", f"{caught.exception} ".replace(":", " "))
+
+    def test_messages_of_other_shapes(self):
+        def encoded(**fields):
+            message = {"role": "assistant", "content": None, **fields}
+            choice = {"index": 0, "finish_reason": "stop", "message": message}
+            frames = sseparse.encode({"object": "chat.completion", "choices": [choice]})
+            return sseparse.parse(b"".join(frames))["choices"][0]["message"]
+
+        part = {"type": "text", "text": "a"}
+        self.assertEqual(encoded(content=[None, part])["content"], [part])
+        body = {"name": "f", "arguments": "{}"}
+        calls = encoded(tool_calls=[{"type": "function", "function": {"id": "x", **body}}])["tool_calls"]
+        self.assertEqual(calls, [{"id": "x", "type": "function", "function": body}])
+        alike = [{"type": "t", "index": 0, "text": text} for text in "ab"]
+        with self.assertRaisesRegex(ValueError, "reasoning_details has objects that would be read as one"):
+            encoded(reasoning_details=alike)
 
     def test_arguments_that_are_not_a_completion(self):
         for completion in (None, 5, "text", [], b"{}"):

@@ -58,8 +58,8 @@ LATE_TIMED = '{"id":"i","choices":[{"delta":{"content":"\x1a"}}],"created":\x1b}
 TEXT_FIELDS = ("content", "reasoning_content", "reasoning", "reasoning_text", "thinking", "refusal")
 
 # (name, frames, how many besides the first may be read in full; None: only the events are compared)
-# The first frame of each kind is read in full, the second if the first changed the state, and one more: a frame
-# is learnt only if its order of keys came before.
+# The first frame of each kind is read in full, the second if the first changed the state, and one more: a
+# frame is learnt only if its order of keys came before.
 RUNS = [
     *((name, run_of(chunk({name: MARK}), WORDS), 2) for name in TEXT_FIELDS),
     ("text of a completion", run_of({"id": "i", "choices": [{"index": 0, "text": MARK}]}, WORDS), 2),
@@ -77,6 +77,11 @@ RUNS = [
     ("the same text as what is put in its place to try", run_of(CONTENT, ["y"] * 40), 2),
     ("no text", run_of(CONTENT, ["a", "b", "c"] + [""] * 37), 2),
     ("text beyond ASCII", run_of(CONTENT, LETTERS * 10), 2),
+    ("an escaped key, and a value that is the key",
+     run_of('{"id":"i","p":"content","choices":[{"delta":{"c\\u006fntent":"\x1a"}}]}', WORDS), 2),
+    ("an empty list under a key that comes again",
+     run_of('{"id":"i","p":"content","choices":[],"choices":[{"delta":{"c\\u006fntent":"\x1a"}}]}',
+            WORDS), 2),
     ("escapes", run_of(CONTENT, ["\\n", "\\\"", "\\u00e9", "\\\\"] * 10), 2),
     ("a text that is a key, too", run_of(CONTENT, ["content"] * 40), 2),
     ("a value before the text that is the name of its key",

@@ -187,6 +187,19 @@ class Pending(unittest.TestCase):
             stream.close()
             self.assertEqual(stream.pending, 0, wire)
 
+    def test_a_cut_line_with_data_inside_is_no_lines_without_ends(self):
+        for line in (b"data: x data: y", b'data: {"a": data: {}', b"data: [1] data: y", b'data: {"a":' * 200):
+            stream = sseparse.ChatStream()
+            stream.feed(line)
+            stream.close()
+            self.assertEqual([error.kind for error in stream.errors], ["truncated"], line)
+
+    def test_an_event_line_ends_a_document(self):
+        stream = sseparse.ChatStream()
+        events = stream.feed(b'{\n"message": "no document",\nevent: x\ndata: {"y":1}\n\ndata: [DONE]\n\n')
+        self.assertEqual(events[0], sseparse.Extra(None, None, "x", {"y": 1}, "frame"))
+        self.assertEqual([error.kind for error in stream.errors], ["not_chat"])
+
     def test_a_comment_written_between_frames_changes_no_event(self):
         wire = sse(say("a"), delta({}, finish_reason="stop"), END)
         for place in range(len(wire)):

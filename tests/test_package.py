@@ -143,6 +143,10 @@ class Imports(unittest.TestCase):
         self.assertFalse(late & set(run("print(*imported)").split()))
         program = """
 assert set(sseparse.__all__) <= set(dir(sseparse))
+try:
+    sseparse.nothing
+except AttributeError as error:
+    assert "has no attribute 'nothing'" in str(error)
 names = {}
 exec(f"from {sseparse.__name__} import *", names)
 assert set(sseparse.__all__) <= set(names)
