@@ -425,15 +425,11 @@ class _Answer(_View):
         elif event.type == "tool_call.done":
             if fields is not None:
                 self._show_fields(fields.close())
-            if event.name != name:
+            verdict = _verdict(event, fields)
+            notes = [f"its name is {event.name}"] if event.name != name else []
+            for note in [*notes, verdict] if verdict else notes:
                 self._turn_to(event.choice, title)
-                self._output.head(f"[its name is {event.name}]")
-            if event.status in _VERDICTS:
-                verdict = "no name" if event.name is None else _VERDICTS[event.status]
-                if event.arguments and fields is not None and fields.error is not None:
-                    verdict += f": {fields.error.message}, at character {fields.error.offset}"
-                self._turn_to(event.choice, title)
-                self._output.head(f"[{verdict}]")
+                self._output.head(f"[{note}]")
 
     def _show_fields(self, parts: list[JSONTextDelta | JSONValue]) -> None:
         """Show strings as ``path: text`` (margin on further lines), other values as ``path = JSON``."""
@@ -469,6 +465,16 @@ class _Answer(_View):
 class _Fields(_Answer):
     def __init__(self, output: _Output, stream: ChatStream) -> None:
         super().__init__(output, stream, fields=True)
+
+
+def _verdict(event: ToolCallDone, fields: PartialJSON | None) -> str:
+    """Return what is wrong with the arguments of a call, ``""`` if nothing is."""
+    if event.status not in _VERDICTS:
+        return ""
+    verdict = "no name" if event.name is None else _VERDICTS[event.status]
+    if event.arguments and fields is not None and fields.error is not None:
+        verdict += f": {fields.error.message}, at character {fields.error.offset}"
+    return verdict
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:

@@ -86,41 +86,42 @@ class ThinkTags:
         ChoiceDone. Raises TypeError for an item that is not an event.
         """
         passed: list[Event] = []
-        event: Any
         for event in events:
             kind = getattr(event, "type", None)
-            if kind not in _OF_TEXT:
-                if kind is None:
-                    name = type(event).__name__
-                    raise TypeError(f"feed() takes the events that ChatStream.feed() returns, not {name}")
+            if kind is None:
+                name = type(event).__name__
+                raise TypeError(f"feed() takes the events that ChatStream.feed() returns, not {name}")
+            if kind in _OF_TEXT:
+                self._filter(event, kind, passed)
+            else:
                 passed.append(event)
-                continue
-            choice = self._choices.get(event.choice)
-            if choice is None:
-                choice = self._choices[event.choice] = _Choice()
-            reasoning = content = ""
-            if kind == "content.delta":
-                reasoning, content = self._read(choice, event.text)
-            elif kind == "content.done" or kind == "choice.done":
-                reasoning, content = self._end(choice)
-            elif kind == "reasoning.delta":
-                choice.is_mixed = True
-                choice.reasoning.append(event.text, False)
-            if reasoning:
-                choice.reasoning.append(reasoning, False)
-                passed.append(ReasoningDelta(event.choice, reasoning))
-            if content:
-                choice.content.append(content, False)
-                passed.append(ContentDelta(event.choice, content))
-            if kind == "content.done" and choice.content:
-                passed.append(ContentDone(event.choice, choice.content.join()))
-            if kind in ("reasoning.delta", "choice.done") or (
-                kind == "reasoning.done" and not choice.reasoning
-            ):
-                passed.append(event)
-            elif choice.reasoning and kind == ("reasoning.done" if choice.is_mixed else "content.done"):
-                passed.append(ReasoningDone(event.choice, choice.reasoning.join()))
         return passed
+
+    def _filter(self, event: Any, kind: str, passed: list[Event]) -> None:
+        """Append to ``passed`` the events that take the place of an event of the content or the reasoning."""
+        choice = self._choices.get(event.choice)
+        if choice is None:
+            choice = self._choices[event.choice] = _Choice()
+        reasoning = content = ""
+        if kind == "content.delta":
+            reasoning, content = self._read(choice, event.text)
+        elif kind == "content.done" or kind == "choice.done":
+            reasoning, content = self._end(choice)
+        elif kind == "reasoning.delta":
+            choice.is_mixed = True
+            choice.reasoning.append(event.text, False)
+        if reasoning:
+            choice.reasoning.append(reasoning, False)
+            passed.append(ReasoningDelta(event.choice, reasoning))
+        if content:
+            choice.content.append(content, False)
+            passed.append(ContentDelta(event.choice, content))
+        if kind == "content.done" and choice.content:
+            passed.append(ContentDone(event.choice, choice.content.join()))
+        if kind in ("reasoning.delta", "choice.done") or (kind == "reasoning.done" and not choice.reasoning):
+            passed.append(event)
+        elif choice.reasoning and kind == ("reasoning.done" if choice.is_mixed else "content.done"):
+            passed.append(ReasoningDone(event.choice, choice.reasoning.join()))
 
     def split(self, text: str) -> tuple[str, str]:
         """Return (reasoning, content) of a whole text, for example of the content of a message."""
