@@ -313,7 +313,7 @@ class ChatStream(FrameParser, Reading):
         held = len(self._line) + self._pending_bytes
         if self._document is not None:
             held += self._document.size
-        elif self._held_document is not None:
+        if self._held_document is not None:
             held += len(self._held_document[0].encode())
         return held or 1  # only an event type or an id
 
