@@ -11,6 +11,7 @@ import inspect
 import json
 import re
 import unittest
+from unittest import mock
 
 from tests.rules import TABLES
 from tests.wire import END, RECORDINGS, chunk, deliver, delta, readings, sse, sseparse, text_of
@@ -262,6 +263,13 @@ class Runs(unittest.TestCase):
                         self.assertEqual(readings(stream), readings(slow))
                         if most is not None:
                             self.assertLessEqual(read_in_full(stream), 1 + most)
+
+    def test_a_lesson_without_room_on_the_stack(self):
+        wires = wires_of(run_of(CONTENT, WORDS))
+        with mock.patch.object(sseparse._fast.Lesson, "learn", side_effect=RecursionError):
+            stream, events = deliver(wires)
+        self.assertEqual(events, deliver(wires, fast_path=False)[1])
+        self.assertEqual(read_in_full(stream), len(wires))
 
     def test_comments_between_frames(self):
         wires = [wire for frame in wires_of(run_of(CONTENT, WORDS)) for wire in (frame, b": ping\n\n")]

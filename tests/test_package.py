@@ -138,6 +138,11 @@ class Imports(unittest.TestCase):
         self.assertLessEqual(foreign, {"__future__", "binascii", "zlib"})  # zlib: where it is read from a zip
         self.assertFalse({f"{NAME}.types", f"{NAME}.__main__"} & set(imported))
 
+    def test_names(self) -> None:
+        self.assertLessEqual(set(sseparse.__all__), set(dir(sseparse)))
+        with self.assertRaisesRegex(AttributeError, "has no attribute 'nothing'"):
+            sseparse.nothing  # noqa: B018
+
     def test_what_few_programs_need_is_imported_at_its_first_use(self) -> None:
         late = {f"{NAME}._{name}" for name in ("completion", "encoder", "http", "sources", "think", "writer")}
         self.assertFalse(late & set(run("print(*imported)").split()))

@@ -1151,6 +1151,15 @@ class OtherInterpreters(unittest.TestCase):
         with self.assertRaises(ValueError):
             whole.scan_deep('["\\u+041",' + "[" * 5000, 0)
 
+    def test_numbers_have_ascii_digits(self):
+        """The scanner that is written in Python (in PyPy) takes others, too."""
+        whole = importlib.import_module(f"{sseparse.__name__}._json")
+        read = whole._in_ascii(int)
+        self.assertEqual(read("12"), 12)
+        with self.assertRaises(ValueError):
+            read("1\u0662")
+        self.assertEqual(whole.scan_json("1\u0662", 0), (1, 1))
+
 
 if __name__ == "__main__":
     unittest.main()
