@@ -229,6 +229,8 @@ class FastPath:
                     is_sure = other.version == due.version and other.kept == due.kept and other.waits is None
                     self.due = other if is_sure else self._following(due)
                 return size
+        if data[pos : pos + 1] == b":":  # a heartbeat
+            return pos
         if not due.is_plain and due.read_holes(data, pos, self._reader, events):
             self.hits += 1
             pos = due.ended
