@@ -257,6 +257,7 @@ class FastPath:
             if due.is_plain:
                 end = data.find(_LF, pos) + due.line_end
                 frame = data[pos:end] if end - pos <= LARGEST_BULK else b""
+                # These lines are those of read(). A function for both would cost each frame a call.
                 inside = frame.removeprefix(due.head).removesuffix(due.last)
                 if len(frame) - len(inside) == due.around:
                     try:
