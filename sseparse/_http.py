@@ -145,7 +145,7 @@ class HTTPBody:
         # A folded line is joined to the line before it with one space (5.2). Just after the status line it is
         # ignored (2.2).
         rest = re.sub(r"(?<![ \t])[ \t]*(?:\n[ \t]+)+", " ", end + rest)
-        head = re.fullmatch(r"HTTP/1\.([01]) ([0-9]{3})(?: [^\r\0]*)?", first)
+        head = re.fullmatch(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\0]*)?", first)
         fields = re.fullmatch(r"(?: [^\r\n\0]*)?\n((?:[-!#$%&'*+.^_`|~0-9A-Za-z]+:[^\r\n\0]*\n)*)\n", rest)
         if not head or not fields:
             return self._fail("has no valid status line or header fields: discard it and reconnect")

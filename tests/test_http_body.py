@@ -118,7 +118,7 @@ def reference(wire):
         wire = wire[end.end() :]
         if any(b"\r" in line or b"\0" in line for line in lines):
             return b"", False
-        start = re.match(rb"HTTP/1\.([01]) ([0-9]{3})(?: |\Z)", lines[0])
+        start = re.match(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: |\Z)", lines[0])
         if not start:
             return b"", False
         status, version = int(start[2]), start[1]
@@ -212,6 +212,7 @@ ROWS = [
      head(start=S + b"200") + b"a", b"a", None),
     ("4 the reason is ignored", head(start=S + b"200 Content-Length: 0\xff") + b"a", b"a", None),
     ("4 a status has three digits: two", head(start=S + b"20 OK"), b"", NO_HEAD),
+    ("4 a status that begins with 0", head(start=S + b"099 OK"), b"", NO_HEAD),
     ("4 a status of four digits", head(start=S + b"2000 OK"), b"", NO_HEAD),
     ("4 no status", head(start=S + b"OK"), b"", NO_HEAD),
     ("4 a status with a sign", head(start=S + b"-20 OK"), b"", NO_HEAD),
