@@ -36,6 +36,12 @@ _BEFORE, _INSIDE, _BEHIND, _TEXT = range(4)
 _OF_TEXT = ("content.delta", "reasoning.delta", "content.done", "reasoning.done", "choice.done")
 
 
+def _string(value: str, name: str) -> str:
+    if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{name} is a string, not {type(value).__name__}")
+    return value
+
+
 class _Choice:
     """One choice: the texts of its events so far, and the characters that are held back."""
 
@@ -62,14 +68,14 @@ class ThinkTags:
     If ``close`` never comes, the rest is reasoning. Each choice is read on its own. Use one ThinkTags for one
     answer. It can be pickled.
 
-    Raises ValueError for an empty tag.
+    Raises TypeError for a tag that is no string, ValueError for an empty one.
     """
 
     __slots__ = ("_choices", "_close", "_open", "_prefilled")
 
     def __init__(self, open: str = "<think>", close: str = "</think>", *, prefilled: bool = False) -> None:
-        self._open = open.lstrip()
-        self._close = close
+        self._open = _string(open, "open").lstrip()
+        self._close = _string(close, "close")
         self._prefilled = prefilled
         self._choices: dict[int, _Choice] = {}
         if not (self._open and close):
@@ -83,8 +89,11 @@ class ThinkTags:
 
         The text of ContentDone and ReasoningDone is that of their deltas. All other events are returned as
         they are. Text that may be the beginning of a tag is held back until the next delta, ContentDone or
-        ChoiceDone. Raises TypeError for an item that is not an event.
+        ChoiceDone. Raises TypeError for an item that is not an event, or whose text is no string.
         """
+        if not hasattr(events, "__iter__"):
+            name = type(events).__name__
+            raise TypeError(f"feed() takes a list of events, not {name}: pass what ChatStream.feed() returns")
         passed: list[Event] = []
         for event in events:
             kind = getattr(event, "type", None)
@@ -104,12 +113,12 @@ class ThinkTags:
             choice = self._choices[event.choice] = _Choice()
         reasoning = content = ""
         if kind == "content.delta":
-            reasoning, content = self._read(choice, event.text)
+            reasoning, content = self._read(choice, _string(event.text, "text"))
         elif kind == "content.done" or kind == "choice.done":
             reasoning, content = self._end(choice)
         elif kind == "reasoning.delta":
             choice.is_mixed = True
-            choice.reasoning.append(event.text, False)
+            choice.reasoning.append(_string(event.text, "text"), False)
         if reasoning:
             choice.reasoning.append(reasoning, False)
             passed.append(ReasoningDelta(event.choice, reasoning))
@@ -124,9 +133,12 @@ class ThinkTags:
             passed.append(ReasoningDone(event.choice, choice.reasoning.join()))
 
     def split(self, text: str) -> tuple[str, str]:
-        """Return (reasoning, content) of a whole text, for example of the content of a message."""
+        """Return (reasoning, content) of a whole text, for example of the content of a message.
+
+        Raises TypeError if it is no string.
+        """
         choice = _Choice()
-        reasoning, content = self._read(choice, text)
+        reasoning, content = self._read(choice, _string(text, "text"))
         rest_of_reasoning, rest_of_content = self._end(choice)
         return reasoning + rest_of_reasoning, content + rest_of_content
 

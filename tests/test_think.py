@@ -194,6 +194,18 @@ class Streams(unittest.TestCase):
         for wrong in (["<think>"], "<think>", b"<think>", [None], [{"type": "content.delta"}]):
             with self.subTest(wrong), self.assertRaisesRegex(TypeError, "events that ChatStream.feed"):
                 sseparse.ThinkTags().feed(wrong)
+        for wrong in (None, 5, content("a")):
+            with self.assertRaisesRegex(TypeError, "^feed.. takes a list of events, not "):
+                sseparse.ThinkTags().feed(wrong)
+        for tags in ((None,), (b"<think>",), ("<think>", 5)):
+            with self.assertRaisesRegex(TypeError, "^(open|close) is a string, not "):
+                sseparse.ThinkTags(*tags)
+        for text in (None, b"<think>a", 5):
+            for event in (content(text), thought(text)):
+                with self.assertRaisesRegex(TypeError, "^text is a string, not "):
+                    sseparse.ThinkTags().feed([event])
+            with self.assertRaisesRegex(TypeError, "^text is a string, not "):
+                sseparse.ThinkTags().split(text)
 
     def test_before_an_encoder(self):
         body = sseparse.ChatEncoder(id="x", created=1)
