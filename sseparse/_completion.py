@@ -75,11 +75,14 @@ def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | Non
     with the choices in order.
 
     Raises ValueError, which names the field, if no stream can have it: a field of a wrong type, two calls of
-    a choice with one id, an ``error``. Raises TypeError if ``completion`` is not a mapping. The call itself
-    raises them, before the first frame.
+    a choice with one id, an ``error``. Raises TypeError if ``completion`` is not a mapping or ``size`` is not
+    an integer. The call itself raises them, before the first frame.
     """
-    if size is not None and size < 1:
-        raise ValueError(f"size must be at least 1 character, not {size}")
+    if size is not None:
+        if not isinstance(size, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"size takes a number of characters, not {size!r}")
+        if size < 1:
+            raise ValueError(f"size must be at least 1 character, not {size}")
     if not hasattr(completion, "items"):
         name = type(completion).__name__
         raise TypeError(f"encode() takes a completion (a dict), not {name}: pass response.model_dump()")
@@ -200,11 +203,11 @@ def _unknown(fields: dict[str, Any], *known: Iterable[str]) -> Iterator[tuple[st
             yield name, dump(value)
 
 
-def _pieces(name: str, text: str, size: int | None) -> Iterator[str]:
-    """Yield the pieces of a text, each as a field with this name."""
+def _pieces(text: str, size: int | None) -> Iterator[str]:
+    """Yield the JSON text of each piece of a text."""
     size = size or len(text) or 1
     for at in range(0, len(text), size):
-        yield f'"{name}":{quote(text[at : at + size])}'
+        yield quote(text[at : at + size])
 
 
 # The functions below yield the steps of a completion. Each step writes at most one frame.
@@ -263,8 +266,8 @@ def _message_steps(
     )
     if message.get("refusal") == "":
         yield Writer.entry, (index, '"refusal":""')
-    for piece in _pieces("refusal", message.get("refusal") or "", size):
-        yield Writer.entry, (index, piece)
+    for piece in _pieces(message.get("refusal") or "", size):
+        yield Writer.entry, (index, f'"refusal":{piece}')
     for place, call in enumerate(message.get("tool_calls") or ()):
         yield from _call_steps(index, place, call, size)
     if message.get("function_call") is not None:
@@ -297,10 +300,10 @@ def _content_steps(index: int, text: str, logprobs: Any, size: int | None) -> It
     """Yield the steps of the content that is text. The logprobs are beside the last piece of it."""
     more = "" if logprobs is None else f'"logprobs":{dump(logprobs)},'
     last = ""
-    for piece in _pieces("content", text, size):
+    for piece in _pieces(text, size):
         if last:
             yield Writer.entry, (index, last)
-        last = piece
+        last = f'"content":{piece}'
     if last or more:
         yield Writer.entry, (index, last, more)
 
@@ -323,8 +326,8 @@ def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int |
             if value == '""' or name == "id":
                 first[where] += f",{quote(name)}:{value}"
             else:
-                then.append((Writer.call_extra, (index, place, where, f"{quote(name)}:{value}")))
+                then.append((Writer.call_extra, (index, place, where, name, value)))
     yield Writer.start_call, (index, place, call.get("id"), body.get("name"), kind, type, *first.values())
-    for piece in _pieces(text_name, text if text.__class__ is str else dump(text), size):
-        yield Writer.call_extra, (index, place, "function", piece)
+    for piece in _pieces(text if text.__class__ is str else dump(text), size):
+        yield Writer.arguments, (index, place, piece)
     yield from then

@@ -26,7 +26,8 @@ Rule 4. A call begins with ``{"index": 0, "id": "call_1", "type": "function", "f
 Rule 5. ``finish_reason`` comes in a frame of its own, with ``"delta": {}``, once for each choice.
 Rule 6. Usage comes in one frame with ``"choices": []``, after the last finish_reason. Usage events before
   that are held, and the last one counts.
-Rule 7. ``[DONE]`` is written for a Done event, and in no other case: a stream that was cut stays cut.
+Rule 7. ``[DONE]`` is written for a Done event, and in no other case: a stream that was cut stays cut. After
+  that, only usage, errors and unknown fields of the chunk are written: no reader reads choices there.
 Rule 8. An Error is written in its place among the other events, as a frame without choices:
   ``{"error": {"message": "M", "type": "server", "param": null, "code": 5}}``. ``malformed`` is not written,
   because the answer went on after it.
@@ -44,9 +45,10 @@ from __future__ import annotations
 
 from json.encoder import encode_basestring as quote
 
+from ._assembler import DELTA_NOISE
 from ._json import TOO_DEEP, is_too_deep, write_json
 from ._text import well_formed
-from ._values import Unreadable, plain_json, reasoning_in
+from ._values import NOISE_FIELDS, PRINTED, Unreadable, plain_json, reasoning_in
 from ._writer import REASONING_NAMES, Writer, json_of
 
 TYPE_CHECKING = False
@@ -69,14 +71,15 @@ SSE_HEADERS = (
 # the known fields there, which no Extra can have.
 PLACES: dict[str, tuple[int, tuple[str, ...]]] = {
     "chunk": (1, ("id", "object", "created", "model", "choices", "usage", "error")),
-    "choice": (3, ("index", "delta", "finish_reason", "usage", "error")),
-    "delta": (4, ("role",)),
+    "choice": (3, ("index", "delta", "message", "finish_reason", "usage", "error")),
+    "delta": (4, ("role", "refusal", "function_call", *DELTA_NOISE)),
     "tool_call": (6, ("index", "id", "type", "function", "custom")),
     "function": (7, ("name",)),
     "frame": (0, ()),
 }
 
 NONE = type(None)
+TOO_LARGE = 1 << PRINTED
 
 
 def _json(value: Any, depth: int) -> str:
@@ -106,6 +109,8 @@ def _index(event: Any, name: str = "choice") -> int:
     value: Any = getattr(event, name)
     if value.__class__ is not int or value < 0:
         raise TypeError(f"its {name} is {value!r}, which is not an index")
+    if value >= TOO_LARGE:
+        raise ValueError(f"its {name} has too many digits for an index")
     return value
 
 
@@ -124,8 +129,15 @@ def _field(event: Any, name: str, *types: type) -> Any:
 
 def _start(event: Any) -> Step:
     id, model = _field(event, "id", str, NONE), _field(event, "model", str, NONE)
-    created = int(_field(event, "created", int, float, NONE) or 0)
+    created = _seconds(_field(event, "created", int, float, NONE) or 0)
     return Writer.start, (id, model, created, event.object == "text_completion")
+
+
+def _seconds(created: float) -> int:
+    """Return the time as an integer. (That of time.time() is a float.)"""
+    if not -1e400 < created < 1e400 or abs(created) >= TOO_LARGE:
+        raise ValueError("created is not a time in seconds: pass int(time.time())")
+    return int(created)
 
 
 def _call_start(event: Any) -> Step:
@@ -136,35 +148,37 @@ def _call_start(event: Any) -> Step:
     return Writer.start_call, (_index(event), place, id, name, kind, kind)
 
 
-def _audio(event: Any) -> Step:
+def _audio(event: Any) -> Step | None:
     values = [(name, _field(event, name, str, NONE)) for name in ("data", "transcript")]
     fields = [f'"{name}":{quote(value)}' for name, value in values if value is not None]
-    return Writer.entry, (_index(event), f'"audio":{{{",".join(fields)}}}')
+    return (Writer.entry, (_index(event), f'"audio":{{{",".join(fields)}}}')) if fields else None
 
 
 def _extra(event: Any) -> Step | None:
     place, name, value = event.place, event.field, event.value
-    depth, known = PLACES.get(place, (0, (name,)))
-    if name in known:
+    if place not in PLACES:
+        raise ValueError(f"its place is {place!r}, not one of {', '.join(PLACES)}")
+    depth, known = PLACES[place]
+    if name in known or (name in NOISE_FIELDS and place != "frame"):
         raise ValueError(f"it is {name!r} at the place {place!r}, which is not an unknown field")
     if place == "delta" and name in ("content", "tool_calls") and value.__class__ is not list:
         value = [value]  # one part, one fragment
     text = _json(value, depth)
     field = f"{quote(name)}:{text}"
-    if place == "frame":
+    if place == "frame" or text == "null":
         return None
     if place == "chunk":
         return Writer.chunk_extra, (name, text)
     if place == "choice":
         return Writer.entry, (_index(event), "", f"{field},")
     if place != "delta":
-        return _call_extra(event, field)
+        return _call_extra(event, text)
     if name in REASONING_NAMES and value.__class__ in (dict, list):
         return Writer.reason_object, (_index(event), name, text, quote(reasoning_in(value)))
     return Writer.entry, (_index(event), field)
 
 
-def _call_extra(event: Any, field: str) -> Step | None:
+def _call_extra(event: Any, text: str) -> Step | None:
     """Return the step of an unknown field of a call, except two that are not read alone (rule 4 of reading).
 
     A fragment with only an empty string is ignored. An id inside ``function`` would be the id of the call.
@@ -172,7 +186,7 @@ def _call_extra(event: Any, field: str) -> Step | None:
     if event.value == "" or (event.place == "function" and event.field == "id"):
         return None
     call = _place(event) if event.place == "function" else _index(event, "index")
-    return Writer.call_extra, (_index(event), call, event.place, field)
+    return Writer.call_extra, (_index(event), call, event.place, event.field, text)
 
 
 def _error(event: Any) -> Step:
@@ -199,7 +213,10 @@ _STEP_OF: dict[str, Callable[[Any], Step | None]] = {
         Writer.logprobs,
         (_index(event), f'"logprobs":{_json(_field(event, "logprobs", dict), 3)}'),
     ),
-    "choice.done": lambda event: (Writer.finish, (_index(event), _field(event, "finish_reason", str, NONE))),
+    "choice.done": lambda event: (
+        Writer.finish,
+        (_index(event), _field(event, "finish_reason", str, NONE) or None),
+    ),
     "usage": lambda event: (Writer.set_usage, (plain_json(_field(event, "usage", dict), 2),)),
     "extra": _extra,
     "error": _error,
@@ -222,7 +239,7 @@ class ChatEncoder:
     It takes the events of ``ChatStream`` and ``ChatAssembler``, also those of another copy of this package.
     You may filter or change them, or make your own. Use one encoder for one answer. It can be pickled.
 
-    Raises TypeError for an argument of a wrong type.
+    Raises TypeError for an argument of a wrong type, ValueError if ``created`` is NaN or too large.
     """
 
     __slots__ = ("_closed", "_writer")
@@ -242,7 +259,7 @@ class ChatEncoder:
         if created is not None:
             if not isinstance(created, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"created takes a number of seconds, not {created!r}")
-            created = int(created)  # time.time() is a float
+            created = _seconds(created)
         self._writer = Writer(id, model, created, usage, reasoning)
         self._closed = False
 
@@ -264,7 +281,7 @@ class ChatEncoder:
             kind: Any = getattr(event, "type", None)
             try:
                 step = _STEP_OF[kind](event)
-            except (Unreadable, OverflowError) as reason:  # Start(created=inf)
+            except Unreadable as reason:
                 raise ValueError(str(reason)) from None
             except (AttributeError, KeyError, TypeError) as reason:
                 raise TypeError(_refusal(event, reason)) from reason
@@ -272,15 +289,19 @@ class ChatEncoder:
                 steps.append(step)
         writer = self._writer
         for write, arguments in steps:
-            write(writer, *arguments)
+            if not writer.is_done or write in Writer.AFTER_DONE:
+                write(writer, *arguments)
         return writer.take(False)
 
     def comment(self, text: str = "ping") -> bytes:
         """Return a comment, which clients ignore: a heartbeat, safe between any two feeds.
 
-        Raises ValueError for a text with a line end, RuntimeError after close().
+        Raises TypeError if the text is no string, ValueError if it has a line end, RuntimeError after
+        close().
         """
         self._check_open("comment")
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"comment() takes a string, not {type(text).__name__}")
         if "\n" in text or "\r" in text:
             raise ValueError("a comment must not contain a line end: call comment() once for each line")
         return well_formed(f": {text}\n\n").encode()

@@ -82,9 +82,13 @@ class ServerSentEvent(_Record):
 
         Each line of ``data`` becomes a data line of its own, so CR and CRLF in it are LF when read back.
         Raises ValueError if no event stream can carry the event: a line end in ``event`` or ``id``, NUL in
-        ``id``, or empty ``data`` (such an event is not dispatched).
+        ``id``, or empty ``data`` (such an event is not dispatched). Raises TypeError if a field is no string.
         """
-        for name, text, refused in (("event", self.event, "\r\n"), ("id", self.id, "\r\n\0")):
+        for name, text, refused in (
+            ("event", self.event, "\r\n"), ("id", self.id, "\r\n\0"), ("data", self.data, ""),
+        ):  # fmt: skip
+            if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"{name} is a string, not {type(text).__name__}")
             if any(char in text for char in refused):
                 raise ValueError(f"{name} holds a line end or NUL, which no event stream can carry")
         if not self.data:

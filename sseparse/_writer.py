@@ -152,7 +152,7 @@ class Writer:
         self.call_ids = "call"  # the beginning of generated call ids
         self.choices: dict[int, _Choice] = {}
         self.waiting_chunks: list[str] = []
-        self.waiting_fields: dict[tuple[int, int | None], list[tuple[str, str]]] = {}
+        self.waiting_fields: dict[tuple[int, int | None], list[tuple[str, str, str]]] = {}
         self.usage: dict[str, Any] = {}
         self.groq: dict[str, Any] = {}
         self.errors = NO_ERROR
@@ -281,6 +281,9 @@ class Writer:
             (self.waiting_chunks or self.frames).append(self.cut_error)
         self.settle()
 
+    # The steps that have an effect after [DONE] (rule 7).
+    AFTER_DONE = frozenset((start, chunk_extra, set_usage, error, done))
+
     # -- choices --------------------------------------------------------------------------------------
 
     def choice(self, index: int, role: str, more: str = "") -> _Choice:
@@ -298,7 +301,9 @@ class Writer:
             content = '""' if fields.startswith('"content":"') else "null"
             choice = self.choice(index, f'"role":"assistant","content":{content}')
         self.last_head = self.head
-        if self.is_text and (not fields or fields.startswith('"content":')):
+        # (A ``text`` that is an unknown field must be beside a delta.)
+        is_text = self.is_text and not more.startswith('"text":')
+        if is_text and (not fields or fields.startswith('"content":')):
             text = fields[len('"content":') :] or '""'
             start = f'"text":{text},"index":{index}'
         else:
@@ -375,7 +380,7 @@ class Writer:
         if place in choice.calls:
             return
         call = choice.calls[place] = len(choice.calls) - (None in choice.calls), kind
-        fields = f'"name":{quote(name or "")},"{"input" if kind == "custom" else "arguments"}":""{inner}'
+        fields = f'"name":{quote(name or "")},"{_name_of_text(kind)}":""{inner}'
         if place is not None:
             generated = f"{self.call_ids}_{index}_{place}"
             id = id if id and id not in choice.ids else generated
@@ -384,24 +389,33 @@ class Writer:
             choice.ids.add(id)
             fields = f'"id":{quote(id)},"type":{quote(type)},"{kind}":{{{fields}}}{outer}'
         self.entry(index, _in_call(call, "tool_call", fields))
-        for where, field in self.waiting_fields.pop((index, place), ()):
-            self.entry(index, _in_call(call, where, field))
+        for field in self.waiting_fields.pop((index, place), ()):
+            self.call_extra(index, place, *field)
 
     def arguments(self, index: int, place: int | None, text: str) -> None:
         """Write arguments of a call. They are dropped if the call was not started (rule 11)."""
         choice = self.choices.get(index)
         if choice and place in choice.calls:
             call = choice.calls[place]
-            name = "input" if call[1] == "custom" else "arguments"
-            self.entry(index, _in_call(call, "function", f'"{name}":{text}'))
+            self.entry(index, _in_call(call, "function", f'"{_name_of_text(call[1])}":{text}'))
 
-    def call_extra(self, index: int, place: int | None, where: str, field: str) -> None:
-        """Write an unknown field of a call. It waits if the call was not started yet."""
+    def call_extra(self, index: int, place: int | None, where: str, name: str, value: str) -> None:
+        """Write an unknown field of a call. It waits if the call was not started yet.
+
+        In ``function`` and ``custom``, the name of the call's text is not unknown. A reader has such an Extra
+        if a server sends one call under both, and would take the field for more of the text.
+        """
         choice = self.choices.get(index)
         if choice and place in choice.calls:
-            self.entry(index, _in_call(choice.calls[place], where, field))
+            call = choice.calls[place]
+            if where != "function" or name != _name_of_text(call[1]):
+                self.entry(index, _in_call(call, where, f"{quote(name)}:{value}"))
         else:
-            self.waiting_fields.setdefault((index, place), []).append((where, field))
+            self.waiting_fields.setdefault((index, place), []).append((where, name, value))
+
+
+def _name_of_text(kind: str) -> str:
+    return "input" if kind == "custom" else "arguments"
 
 
 def _in_call(call: tuple[int, str], place: str, field: str) -> str:

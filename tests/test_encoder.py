@@ -426,6 +426,44 @@ TABLE = [
     ),
     ("an Extra with the place frame is not written", [EXTRA(None, None, "ping", {}, "frame")], []),
     (
+        "null says nothing",
+        [
+            *[EXTRA(0, 0, "x", float("nan"), place) for place in ("chunk", "choice", "delta", "tool_call")],
+            EXTRA(0, 0, "x", None, "function"),
+            audio(None, None),
+            choice_done(""),
+            choice_done("stop"),
+        ],
+        [role(), {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}],
+    ),
+    (
+        "after Done only usage, errors and unknown fields of the chunk are written",
+        [
+            content("a"),
+            call_start(0, "i", "f"),
+            DONE,
+            content("b"),
+            thought("b"),
+            call_delta(0, "{}"),
+            logprobs({"content": []}),
+            EXTRA(0, None, "x", 1, "choice"),
+            content("c", 1),
+            choice_done("stop"),
+            EXTRA(None, None, "y", 1, "chunk"),
+            sseparse.Error("server", "E"),
+            DONE,
+            usage(n=1),
+        ],
+        [
+            role(""),
+            entry({"content": "a"}),
+            call(0, id="i", type="function", function={"name": "f", "arguments": ""}),
+            {"choices": [], "y": 1},
+            {"error": {"message": "E", "type": "server", "param": None, "code": None}},
+            {"choices": [], "usage": {"n": 1}},
+        ],
+    ),
+    (
         "errors are written in their places",
         [content("a"), sseparse.Error("server", "E", None, 5, None, 0, "t"), content("b")],
         [
@@ -677,6 +715,9 @@ class Frames(unittest.TestCase):
                 sseparse.ChatEncoder(**{name: 5})
         with self.assertRaisesRegex(TypeError, "^created takes a number of seconds, not '5'$"):
             sseparse.ChatEncoder(created="5")
+        for text in (5, None, b"ping"):
+            with self.assertRaisesRegex(TypeError, "^comment.. takes a string, not "):
+                sseparse.ChatEncoder().comment(text)
 
     def test_odd_arguments(self):
         wire = encoded([thought("a"), DONE], id="x", created=5.7, model="", reasoning='a"b')
@@ -697,15 +738,51 @@ class Frames(unittest.TestCase):
             EXTRA(0, None, "index", 1, "choice"),
             EXTRA(0, 0, "id", "i", "tool_call"),
             EXTRA(0, None, "x", 1, "elsewhere"),
-            sseparse.Start("i", "m", float("inf")),
+            # A reader drops these, or takes them for what they are not.
+            EXTRA(None, None, "p", "x", "chunk"),
+            EXTRA(0, None, "message", {"content": "x"}, "choice"),
+            EXTRA(0, None, "refusal", "x", "delta"),
+            EXTRA(0, None, "function_call", {"name": "x"}, "delta"),
+            EXTRA(0, None, "index", 1, "delta"),
+            EXTRA(0, 0, "obfuscation", "x", "function"),
+            *[sseparse.Start("i", "m", number) for number in (float("inf"), float("nan"), 10**5000)],
+            content("x", 10**5000),
+            call_start(10**5000, "i", "f"),
         ):
             encoder = sseparse.ChatEncoder()
+            before = pickle.dumps(encoder)
             with self.assertRaises(ValueError):
                 encoder.feed([content("a"), event])
+            self.assertEqual(pickle.dumps(encoder), before)
             self.assertEqual(parsed(encoder.close()), [])
+        for number in (float("inf"), float("nan"), 10**5000):
+            with self.assertRaisesRegex(ValueError, "^created is not a time"):
+                sseparse.ChatEncoder(created=number)
         wire = encoded([EXTRA(0, None, "x", deep[0], "delta")])
         canonical.check(wire)
         self.assertEqual([error.kind for error in deliver([wire])[0].errors], ["truncated"])
+
+    def test_an_unknown_field_with_the_name_of_the_text(self):
+        """A server sends one call under ``function`` and under ``custom``, or a ``text`` beside a delta."""
+        for kind, other, name in (("function", "custom", "arguments"), ("custom", "function", "input")):
+            for first in ({"index": 0, kind: {"name": "f"}}, {"index": 0, kind: {"x": 1}}):
+                then = ({"index": 0, other: {name: "x"}}, {"index": 0, kind: {"name": "f"}})
+                fragments = (first, *then)
+                self.assert_comes_back(
+                    [{"choices": [{"delta": {"tool_calls": [one]}}]} for one in fragments]
+                )
+        for delta in ({}, {"content": "b"}):
+            for index in (0, 1):
+                text, beside = ({"index": 0, "text": "a"}, {"index": index, "delta": delta, "text": "c"})
+                self.assert_comes_back([{"choices": [text]}, {"choices": [beside]}])
+
+    def assert_comes_back(self, chunks):
+        assembler = sseparse.ChatAssembler()
+        events = [event for chunk in chunks for event in assembler.add({**chunk, "id": "c", "created": 1})]
+        events += assembler.close(done=True)
+        wire = encoded(events, model="m")
+        canonical.check(wire)
+        self.assertEqual(sseparse.parse(wire), {**assembler.snapshot(), "model": "m"})
 
     def test_an_iterable_that_raises(self):
         def events():
@@ -883,6 +960,9 @@ class Completions(unittest.TestCase):
         for size in (0, -1):
             with self.assertRaises(ValueError):
                 sseparse.encode(answer(), size=size)
+        for size in ("5", 1.5, float("nan")):
+            with self.assertRaisesRegex(TypeError, "^size takes a number of characters, not "):
+                sseparse.encode(answer(), size=size)
 
     def test_the_frames(self):
         frames = list(sseparse.encode(answer(usage={"n": 1}), size=1))
@@ -1030,6 +1110,9 @@ class ServerSentEvents(unittest.TestCase):
             ("a",),
         ):
             with self.assertRaises(ValueError):
+                sseparse.ServerSentEvent(*fields).encode()
+        for fields in ((None, "x"), ("a", 5), ("a", b"x"), ("a", {"x": 1}), ("a", "x", None), ("a", None)):
+            with self.assertRaisesRegex(TypeError, "^(event|data|id) is a string, not "):
                 sseparse.ServerSentEvent(*fields).encode()
 
     @examples(200)
