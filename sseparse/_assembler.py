@@ -103,6 +103,7 @@ from ._values import (
     CHANGED,
     GROWING_LISTS,
     GROWN,
+    MESSAGE_KEYS,
     NOISE_FIELDS,
     Unreadable,
     add_part,
@@ -189,9 +190,9 @@ RARE_FIELDS = frozenset(("message", "text", "logprobs", "error", "usage"))
 # type for the rule, but the next value may have the right one. So the fast path never learns such an Extra.
 # If you add a rule for a field, add the field here.
 FIELDS_WITH_RULES = frozenset((
-    "audio", "choices", "content", "delta", "error", "error_code", "error_msg", "finish_reason",
-    "function_call", "index", "logprobs", "message", "refusal", "role", "text", "tool_calls", "usage",
-    "x_groq", *GROWING_LISTS, *REASONING_FIELDS,
+    "audio", "base_resp", "choices", "content", "delta", "error", "error_code", "error_msg", "errors",
+    "finish_reason", "function_call", "index", "logprobs", "refusal", "role", "text", "tool_calls", "usage",
+    "x_groq", *GROWING_LISTS, *MESSAGE_KEYS, *REASONING_FIELDS,
 ))  # fmt: skip
 
 
@@ -261,7 +262,8 @@ class ChunkReader:
         """Read a chunk. It is modified, and its values are kept without copying them.
 
         ``source`` is its JSON text, for error messages. ``has_surrogates`` is True if it may have halves of
-        surrogate pairs. ``error`` is set if the SSE event type was "error".
+        surrogate pairs. ``error`` is the error in it (rule 12), or None; it is found here if ``choices`` is a
+        list.
         """
         self._source = source
         self._has_surrogates = has_surrogates and (contains_surrogates(chunk) or contains_surrogates(error))
@@ -313,7 +315,7 @@ class ChunkReader:
         if copy is None:
             copy = plain_json(chunk, 1)
         if not copy.keys() <= {"type"} or copy.get("type") == "error":  # otherwise it is a ping
-            self.read(copy, None, not is_copied)
+            self.read(copy, None, not is_copied, error_of(copy, copy.get("choices")))
 
     def report(self, kind: ErrorKind, message: str, data: Any = None) -> None:
         """Emit an Error found by the framing layer."""
@@ -402,7 +404,7 @@ class ChunkReader:
 
     def _chunk(self, chunk: dict[str, Any], choices: Any, usage: Any, error: Any) -> None:
         """Read a chunk. Its ``choices`` and ``usage`` were taken out, and are ``...`` if it had none."""
-        if error is None:
+        if error is None and choices.__class__ is list:
             error = error_of(chunk, choices)
         if error is chunk:
             error = chunk.copy()

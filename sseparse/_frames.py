@@ -12,9 +12,12 @@ A *stray line* is a line without a field name of the standard, for example ``{"e
 Rule 12. Errors, and frames without ``data:``. An error is reported, and reading goes on. ``words_of`` finds
   its message and code in several places. An object is an error (``error_of``) if it has an ``error`` that is
   not empty, or ``object: "error"``. An object without a list of ``choices`` is also an error if it has
-  ``type: "error"``, an ``error_msg``, an ``error_code``, or a ``message`` beside a ``code`` other than 200.
-  Nothing else is read of an error without a list of ``choices``. A list of such objects is an error. So is
-  any data under ``event: error``, even empty data.
+  ``type: "error"``, an ``error_msg``, an ``error_code``, ``errors``, a ``base_resp`` with a ``status_code``
+  other than 0, or a message beside a sign of failure. That is a ``code`` other than 0 and 200,
+  ``success: false``, or a status of "error" or from 400 on. (A frame with an event type of its own is only
+  an error if it has a ``message`` and a ``code``, or one of the first three.) Nothing else is read of an
+  error without a list of ``choices``. A list of such objects is an error. So is any data under
+  ``event: error``, even empty data.
   a. A line that is a whole JSON object is a frame: ``{"error": {"message": "overloaded"}}``. An ``event:``
      line before it sets its type.
   b. A JSON text over several stray lines is a document, if no data is pending. A line that begins with ``{``
@@ -96,7 +99,7 @@ from __future__ import annotations
 from ._json import is_too_deep, parse_json, parse_or_none, scan_deep
 from ._partial import BLANK, JSONScanner
 from ._sse import ENDING, LF, EventStreamParser, data_of
-from ._values import error_of
+from ._values import MESSAGE_KEYS, error_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,8 +110,6 @@ LINES, ANSWERED, OPENED, EVENTS = "lines", "answered", "opened", "events"
 UNSEEN, INCOMPLETE, NO_OBJECT = "unseen", "incomplete", "no object"
 
 QUOTED = 200  # characters of the input that an Error quotes
-# The keys under which a body that is one object has the server's message. (FastAPI, Kong, AWS, Portkey)
-MESSAGE_KEYS = ("message", "detail", "msg", "error_description")
 _BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", b"\xef\xbb\xbf")  # of an event stream
 
 ABSENT: Any = ...  # no value was parsed yet; None is the value of "null"

@@ -470,10 +470,10 @@ class ChatStream(FrameParser, Reading):
         reader = self._reader
         has_surrogates = contains_escaped_surrogate(text)
         choices: Any = value.get("choices")
-        error = error_of(value, choices)
+        is_named = event not in ("", "message")
+        error = error_of(value, choices, is_named and event != "error")
         if event == "error" and error is None:
             error = value
-        is_named = event not in ("", "message")
         # Anthropic's message_delta has a usage too, but also an event type and a ``type``.
         is_typed = is_named or value.get("type").__class__ is str
         has_usage = value.get("usage").__class__ is dict and not is_typed

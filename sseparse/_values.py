@@ -68,6 +68,16 @@ REASONING_TEXT_FIELDS = ("text", "thinking", "summary", "content")
 # Padding against traffic analysis: these fields mean nothing. (OpenAI; Mistral's "p")
 NOISE_FIELDS = ("obfuscation", "p")
 
+# The keys under which an object has the server's message. The object is an error if it also has a code or a
+# status of failure, or if it is the whole body. (FastAPI, Kong, AWS, Portkey; ``msg``: Zhipu)
+MESSAGE_KEYS = ("message", "detail", "msg", "error_description")
+STATUS_KEYS = ("status", "statusCode", "status_code")
+
+# The keys under which an error has its message, and other errors. (``errors``: watsonx; a list under
+# ``detail``: FastAPI, Mistral)
+WORDS_KEYS = ("message", "error_msg", "msg", "status_msg", "error_description")
+INNER_ERROR_KEYS = ("message", "error", "detail", "errors")
+
 # An empty string never overwrites these fields, in any object. (Azure: meilisearch/meilisearch#6477; TGI's
 # usage chunk: microsoft/foundry-local#144; Ollama: ollama/ollama#4357)
 IDENTITY_FIELDS = frozenset(("id", "name", "type", "model", "finish_reason"))
@@ -149,10 +159,13 @@ def as_index(value: Any) -> int | None:
     return None
 
 
-def error_of(chunk: dict[str, Any], choices: Any) -> Any:
-    """Return the error in an object (rule 12): the value of ``error``, or the object itself. None if none.
+def error_of(chunk: dict[str, Any], choices: Any, is_named: bool = False) -> Any:
+    """Return the error in an object (rule 12): the object itself, or what it has under ``error`` or
+    ``base_resp``. None if it is no error.
 
-    ``choices`` is ``chunk["choices"]``, or None. (``error_msg``: Langchain-Chatchat#1922)
+    ``choices`` is ``chunk["choices"]``, or None. ``is_named``: the frame has an event type of its own.
+    (``error_msg``: Langchain-Chatchat#1922; ``errors``: watsonx, langchain-ai/langchainjs#10721;
+    ``base_resp``: MiniMax)
     """
     if chunk.get("error"):
         return chunk["error"]
@@ -163,35 +176,55 @@ def error_of(chunk: dict[str, Any], choices: Any) -> Any:
     if chunk.get("type") == "error" or chunk.get("error_msg") or chunk.get("error_code"):
         return chunk
     code: Any = chunk.get("code")
-    message: Any = chunk.get("message")
-    is_code = bool(code) and code != 200
-    return chunk if is_code and message.__class__ is str and message else None
+    has_failed = bool(code) and as_index(code) not in (0, 200)
+    keys = MESSAGE_KEYS[:1]
+    if not is_named:  # otherwise it may be the result of a tool
+        if chunk.get("errors"):
+            return chunk
+        outcome: Any = chunk.get("base_resp")
+        if outcome.__class__ is dict and outcome.get("status_code"):
+            return outcome
+        has_failed = has_failed or chunk.get("success") is False
+        has_failed = has_failed or any(map(_is_bad, map(chunk.get, STATUS_KEYS)))
+        keys = MESSAGE_KEYS
+    has_words = has_failed and any(one and one.__class__ is str for one in map(chunk.get, keys))
+    return chunk if has_words else None
+
+
+def _is_bad(status: Any) -> bool:
+    """Whether a status means failure: "error", or an HTTP status from 400 on."""
+    return status == "error" or (as_index(status) or 0) >= 400
 
 
 def error_details(error: Any, around: dict[str, Any]) -> tuple[str | None, Any, str | None]:
     """Return the message, the code and the type of an error, or None for each.
 
-    They may be in the error, in an object inside it, or in ``around``, the object that contains it. (Ten
+    They may be in the error, in the objects inside it, or in ``around``, the object that contains it. (Twelve
     shapes: vllm-project and sglang error frames, OpenRouter with choices, Groq's ``event: error``, llama.cpp
-    ggml-org/llama.cpp#16109, old vLLM aaif-goose/goose#8027, RFC 9457, Langchain-Chatchat#1922)
+    ggml-org/llama.cpp#16109, old vLLM aaif-goose/goose#8027, RFC 9457, Langchain-Chatchat#1922, watsonx,
+    MiniMax)
     """
     places = [error]
-    if error.__class__ is dict:
-        places += map(error.get, ("message", "error", "detail"))
+    for place in places:
+        if place.__class__ is dict:
+            places += map(place.get, INNER_ERROR_KEYS)
+        elif place.__class__ is list and place and place[0].__class__ is dict:
+            places.append(place[0])
     places.append(around)
-    message = code = kind = None
+    message = code = status = kind = None
     for number, place in enumerate(places, 1):
         if place.__class__ is str:
             message = message or place
         elif place.__class__ is dict:
-            for found in (place.get("message"), place.get("error_msg")):
+            for found in map(place.get, WORDS_KEYS):
                 if found.__class__ is str:
                     message = message or found
             code = place.get("code") if code is None else code
             code = place.get("error_code") if code is None else code
+            status = place.get("status_code") if status is None else status
             if place.get("type").__class__ is str and number < len(places):
                 kind = kind or place["type"]
-    return message, code, kind or None
+    return message, status if code is None else code, kind or None
 
 
 def as_id(value: Any) -> str | None:

@@ -94,7 +94,7 @@ def event(kind, *values):
 # Errors that the server reports (rule 12)
 
 
-def is_error(chunk):
+def is_error(chunk, event_type=""):
     """Is this object an error, by itself or beside what else it has?"""
     if chunk.get("error") or chunk.get("object") == "error":
         return True
@@ -102,7 +102,24 @@ def is_error(chunk):
         return False
     if chunk.get("type") == "error" or chunk.get("error_msg") or chunk.get("error_code"):
         return True
-    return is_text(chunk.get("message")) and bool(chunk.get("code")) and chunk["code"] != 200
+    code = chunk.get("code")
+    is_bad_code = bool(code) and checked_index(code) not in (0, 200)
+    if event_type not in ("", "message", "error"):
+        return is_bad_code and is_text(chunk.get("message"))
+    if chunk.get("errors") or failed_outcome(chunk):
+        return True
+    is_bad_status = any(
+        one == "error" or (checked_index(one) is not None and checked_index(one) >= 400)
+        for one in (chunk.get("status"), chunk.get("statusCode"), chunk.get("status_code"))
+    )
+    has_words = any(is_text(chunk.get(key)) for key in ("message", "detail", "msg", "error_description"))
+    return has_words and (is_bad_code or is_bad_status or chunk.get("success") is False)
+
+
+def failed_outcome(chunk):
+    """MiniMax says under ``base_resp`` whether all went well."""
+    outcome = chunk.get("base_resp")
+    return outcome if isinstance(outcome, dict) and outcome.get("status_code") else None
 
 
 def find_errors(value):
@@ -112,29 +129,52 @@ def find_errors(value):
     return []
 
 
-def inner_error(value):
-    """The error value: what stands under ``error``, or the whole where there is nothing."""
-    return value["error"] if isinstance(value, dict) and value.get("error") else value
+def inner_error(value, event_type=""):
+    """The error value: what stands under ``error`` or ``base_resp``, or the whole where there is nothing."""
+    if not isinstance(value, dict):
+        return value
+    if value.get("error"):
+        return value["error"]
+    is_stronger = (
+        value.get("object") == "error"
+        or isinstance(value.get("choices"), list)
+        or value.get("type") == "error"
+        or any(value.get(key) for key in ("error_msg", "error_code", "errors"))
+    )
+    if is_stronger or event_type not in ("", "message", "error"):
+        return value
+    return failed_outcome(value) or value
 
 
 def message_and_code(value, around):
     """Find message, code and type in the error value, in an error inside it, or beside it; else None."""
-    inside = [value.get(key) for key in ("message", "error", "detail")] if isinstance(value, dict) else []
-    places = [value, *inside, around]
-    message = code = server_type = None
+    places, level = [], [value]
+    while level:
+        places += level
+        inside = []
+        for one in level:
+            if isinstance(one, dict):
+                inside += [one.get(key) for key in ("message", "error", "detail", "errors")]
+            elif isinstance(one, list) and one and isinstance(one[0], dict):
+                inside.append(one[0])
+        level = inside
+    places.append(around)
+    message = code = status = server_type = None
     for number, place in enumerate(places):
         if is_text(place) and message is None:
             message = clean(place)
         if isinstance(place, dict):
-            for name in ("message", "error_msg"):
+            for name in ("message", "error_msg", "msg", "status_msg", "error_description"):
                 if is_text(place.get(name)) and message is None:
                     message = clean(place[name])
             for name in ("code", "error_code"):
                 if code is None:
                     code = clean(place.get(name))
+            if status is None:
+                status = clean(place.get("status_code"))
             if is_text(place.get("type")) and server_type is None and number < len(places) - 1:
                 server_type = clean(place["type"])
-    return message, code, server_type
+    return message, status if code is None else code, server_type
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -440,9 +480,9 @@ class Answer:
     # --- one chunk
 
     def chunk(self, chunk, event_type=""):
-        is_reported = event_type == "error" or is_error(chunk)
+        is_reported = event_type == "error" or is_error(chunk, event_type)
         if is_reported:
-            self.server_error(inner_error(chunk), chunk)
+            self.server_error(inner_error(chunk, event_type), chunk)
             if not isinstance(chunk.get("choices"), list):
                 return  # rule 12: nothing but the error
         elif set(chunk) <= {"type"}:

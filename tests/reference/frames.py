@@ -393,7 +393,8 @@ class Framing:
         # Anthropic has a usage, too, in an event of its own name and type: no sign of a chat.
         is_named = event_type not in ("", "message") or isinstance(value.get("type"), str)
         has_usage = isinstance(value.get("usage"), dict) and not is_named
-        if has_usage or isinstance(value.get("choices"), list) or event_type == "error" or is_error(value):
+        has_choices = isinstance(value.get("choices"), list)
+        if has_usage or has_choices or event_type == "error" or is_error(value, event_type):
             self.chat_seen = True
         elif not set(value) <= {"type"} and self.foreign_frame is None:
             self.foreign_frame = text
