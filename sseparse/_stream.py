@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from ._sse import BytesLike
     from .types import Completion
 
+    Frames = list[tuple[bytes, list[Event]]]  # the bytes of each frame, and its events
+
 BETWEEN, INSIDE, ELSEWHERE = "between", "inside", "elsewhere"
 _SMALL = 4096  # bytes; a larger feed probably has more than one frame
 _HUGE = 1 << 18  # bytes; a longer line is decoded without copying it
@@ -223,7 +225,7 @@ class ChatStream(FrameParser, Reading):
         else:
             self._where = ELSEWHERE
 
-    def frames(self, data: BytesLike) -> list[tuple[bytes, list[Event]]]:
+    def frames(self, data: BytesLike) -> Frames:
         """Read bytes like feed(), but return pairs: the bytes of a frame, and its events.
 
         It is for a proxy that changes few frames and passes the others on unchanged. Everything that the
@@ -233,13 +235,13 @@ class ChatStream(FrameParser, Reading):
         of its frame). After a limit error the bytes are returned unread. Use either frames() or feed() for a
         stream, not both. It raises the same exceptions as feed().
         """
-        fast = self._fast
         events: list[Event] = []
         marks: Marks = []
         pos = 0
         if self._where == BETWEEN and not self._held and isinstance(data, bytes):
-            # Most feeds are one frame, and most frames are read here.
-            pos = fast.read(data, 0, events, marks)
+            # Most feeds are one frame. (In a method of its own, this makes the rows "frames(): ..., frame" 9 %
+            # slower.)
+            pos = self._fast.read(data, 0, events, marks)
             if pos == len(data) and len(marks) < 2:
                 return [(data, events)] if pos else []
         elif self._where != INSIDE or not isinstance(data, bytes):
@@ -253,44 +255,49 @@ class ChatStream(FrameParser, Reading):
             held.clear()
             self._line.clear()
             self._where = BETWEEN
-            pos = fast.read(data, 0, events, marks)
+            pos = self._fast.read(data, 0, events, marks)
         frames = cut_at(marks, data, 0, pos, events)
         while pos < len(data):
-            rest = data[pos:] if len(data) - pos < _SMALL else b"\n"
-            if self._where == BETWEEN and LF not in rest and CR not in rest and self._head is None:
-                held += rest  # the beginning of a line
-                self._line += rest
-                self._where = INSIDE
-                break
-            end = self._end_of_piece(data, pos)
-            piece = data[pos:end]
-            pos = end
-            first = self._data[:1]
-            begun = len(self._line)
-            events = self.feed(piece)
-            if self._reading != OPEN:
-                frames.append((bytes(held) + piece + data[pos:], events))
-                held.clear()
-                break
-            if first and self._data and first[0] is not self._data[0]:
-                # This line belongs to the next frame: it delivered the pending frame (rule 13a).
-                before = len(held) - begun
-                frames.append((bytes(held[:before]), events))
-                del held[:before]
-                events = []
-            held += piece
-            # (Comments after an event type are held too, so there is a limit.)
-            if self._is_at_boundary() or len(held) > self._max_event_bytes + LARGEST_BULK:
-                frames.append((bytes(held), events))
-                held.clear()
-            elif events:
-                frames.append((b"", events))
+            pos = self._read_held(data, pos, held, frames)
             if self._where == BETWEEN and not held and pos < len(data):
                 start = pos
                 events, marks = [], []
-                pos = fast.read(data, start, events, marks)
+                pos = self._fast.read(data, start, events, marks)
                 frames += cut_at(marks, data, start, pos, events)
         return frames
+
+    def _read_held(self, data: bytes, pos: int, held: bytearray, frames: Frames) -> int:
+        """Read one line on the full path, and hold it until its frame ends. Return the end of the line."""
+        if self._where == BETWEEN and self._head is None and len(data) - pos < _SMALL:
+            rest = data[pos:]
+            if LF not in rest and CR not in rest:  # the beginning of a line
+                held += rest
+                self._line += rest
+                self._where = INSIDE
+                return len(data)
+        end = self._end_of_piece(data, pos)
+        piece = data[pos:end]
+        first = self._data[:1]
+        begun = len(self._line)
+        events = self.feed(piece)
+        if self._reading != OPEN:
+            frames.append((bytes(held) + data[pos:], events))
+            held.clear()
+            return len(data)
+        if first and self._data and first[0] is not self._data[0]:
+            # This line belongs to the next frame: it delivered the pending frame (rule 13a).
+            before = len(held) - begun
+            frames.append((bytes(held[:before]), events))
+            del held[:before]
+            events = []
+        held += piece
+        # (Comments after an event type are held too, so there is a limit.)
+        if self._is_at_boundary() or len(held) > self._max_event_bytes + LARGEST_BULK:
+            frames.append((bytes(held), events))
+            held.clear()
+        elif events:
+            frames.append((b"", events))
+        return end
 
     def _end_of_piece(self, data: bytes, pos: int) -> int:
         """Return the end of the line that begins at ``pos``, including a blank line after it."""
@@ -703,11 +710,9 @@ class ChatStream(FrameParser, Reading):
         return f"<ChatStream {state}, {self._frames} frames, {pending} bytes pending, {errors} errors>"
 
 
-def cut_at(
-    marks: Marks, data: bytes, start: int, end: int, events: list[Event]
-) -> list[tuple[bytes, list[Event]]]:
+def cut_at(marks: Marks, data: bytes, start: int, end: int, events: list[Event]) -> Frames:
     """Return the frames between ``start`` and ``end`` with their events. ``FastPath.read`` marked them."""
-    frames: list[tuple[bytes, list[Event]]] = []
+    frames: Frames = []
     first = 0
     for stop, last in marks:
         frames.append((data[start:stop], events[first:last]))
