@@ -13,6 +13,7 @@ Where things live:
     _frames.py      lines to frames, including the irregular ones that servers send
     _sse.py         SSEDecoder: the event stream of the WHATWG standard
     _fast.py        the fast path: reads frames like earlier ones without parsing JSON
+    _lesson.py      how the fast path learns a frame
     _assembler.py   ChatAssembler: chunks to events and to changes of the answer
     _calls.py       the tool calls of a choice, and the call that a fragment belongs to
     _answer.py      the answer so far, and the final object

@@ -1,0 +1,741 @@
+# SPDX-License-Identifier: MIT
+"""Learns a frame for the fast path: finds where its values are, and what the frame does with them.
+
+Each kind of step is a class with a method ``take``:
+
+* ``Append``: text of content, reasoning, refusal or arguments. (all servers)
+* ``Again``: an unknown field that comes again unchanged. It causes an Extra each time, but changes no state.
+  (Azure and GitHub Copilot: content_filter_results; Perplexity: citations, search_results)
+* ``Detail``: an unknown field of a delta that is one object in a list, in which only a text grows.
+  (OpenRouter, Vercel: reasoning_details)
+* ``Numbers``: an unknown field that is an object in which only numbers change. (llama.cpp: timings)
+* ``Unknown``: an unknown field whose value changes in another way.
+* ``Counts``: usage in which only numbers change, or nothing. (vLLM, SGLang, xAI, Perplexity)
+* ``Logprobs``: logprobs. (OpenAI, DeepSeek, llama.cpp, Hugging Face)
+
+Some holes have no step: padding (OpenAI, Mistral), the id and the creation time once they are known (xAI,
+Ollama), a message beside a delta (Perplexity), a copy of the delta's text and its token_id (Together).
+
+``_fast.py`` says why a frame that was learnt may be read without parsing it. A ``Lesson`` proves the
+conditions 2, 3 and 4 there. This file knows JSON texts and the assembler. It knows nothing of bytes.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+
+from ._assembler import DELTA_NOISE, DETAIL_FIELDS, FIELDS_WITH_RULES, REASONING_FIELDS
+from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
+from ._json import scan_json
+from ._partial import blank, scanstring
+from ._text import Text
+from ._values import (
+    NOISE_FIELDS,
+    SCALARS,
+    Items,
+    as_key,
+    containers_in,
+    copy_of,
+    is_appended,
+    is_number,
+    is_same,
+    is_shallow,
+    render,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Union
+
+    from ._answer import Choice
+    from ._assembler import ChunkReader
+    from ._calls import Call
+    from ._events import Event
+
+    Path = tuple[Union[str, int], ...]
+
+# The kinds of values that a hole may have. Those up to GROWING are the inside of a string: a non-empty text,
+# content, and two without an effect, of which the second begins with its earlier value. NUMBER and SCALAR
+# exclude containers. OBJECT is a non-empty object, PRESENT is anything but null.
+TEXT, CONTENT, PADDING, GROWING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = range(9)
+
+TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
+_NOISE = frozenset(NOISE_FIELDS)
+_ALONE = DELTA_NOISE | {"content", "role"}  # the only fields that an empty content may be learnt with
+_FOLD_AT = Text.FOLD_AT
+_new = object.__new__
+
+
+# -- the kinds of steps -----------------------------------------------------------------------------------
+
+
+class Step:
+    """What a frame does with the value in the hole with the number ``hole``.
+
+    ``needs_last``: the step is for a fragment without an index, which goes to ``call`` only while that is the
+    last call.
+    """
+
+    __slots__ = ("hole",)
+    needs_last = False
+    call: Call | None = None
+    calls: Any = None
+
+    def place(self, order: list[Path], path: Path) -> None:
+        """Set ``hole``. ``order`` has the paths of all holes in the order of the line."""
+        self.hole = order.index(path)
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        """Do what the full path does with the value."""
+
+
+def _with_value(event: Extra, value: Any) -> Extra:
+    """Return the same Extra with another value. (Two thirds of the time of a call with five arguments)"""
+    other = _new(Extra)
+    other.choice = event.choice
+    other.index = None
+    other.field = event.field
+    other.value = value
+    other.place = event.place
+    return other
+
+
+class Append(Step):
+    """Append a text and emit its event."""
+
+    __slots__ = ("call", "calls", "event", "field", "index", "is_simple", "needs_last", "pieces", "text")
+
+    def __init__(self, event: Any, choice: Choice, text: Text, call: Call | None, needs_last: bool) -> None:
+        self.event = event.__class__
+        self.index = choice.index
+        self.field: Any = event.field if self.event is ReasoningDelta else None
+        self.text = text
+        self.pieces = text.pieces  # always the same list
+        self.call = call
+        self.calls = choice.calls
+        self.needs_last = needs_last
+        self.is_simple = call is None and self.field is None
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        text = values[self.hole]
+        if text:
+            self.add(text, reader.events)
+
+    def add(self, text: str, events: list[Event]) -> None:
+        """Append a text and emit its event."""
+        pieces = self.pieces
+        pieces.append(text)
+        if len(pieces) >= _FOLD_AT:
+            self.text.fold()
+        event = _new(self.event)
+        event.choice = self.index
+        if self.is_simple:
+            event.text = text
+        else:
+            self.fill(event, text)
+        events.append(event)
+
+    def fill(self, event: Any, text: str) -> None:
+        """Set the fields of an event of arguments or reasoning, except the choice."""
+        call = self.call
+        if call is None:
+            event.text = text
+            event.field = self.field
+        else:
+            event.index = call.index
+            event.arguments = text
+            if call.index is not None:
+                self.calls.last = call
+
+    def take_many(self, texts: list[str], events: list[Event]) -> None:
+        """Take this step with many texts."""
+        index = self.index
+        call = self.call
+        if call is not None:
+            if call.index is not None:
+                self.calls.last = call
+            events += map(ToolCallDelta, repeat(index), repeat(call.index), texts)
+        elif self.field is not None:
+            events += map(ReasoningDelta, repeat(index), texts, repeat(self.field))
+        else:
+            kind: Any = self.event
+            for text in texts:
+                event = _new(kind)
+                event.choice = index
+                event.text = text
+                events.append(event)
+        self.text.append("".join(texts), False)
+
+
+class Again(Step):
+    """Emit the Extra of an unknown field that comes again unchanged."""
+
+    __slots__ = ("event", "inner")
+
+    def __init__(self, event: Extra) -> None:
+        self.event = event
+        self.inner = containers_in(event.value)
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        reader.events.append(_with_value(self.event, copy_of(self.event.value, self.inner)))
+
+
+class Unknown(Step):
+    """Keep an unknown field whose value changes."""
+
+    __slots__ = ("choice", "field", "place_of")
+
+    def __init__(self, event: Extra, choice: Any) -> None:
+        self.choice: Choice = choice
+        self.field = event.field
+        self.place_of = event.place
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        fields = {self.field: values[self.hole]}
+        if self.place_of == "delta":
+            reader.keep_in_delta(self.choice, fields)
+        elif self.place_of == "choice":
+            reader.keep(self.choice.extras, fields, self.choice.index, None, "choice")
+        else:
+            reader.keep(reader.answer.extras, fields, None, None, "chunk")
+
+
+class Numbers(Step):
+    """Set the numbers at ``paths`` in a kept object. It is an unknown field in which only they change.
+
+    ``whole`` is the kept object. While the template applies, nothing else changes it.
+    """
+
+    __slots__ = ("event", "inner", "paths", "places", "start", "stop", "whole")
+
+    def __init__(self, event: Any, whole: dict[str, Any], paths: list[Path]) -> None:
+        self.event = event
+        self.paths = paths
+        self.find(whole)
+
+    def find(self, whole: dict[str, Any]) -> None:
+        """Find the numbers in the kept object."""
+        self.whole = whole
+        self.inner = containers_in(whole)
+        self.places = [(_at(whole, path[:-1]), path[-1]) for path in self.paths]
+
+    def place(self, order: list[Path], path: Path) -> None:
+        count = len(self.paths)
+        self.paths.sort(key=lambda inside: order.index(path + inside))
+        self.start = order.index(path + self.paths[0]) if count else 0
+        self.stop = self.start + count  # the holes of one object follow each other in the line
+        self.find(self.whole)
+
+    def set(self, values: Sequence[Any]) -> bool:
+        """Set the numbers. Return whether any of them changed."""
+        is_changed = False
+        for (kept, key), number in zip(self.places, values[self.start : self.stop]):
+            old = kept[key]
+            if old != number or old.__class__ is not number.__class__:
+                kept[key] = number
+                is_changed = True
+        return is_changed
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        reader.note_kept(self.set(values))
+        reader.events.append(_with_value(self.event, copy_of(self.whole, self.inner)))
+
+
+class Counts(Numbers):
+    """Update usage in which only numbers change, or nothing.
+
+    The first time, the whole usage is merged into the kept one. After that, the rest of it changes nothing
+    until other usage comes. So while ``reader.counted`` is this step, only the numbers are set. ``value`` is
+    usage as it came.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: dict[str, Any], paths: list[Path]) -> None:
+        super().__init__(None, value, paths)
+        self.value = value
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        if reader.counted is not self:
+            usage = render(self.value, False)
+            for path, number in zip(self.paths, values[self.start : self.stop]):
+                _put(usage, path, number)
+            reader.usage(usage)
+            kept: Any = reader.answer.usage
+            self.find(kept)
+            reader.counted = self
+        elif self.set(values):
+            reader.events.append(Usage(copy_of(self.whole, self.inner)))
+
+
+class Detail(Step):
+    """Append to the text of a kept object in a delta, and emit its Extra.
+
+    ``entry`` is the object as it came, ``key`` the key of its text. While the template applies, nothing else
+    changes the kept one.
+    """
+
+    __slots__ = ("entry", "event", "key", "text")
+
+    def __init__(self, event: Any, key: str, text: Text) -> None:
+        self.event = Extra(event.choice, None, event.field, None, "delta")
+        self.entry: dict[str, Any] = event.value[0].copy()
+        self.key = key
+        self.text = text
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        text = values[self.hole]
+        entry = self.entry.copy()
+        entry[self.key] = text
+        self.text.append(text, False)
+        reader.kept += 1
+        reader.events.append(_with_value(self.event, [entry]))
+
+
+class Logprobs(Step):
+    """Extend the logprobs of a choice."""
+
+    __slots__ = ("choice",)
+
+    def __init__(self, choice: Choice) -> None:
+        self.choice = choice
+
+    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
+        reader.logprobs(self.choice, values[self.hole])
+
+
+# -- learning ---------------------------------------------------------------------------------------------
+
+
+class Lesson:
+    """Learns one line: finds its steps and its holes.
+
+    ``text`` is the data of the line, ``chunk`` the JSON value of that, ``earlier`` the usage and the unknown
+    fields of an earlier chunk.
+    While it learns: ``found`` has the steps, each with the path of its value. ``holes`` has the kind of each
+    hole, by path. ``same`` has the paths of two holes that must have the same text.
+    What it has learnt: ``pieces`` is the text around the holes. ``kinds`` and ``values`` have the kind and
+    the value of each hole, in the order of the line. ``steps`` are what the frame does. ``echo`` has the
+    numbers of two holes that must have the same text.
+    """
+
+    __slots__ = (
+        "chunk", "delta", "earlier", "echo", "entry", "found", "holes", "kinds", "pieces", "reader", "same",
+        "steps", "text", "values",
+    )  # fmt: skip
+
+    def __init__(
+        self, text: str, chunk: dict[str, Any], reader: ChunkReader, earlier: dict[str, Any]
+    ) -> None:
+        self.text = text
+        self.chunk = chunk
+        self.reader = reader
+        self.earlier = earlier
+        self.entry: dict[str, Any] = {}
+        self.delta: dict[str, Any] | None = None
+        self.holes: dict[Path, int] = {}
+        self.same: list[Path] = []
+        self.found: list[tuple[Step, Path | None]] = []
+        self.pieces: list[str] = []
+        self.kinds: list[int] = []
+        self.values: list[Any] = []
+        self.steps: list[Step] = []
+        self.echo: list[int] = []
+
+    def learn(self, caused: list[Event], changes: int) -> bool:
+        """Learn the line. Return False if one of the conditions in ``_fast.py`` does not hold.
+
+        ``caused`` are the events of the line. ``changes`` is the number of kept unknown fields it changed.
+        """
+        if not self.explains(caused, changes):
+            return False
+        self.find_passing()
+        text, holes = self.text, self.holes
+        if not holes:
+            return False
+        spans: dict[Path, tuple[int, int]] = {}
+        is_proven = _find(text, holes, spans)
+        if not is_proven:
+            spans.clear()
+            _walk(text, 0, self.tree(), spans)
+        order = sorted(spans, key=spans.__getitem__) if len(spans) > 1 else [*spans]
+        pieces: list[str] = []
+        insides: list[str] = []
+        pos = 0
+        for path in order:
+            start, stop = spans[path]
+            if holes[path] <= GROWING:
+                start += 1
+                stop -= 1
+            is_proven = is_proven and start >= pos
+            pieces.append(text[pos:start])
+            insides.append(text[start:stop])
+            pos = stop
+        pieces.append(text[pos:])
+        if "\\" in text and is_proven:
+            others = [inside for path, inside in zip(order, insides) if holes[path] > GROWING]
+            is_proven = not any("\\" in piece for piece in pieces + others)
+        if not (is_proven or self.proves(order, pieces, insides)):
+            return False
+        self.pieces = pieces
+        self.kinds = [holes[path] for path in order]
+        self.values = [_at(self.chunk, path) for path in order]
+        self.echo = [order.index(path) for path in self.same]
+        for step, place in self.found:
+            if place is not None:
+                step.place(order, place)
+            self.steps.append(step)
+        return True
+
+    def proves(self, order: list[Path], pieces: list[str], insides: list[str]) -> bool:
+        """Whether the line, parsed with other values in its holes, has these values at the paths of the
+        holes, and is otherwise the same."""
+        changed: list[str] = []
+        values: list[str] = []
+        for number, (path, piece, inside) in enumerate(zip(order, pieces, insides)):
+            value = f"{number}x" if inside != f"{number}x" else f"{number}y"
+            changed += (piece, value if self.holes[path] <= GROWING else f'"{value}"')
+            values.append(value)
+        try:
+            chunk = scan_json("".join([*changed, pieces[-1]]), 0)[0]
+            for path, value in zip(order, values):
+                if _at(chunk, path) != value:
+                    return False
+                _put(chunk, path, _at(self.chunk, path))
+        except (ValueError, StopIteration, LookupError, TypeError):
+            return False  # a place is wrong
+        return bool(chunk == self.chunk)
+
+    def explains(self, caused: list[Any], changes: int) -> bool:
+        """Find the step that each event comes from. Return False if there is an event without one.
+
+        ``changes`` is the number of kept unknown fields that changed.
+        """
+        choices: Any = self.chunk.get("choices")
+        if choices.__class__ is not list or len(choices) != 1 or choices[0].__class__ is not dict:
+            return False
+        self.entry = choices[0]
+        delta = self.entry.get("delta")
+        if delta.__class__ is dict:
+            self.delta = delta
+        elif delta is not None or self.entry.get("message") is not None:
+            return False
+        # Each unknown field of a delta counts as changed.
+        is_again = not changes or changes == sum(
+            [event.__class__ is Extra and event.place == "delta" for event in caused]
+        )
+        has_usage = self.chunk.get("usage").__class__ is dict
+        for event in caused:
+            kind = event.__class__
+            if kind is Extra:
+                explained = self._extra(event, is_again)
+            elif kind is LogprobsDelta:
+                path = ("choices", 0, "logprobs")
+                explained = self.entry.get("logprobs").__class__ is dict
+                self._step(Logprobs(self.reader.choices[event.choice]), path, OBJECT)
+            elif kind is Usage:
+                explained = has_usage and event is caused[-1]
+            else:
+                explained = kind in TEXTS and self._text(event)
+            if not explained:
+                return False
+        return not has_usage or self._usage(self.chunk["usage"])
+
+    def _usage(self, usage: dict[str, Any]) -> bool:
+        """Find the numbers that change in usage, by a comparison with an earlier one."""
+        kept = self.reader.answer.usage  # None if every usage so far was {}
+        before: Any = self.earlier.get("usage")
+        if kept is None or self.reader.ignores_usage:
+            return False
+        if before.__class__ is not dict or not all(map(is_shallow, (usage, kept))):
+            return False
+        paths = _differences(before, usage)
+        if paths is None:
+            return False
+        self.found.append((Counts(render(usage, False), paths), ("usage",)))
+        self.holes.update((("usage", *path), NUMBER) for path in paths)
+        return True
+
+    def _step(self, step: Step, path: Path | None, kind: int = ANY) -> None:
+        self.found.append((step, path))
+        if path is not None:
+            self.holes[path] = kind
+
+    def _text(self, event: Any) -> bool:
+        """Find the one field that a text event can come from."""
+        kind = event.__class__
+        choice: Any = self.reader.choices[event.choice]
+        delta = self.delta
+        call: Any = None
+        needs_last = False
+        path: Path = ("choices", 0, "delta")
+        leaf: Any = delta
+        text: Any = choice.content
+        name = "content"
+        if delta is None:
+            path, leaf, name = ("choices", 0), self.entry, "text"
+        elif kind is ToolCallDelta:
+            calls: Any = delta.get("tool_calls")
+            name = "arguments"
+            if event.index is None:
+                call = choice.function_call
+                path += ("function_call",)
+                leaf = None if calls else delta.get("function_call")
+            elif calls.__class__ is list and len(calls) == 1 and not delta.get("function_call"):
+                call = choice.calls[event.index]
+                path += ("tool_calls", 0)
+                needs_last = calls[0].get("index") is None
+                if not _only_continues(calls[0], call):
+                    return False
+                inside = "function" if calls[0].get("custom") is None else "custom"
+                name = "arguments" if inside == "function" else "input"
+                path += (inside,)
+                leaf = calls[0].get(inside)
+            else:
+                return False
+            text = call.arguments
+        elif delta.get("tool_calls") or delta.get("function_call"):
+            return False  # they may change the last call
+        elif kind is ReasoningDelta:
+            name = event.field
+            text = choice.emitted_reasoning
+            if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [name]:
+                return False
+        elif kind is RefusalDelta:
+            name = "refusal"
+            text = choice.refusal
+        if leaf.__class__ is not dict or leaf.get(name) != (event.arguments if call else event.text):
+            return False
+        # Empty content without other fields has no effect. (llama-cpp-python sends it)
+        is_alone = kind is ContentDelta and _ALONE.issuperset(
+            [key for key, value in leaf.items() if value is not None]
+        )
+        step = Append(event, choice, text, call, needs_last)
+        self._step(step, (*path, name), CONTENT if is_alone else TEXT)
+        return True
+
+    def _extra(self, event: Any, is_again: bool) -> bool:
+        """Find the unknown field that an Extra comes from."""
+        field = event.field
+        path: Path = (field,)
+        leaf: Any = self.chunk
+        if event.place == "choice":
+            path, leaf = ("choices", 0, field), self.entry
+        elif event.place == "delta":
+            path, leaf = ("choices", 0, "delta", field), self.delta
+            # If no string is the reasoning, one of these fields might be.
+            if field in DETAIL_FIELDS and not self._has_reasoning():
+                return False
+        elif event.place != "chunk":
+            return False
+        value: Any = leaf.get(field) if leaf is not None else None
+        if field in FIELDS_WITH_RULES or event.index is not None or value != event.value:
+            return False
+        if event.place == "delta":
+            key = self._growing(event)
+            if key is None:
+                self._step(Unknown(event, self.reader.choices[event.choice]), path, PRESENT)
+            else:
+                text = self._kept_entry(event)[key]
+                self._step(Detail(event, key, text), (*path, 0, key), TEXT)
+            return True
+        kept = self._owner(event).extras.get(field)
+        is_container = value.__class__ in (dict, list) and is_shallow(value)
+        is_kept = is_container and _is_twin(kept, value)
+        if is_again:
+            # The kept value is the same, and ``kept`` does not change while it stays. So use it, not a copy.
+            value = kept if is_kept else render(value, False)
+            self._step(Again(Extra(event.choice, None, field, value, event.place)), None)
+            return is_container
+        before: Any = self.earlier.get(field)
+        paths = None
+        if is_kept and before.__class__ is dict is value.__class__:
+            paths = _differences(before, value)
+        if paths is None:
+            self._step(Unknown(event, self.reader.choices.get(event.choice)), path, PRESENT)
+        else:
+            silent = Extra(event.choice, None, field, None, event.place)
+            self.found.append((Numbers(silent, kept, paths), path))
+            self.holes.update(((*path, *inside), NUMBER) for inside in paths)
+        return True
+
+    def _kept_entry(self, event: Any) -> Any:
+        """Return the kept object that the one object in a list is merged with, if an index tells it."""
+        value = event.value
+        kept: Any = self.reader.choices[event.choice].message_extras.get(event.field)
+        if kept.__class__ is not Items or len(value) != 1 or value[0].__class__ is not dict:
+            return None
+        index = value[0].get("index")
+        return None if index is None else kept.by_key.get((as_key(value[0].get("type")), as_key(index)))
+
+    def _growing(self, event: Any) -> str | None:
+        """Return the key of the one text that grows in the one object of a list, None if more changes."""
+        kept = self._kept_entry(event) if event.value.__class__ is list else None
+        if kept is None:
+            return None
+        growing: list[str] = []
+        for key, value in event.value[0].items():
+            if value.__class__ is str and value and is_appended(key):
+                growing.append(key)
+            elif value.__class__ not in SCALARS or is_appended(key) or not _is_twin(kept[key], value):
+                return None
+        return growing[0] if len(growing) == 1 and kept[growing[0]].__class__ is Text else None
+
+    def _owner(self, event: Any) -> Any:
+        """Return the object whose ``extras`` keep the field of an Extra: a choice or the answer."""
+        return self.reader.choices[event.choice] if event.place == "choice" else self.reader.answer
+
+    def _has_reasoning(self) -> bool:
+        found = [self.delta.get(name) for name in REASONING_FIELDS] if self.delta is not None else []
+        return any(text.__class__ is str and text for text in found)
+
+    def find_passing(self) -> None:
+        """Add the holes without a step."""
+        answer = self.reader.answer
+        entry: Path = ("choices", 0)
+        places: tuple[tuple[Path, Any, Any], ...] = (
+            ((), self.chunk, _NOISE),
+            (entry, self.entry, _NOISE),
+            ((*entry, "delta"), self.delta or {}, DELTA_NOISE),
+        )
+        for path, fields, names in places:
+            if not names.isdisjoint(fields):
+                for name in names & fields.keys():
+                    self._passing((*path, name), fields[name])
+        for name, known in (("id", answer.id), ("created", answer.created)):
+            if known and self.chunk.get(name) != known:
+                self._passing((name,), self.chunk.get(name))
+        message: Any = None if self.delta is None else self.entry.get("message")
+        if message.__class__ is dict and message.get("content").__class__ is str:
+            self.holes[(*entry, "message", "content")] = GROWING
+        elif message is not None:
+            self.holes[(*entry, "message")] = ANY
+        content = (*entry, "delta", "content")
+        if content in self.holes and self.entry.get("text") == _at(self.chunk, content):
+            self.holes[(*entry, "text")] = PADDING
+            self.same = [content, (*entry, "text")]
+
+    def _passing(self, path: Path, value: Any) -> None:
+        if value.__class__ is str:
+            self.holes[path] = PADDING
+        elif value.__class__ not in (dict, list, None.__class__):
+            self.holes[path] = SCALAR
+
+    def tree(self) -> dict[Any, Any]:
+        """Return the paths of the holes as a tree of dicts, with the whole path at each leaf."""
+        tree: dict[Any, Any] = {}
+        for path in self.holes:
+            node = tree
+            for key in path[:-1]:
+                node = node.setdefault(key, {})
+            node[path[-1]] = path
+        return tree
+
+
+def _only_continues(fragment: Any, call: Call) -> bool:
+    """Whether a fragment belongs to its call whatever the arguments are: it has only the call's own name and
+    id, or none, and only one of ``function`` and ``custom``."""
+    function = fragment.get("function")
+    custom = fragment.get("custom")
+    body = custom if function is None else function
+    if body.__class__ is not dict or not (function is None or custom is None):
+        return False
+    name = body.get("name")
+    id = fragment.get("id")
+    return (not id or id == call.id) and (not name or (bool(id) and name == call.full_name()))
+
+
+def _at(value: Any, path: Path) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
+def _put(chunk: Any, path: Path, value: Any) -> None:
+    _at(chunk, path[:-1])[path[-1]] = value
+
+
+def _is_twin(one: Any, other: Any) -> bool:
+    """Whether two values are the same, including the order of keys."""
+    kind = one.__class__
+    if kind is not other.__class__:
+        return False
+    if kind is dict:
+        return list(one) == list(other) and all(map(_is_twin, one.values(), other.values()))
+    if kind is list:
+        return len(one) == len(other) and all(map(_is_twin, one, other))
+    return bool(one == other)
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:
+    """Return the paths of the numbers that differ between two objects. None if anything else differs."""
+    if list(old) != list(new):
+        return None
+    paths: list[Path] = []
+    for key, value in new.items():
+        before = old[key]
+        if value.__class__ is dict and before.__class__ is dict:
+            inner = _differences(before, value)
+            if inner is None:
+                return None
+            paths += [(key, *path) for path in inner]
+        elif is_number(value) and is_number(before):
+            if value != before:
+                paths.append((key,))
+        elif not is_same(before, value):
+            return None
+    return paths
+
+
+def _find(text: str, holes: dict[Path, int], spans: dict[Path, tuple[int, int]]) -> bool:
+    """Find the start and the end of each hole's value by its key, and put them into ``spans``.
+
+    Return False if a key is not exactly once in the line, or is not followed by a colon.
+    """
+    for path in holes:
+        name: Any = path[-1]
+        key = f'"{name}"'
+        pos = text.find(key)
+        if pos < 0 or text.find(key, pos + 1) >= 0 or not name.isidentifier():
+            return False
+        pos = _skip(text, pos + len(key))
+        if text[pos] != ":":
+            return False
+        pos = _skip(text, pos + 1)
+        spans[path] = pos, (scanstring(text, pos + 1) if text[pos] == '"' else scan_json(text, pos))[1]
+    return True
+
+
+def _walk(text: str, pos: int, tree: dict[Any, Any], spans: dict[Path, tuple[int, int]]) -> int:
+    """Walk the JSON container at ``pos`` and return its end. The text must be valid JSON.
+
+    The start and the end of each value at a leaf of ``tree`` are put into ``spans``.
+    """
+    is_object = text[pos] == "{"
+    number = 0
+    pos = _skip(text, pos + 1)
+    if text[pos] in "}]":
+        return pos + 1
+    while True:
+        key: Any = number
+        if is_object:
+            key, pos = scanstring(text, pos + 1)
+            pos = _skip(text, _skip(text, pos) + 1)
+        wanted: Any = tree.get(key)
+        if wanted.__class__ is dict and text[pos] in "{[":
+            end = _walk(text, pos, wanted, spans)
+        else:
+            end = scan_json(text, pos)[1]
+            if wanted.__class__ is tuple:
+                spans[wanted] = (pos, end)
+        pos = _skip(text, end)
+        if text[pos] in "}]":
+            return pos + 1
+        pos = _skip(text, pos + 1)
+        number += 1
+
+
+def _skip(text: str, pos: int) -> int:
+    """Return the end of the white space at ``pos``."""
+    return pos if text[pos] not in " \t\r\n" else blank(text, pos).end()
