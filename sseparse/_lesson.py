@@ -468,52 +468,60 @@ class Lesson:
         choice: Any = self.reader.choices[event.choice]
         delta = self.delta
         call: Any = None
-        needs_last = False
-        path: Path = ("choices", 0, "delta")
-        leaf: Any = delta
+        needs_last = is_alone = False
+        path: Path = ("delta", "content")
         text: Any = choice.content
-        name = "content"
-        if delta is None:
-            path, leaf, name = ("choices", 0), self.entry, "text"
-        elif kind is ToolCallDelta:
-            calls: Any = delta.get("tool_calls")
-            name = "arguments"
-            if event.index is None:
-                call = choice.function_call
-                path += ("function_call",)
-                leaf = None if calls else delta.get("function_call")
-            elif calls.__class__ is list and len(calls) == 1 and not delta.get("function_call"):
-                call = choice.calls[event.index]
-                path += ("tool_calls", 0)
-                needs_last = calls[0].get("index") is None
-                if not _only_continues(calls[0], call):
-                    return False
-                inside = "function" if calls[0].get("custom") is None else "custom"
-                name = "arguments" if inside == "function" else "input"
-                path += (inside,)
-                leaf = calls[0].get(inside)
-            else:
+        if kind is ToolCallDelta:
+            source = self._arguments(event.index, choice)
+            if source is None:
                 return False
+            path, call, needs_last = source
             text = call.arguments
+        elif delta is None:
+            path = ("text",)
         elif delta.get("tool_calls") or delta.get("function_call"):
             return False  # they may change the last call
         elif kind is ReasoningDelta:
-            name = event.field
+            path = ("delta", event.field)
             text = choice.emitted_reasoning
-            if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [name]:
+            if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [event.field]:
                 return False
         elif kind is RefusalDelta:
-            name = "refusal"
+            path = ("delta", "refusal")
             text = choice.refusal
-        if leaf.__class__ is not dict or leaf.get(name) != (event.arguments if call else event.text):
+        else:
+            # Empty content without other fields has no effect. (llama-cpp-python sends it)
+            is_alone = _ALONE.issuperset([key for key, value in delta.items() if value is not None])
+        try:
+            if _at(self.entry, path) != (event.arguments if call else event.text):
+                return False
+        except (LookupError, TypeError):
             return False
-        # Empty content without other fields has no effect. (llama-cpp-python sends it)
-        is_alone = kind is ContentDelta and _ALONE.issuperset(
-            [key for key, value in leaf.items() if value is not None]
-        )
         step = Append(event, choice, text, call, needs_last)
-        self._step(step, (*path, name), CONTENT if is_alone else TEXT)
+        self._step(step, ("choices", 0, *path), CONTENT if is_alone else TEXT)
         return True
+
+    def _arguments(self, index: int | None, choice: Any) -> tuple[Path, Call, bool] | None:
+        """Find the one fragment that arguments can come from. ``index`` is the one of their event.
+
+        Return the path of the arguments, their call, and whether the fragment goes to the last call. Return
+        None if another fragment might change that.
+        """
+        delta = self.delta or {}
+        fragments: Any = delta.get("tool_calls")
+        path: Path = ("delta", "function_call", "arguments")
+        if index is None:
+            return None if fragments else (path, choice.function_call, False)
+        if fragments.__class__ is not list or len(fragments) != 1 or delta.get("function_call"):
+            return None
+        fragment = fragments[0]
+        call = choice.calls[index]
+        if not _only_continues(fragment, call):
+            return None
+        path = ("delta", "tool_calls", 0, "function", "arguments")
+        if fragment.get("custom") is not None:
+            path = ("delta", "tool_calls", 0, "custom", "input")
+        return path, call, fragment.get("index") is None
 
     def _extra(self, event: Any, is_again: bool) -> bool:
         """Find the unknown field that an Extra comes from."""

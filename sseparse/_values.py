@@ -177,7 +177,7 @@ def error_of(chunk: dict[str, Any], choices: Any, is_named: bool = False) -> Any
         return chunk
     code: Any = chunk.get("code")
     has_failed = bool(code) and as_index(code) not in (0, 200)
-    keys = MESSAGE_KEYS[:1]
+    keys: tuple[str, ...] = MESSAGE_KEYS[:1]
     if not is_named:  # otherwise it may be the result of a tool
         if chunk.get("errors"):
             return chunk

@@ -396,7 +396,7 @@ GUARDS = (
     ("an empty text is read in full, also if it is the only hole",
      "self.is_loose = CONTENT in kinds", "self.is_loose = True", "reasoning", "blocks"),
     ("reasoning that is not the text of one field is not learnt",
-     "if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [name]:", "if False:",
+     "if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [event.field]:", "if False:",
      "content", "blocks"),
     ("a key that comes twice is not found by a search",
      " or text.find(key, pos + 1) >= 0", "", "content", "id"),
