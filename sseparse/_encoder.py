@@ -31,9 +31,10 @@ Rule 7. ``[DONE]`` is written for a Done event, and in no other case: a stream t
 Rule 8. An Error is written in its place among the other events, as a frame without choices:
   ``{"error": {"message": "M", "type": "server", "param": null, "code": 5}}``. ``malformed`` is not written,
   because the answer went on after it.
-Rule 9. An Extra is written in its ``place``. One with ``place="frame"`` is not written, because clients read
-  any data as a chunk. Reasoning keeps its wire name if that is in REASONING_FIELDS; otherwise it
-  is ``reasoning_content``.
+Rule 9. An Extra is written in its ``place``. A field of a call has an empty argument text beside it,
+  ``{"index": 0, "function": {"arguments": ""}, "extra_content": {}}``: clients fail on a fragment of a call
+  without ``function``. An Extra with ``place="frame"`` is not written, because clients read any data as a
+  chunk. Reasoning keeps its wire name if that is in REASONING_FIELDS; otherwise it is ``reasoning_content``.
 Rule 10. Lines end in LF. Each line begins with ``data: ``: there are no ``id:``, ``event:`` or ``retry:``
   lines. The JSON is UTF-8 without escapes and without spaces: ``{"id":"c"}``.
 Rule 11. ContentDone, ReasoningDone, RefusalDone and ToolCallDone write nothing. So the text of deltas that a

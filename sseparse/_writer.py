@@ -409,7 +409,7 @@ class Writer:
         if choice and place in choice.calls:
             call = choice.calls[place]
             if where != "function" or name != _name_of_text(call[1]):
-                self.entry(index, _in_call(call, where, f"{quote(name)}:{value}"))
+                self.entry(index, _extra_in_call(call, where, f"{quote(name)}:{value}"))
         else:
             self.waiting_fields.setdefault((index, place), []).append((where, name, value))
 
@@ -426,3 +426,15 @@ def _in_call(call: tuple[int, str], place: str, field: str) -> str:
     if place == "tool_call":
         return f'"tool_calls":[{{"index":{number},{field}}}]'
     return f'"tool_calls":[{{"index":{number},"{kind}":{{{field}}}}}]'
+
+
+def _extra_in_call(call: tuple[int, str], place: str, field: str) -> str:
+    """Return the field of a delta that has an unknown field of a call (rule 9).
+
+    openai-python's helper, Vercel AI and LlamaIndex fail on a fragment of a call without ``function``.
+    (Gemini sends its signatures in ``extra_content`` of a call.)
+    """
+    kind = call[1]
+    if place == "tool_call" and kind != "function_call":
+        field = f'"{kind}":{{"{_name_of_text(kind)}":""}},{field}'
+    return _in_call(call, place, field)

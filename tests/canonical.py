@@ -159,11 +159,13 @@ class Stream:
             self.body(call[kinds[0]], True)
             return
         assert index in range(len(calls)), "rule 11: no gaps in the indexes of calls"
-        assert len(call) == 2, "rule 4: index and function and nothing else"
+        assert kinds == calls[index], "rule 4: a call does not change its kind"
         assert not set(call) & {"id", "type"}, "rule 4: id and type once"
-        if kinds:
-            assert kinds == calls[index], "rule 4: a call does not change its kind"
-            self.body(call[kinds[0]], False)
+        body = call[kinds[0]]
+        self.body(body, False)
+        if len(call) > 2:
+            assert len(call) == 3, "rule 3: one thing per frame"
+            assert body in ({"arguments": ""}, {"input": ""}), "rule 9: an extra beside no text"
 
     def body(self, body, is_first):
         if is_first:

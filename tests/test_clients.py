@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Streams that ChatEncoder and encode wrote, read by the clients that people use.
 
-Each client reads the same eight answers from a server on the loopback: text, two calls, a refusal, reasoning,
-two choices, usage, an error in the middle, a cut. The clients are the openai SDK (plain and with its helper),
-LangChain's ChatOpenAI and httpx. A client that is not installed is skipped; ``.ci/run`` installs all of them.
+Each client reads the same nine answers from a server on the loopback: text, two calls, two calls with a
+field that only Gemini has, a refusal, reasoning, two choices, usage, an error in the middle, a cut. The clients
+are the openai SDK (plain and with its helper), LangChain's ChatOpenAI and httpx. A client that is not
+installed is skipped; ``.ci/run`` installs all of them.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ TWO["choices"].append({**TWO["choices"][0], "index": 1, "message": {"role": "ass
 COMPLETIONS = {
     "text": answer({"content": "Hello, 日本 😀"}),
     "calls": answer({"tool_calls": CALLS}, "tool_calls"),
+    "signed": answer({"tool_calls": [{**call, "extra_content": {"s": call["id"]}} for call in CALLS]}),
     "refusal": answer({"refusal": "I will not."}),
     "reasoning": answer({"content": "4", "reasoning_content": "2 + 2"}),
     "two": TWO,
@@ -164,9 +166,10 @@ class LangChain(Serving):
         self.assertEqual(self.run_it("reasoning").content, "4")
 
     def test_calls(self) -> None:
-        calls = [(call["id"], call["name"], call["args"]) for call in self.run_it("calls").tool_calls]
-        self.assertEqual(calls, [("call_0", "get_0", {"city": "Oslo"}),
-                                 ("call_1", "get_1", {"city": "Bergen", "unit": "C"})])  # fmt: skip
+        for name in ("calls", "signed"):
+            calls = [(call["id"], call["name"], call["args"]) for call in self.run_it(name).tool_calls]
+            self.assertEqual(calls, [("call_0", "get_0", {"city": "Oslo"}),
+                                     ("call_1", "get_1", {"city": "Bergen", "unit": "C"})])  # fmt: skip
 
     def test_a_refusal_which_it_does_not_show(self) -> None:
         message = self.run_it("refusal")

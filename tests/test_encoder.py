@@ -353,9 +353,18 @@ TABLE = [
         [
             role(),
             call(0, id="i", type="function", function={"name": "f", "arguments": ""}),
-            call(0, w=1),
+            call(0, function={"arguments": ""}, w=1),
             call(0, function={"u": [2]}),
             call(0, function={"v": 3}),
+        ],
+    ),
+    (
+        "an unknown field of a custom call is beside an empty input",
+        [call_start(0, "i", "f", "custom"), EXTRA(0, 0, "w", 1, "tool_call")],
+        [
+            role(),
+            call(0, id="i", type="custom", custom={"name": "f", "input": ""}),
+            call(0, custom={"input": ""}, w=1),
         ],
     ),
     (
