@@ -62,6 +62,7 @@ PLACES = {
     "second choice": ("choices", 1, "delta", "content"),
     "role": (*DELTA, "role"),
     "token_id": (*DELTA, "token_id"),
+    "look-alike": ("noise", "content"),
 }
 
 # What a quick search leaves out, because another place is of its kind.
@@ -183,6 +184,7 @@ OPENINGS = {
     "legacy": '{"choices":[{"delta":{"function_call":{"name":"f"}}}]}',
 }
 OTHER_CALL = '{"choices":[{"delta":{"tool_calls":[{"index":1,"id":"j","function":{"name":"g"}}]}}]}'
+MORE_OF_IT = '{"choices":[{"delta":{"tool_calls":[{"index":1,"function":{"arguments":"z"}}]}}]}'
 
 
 def streams(first, second, shares=1):
@@ -211,12 +213,15 @@ def streams(first, second, shares=1):
             if shares > 1 and (number + turn) % 2:
                 continue
             taught = [frame(*values) for values in lesson]
-            frames = [f"data: {OPENINGS[opening]}\n\n".encode(), *taught]
+            # A fragment without an index goes to the last call: both calls have begun, and then take turns.
+            before = [OPENINGS[opening]] if indexed else [OTHER_CALL, MORE_OF_IT, OPENINGS[opening]]
+            frames = [*(f"data: {chunk}\n\n".encode() for chunk in before), *taught]
             one, two = lesson[-1]
             for value in (*ALWAYS, *VALUES[next(rotation) % shares :: shares]):
                 frames += [frame(value, two), taught[-1], frame(one, value), taught[-1]]
             if is_call:
-                frames += [f"data: {OTHER_CALL}\n\n".encode(), frame('"b"', two), frame(one, '"b"')]
+                turn_of_other = f"data: {OTHER_CALL if indexed else MORE_OF_IT}\n\n".encode()
+                frames += [turn_of_other, frame('"b"', two), frame(one, '"b"')]
             yield f"{first}, {second}, {way.__name__}, indexed={indexed}, lesson {number}", frames
 
 
@@ -225,6 +230,13 @@ def outcome(pieces, fast_path):
     events = [stream.feed(piece) for piece in pieces]
     events.append(stream.close())
     return events, stream.snapshot()
+
+
+def outcome_or_exception(pieces):
+    try:
+        return outcome(pieces, True)
+    except Exception as error:
+        return repr(error)
 
 
 def difference(frames):
@@ -406,6 +418,13 @@ GUARDS = (
      " or (self.echo and values[self.echo[0]] != values[self.echo[1]])", "", "content", "text"),
     ("a line has one choice, or is not learnt",
      "len(choices) != 1 or", "", "content", "second choice"),
+    ("a place that the search for its key found is proven, if the line has escaped keys",
+     "if not (is_proven or self.proves(order, pieces, insides)):", "if False:", "content", "look-alike"),
+    ("a fragment without an index goes to the last call",
+     "return waits is None or waits.call is waits.calls.last", "return True", "arguments", "p"),
+    ("logprobs must be an object again",
+     "if kind == OBJECT and (value.__class__ is not dict or not value):", "if False:", "reasoning",
+     "logprobs"),
 )  # fmt: skip
 
 
@@ -430,7 +449,7 @@ class Guards(unittest.TestCase):
                 frames = [frames for _, frames in streams(first, second, SHARES)]
                 right = [outcome(pieces, False) for pieces in frames]
                 with mock.patch.object(stream, "FastPath", mutant.FastPath):
-                    found = [outcome(pieces, True) for pieces in frames]
+                    found = [outcome_or_exception(pieces) for pieces in frames]
                 self.assertTrue(found != right, "the search does not find it")
 
 
