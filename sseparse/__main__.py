@@ -22,6 +22,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from functools import partial
 
 from . import __version__
 from ._encoder import ChatEncoder
@@ -41,7 +42,7 @@ from ._stream import ChatStream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any, Union
 
     from ._events import Event, JSONTextDelta, JSONValue
@@ -138,12 +139,11 @@ def _show(path: str, show: str | None) -> int:
             view.take(events)
             output.flush()
     except Unreadable as reason:
-        output.end_line()
-        output.flush()
+        output.end()
         _say(f"cannot read {source.name}: {reason}")
         return UNREADABLE
     view.end()
-    output.flush()
+    output.end()
     if show != "text":
         _say(_summary(stream, source, count, pace))
     flaw = _flaw(stream, source)
@@ -294,6 +294,11 @@ class _Output:
         if not self.at_margin:
             self.write("\n")
 
+    def end(self) -> None:
+        """End the last line, and write all text to the file."""
+        self.end_line()
+        self.flush()
+
     def head(self, text: str, end: str = "\n") -> None:
         """Write a heading on a line of its own, or before other text. Line ends in ``text`` are escaped."""
         self.end_line()
@@ -337,9 +342,6 @@ class _Text(_View):
         for event in events:
             if event.type == "content.delta" and event.choice == 0:
                 self._output.write_as_it_is(event.text)
-
-    def end(self) -> None:
-        self._output.end_line()
 
 
 class _Canonical(_View):
@@ -388,9 +390,6 @@ class _Answer(_View):
         if stream.done or stream.closed or stream.finish_reason(self._choice) is not None:
             return True
         return self._section is None and any(stream.finish_reason(choice) for choice in self._waiting)
-
-    def end(self) -> None:
-        self._output.end_line()
 
     def _show(self, event: _Shown) -> None:
         output = self._output
@@ -462,11 +461,6 @@ class _Answer(_View):
             self._output.head(f"[{section}]")
 
 
-class _Fields(_Answer):
-    def __init__(self, output: _Output, stream: ChatStream) -> None:
-        super().__init__(output, stream, fields=True)
-
-
 def _verdict(event: ToolCallDone, fields: PartialJSON | None) -> str:
     """Return what is wrong with the arguments of a call, ``""`` if nothing is."""
     if event.status not in _VERDICTS:
@@ -490,12 +484,12 @@ def _dotted(path: tuple[str | int, ...]) -> str:
     return text or "value"
 
 
-_VIEWS: dict[str | None, type[_View]] = {
+_VIEWS: dict[str | None, Callable[[_Output, ChatStream], _View]] = {
     None: _Answer,
     "text": _Text,
     "json": _Final,
     "events": _Events,
-    "fields": _Fields,
+    "fields": partial(_Answer, fields=True),
     "sse": _Canonical,
 }
 

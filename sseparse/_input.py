@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from time import perf_counter
 
 from ._errors import StreamError
@@ -73,44 +73,34 @@ class Input:
     def pieces(self) -> Pieces:
         """Yield the body in pieces as they come, each with its time in seconds from the start."""
         source = _Source(self._reads())
-        while source.begins(b"HTTP/"):
-            head = source.take_head()
-            if head is None:
-                break
+        while head := source.take_head():
             self._read_head(head)
         if self._is_chunked and source.begins_with_a_chunk_size():
             source = _Source(self._dechunked(source))
         source = self._inflated(source)
-        if source.begins(b'{"t":'):
-            first = source.peek_line()
-            if _record(first) is not None:
-                self.is_recording = True
-                source = self._inflated(_Source(self._replayed(source)))
+        if source.begins(b'{"t":') and _record(source.peek_line()) is not None:
+            self.is_recording = True
+            source = self._inflated(_Source(self._replayed(source)))
         yield from source
 
     def _reads(self) -> Pieces:
         """Yield the bytes of the file, read by read."""
         start = perf_counter()
+        if self._path == "-" and sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
+            raise Unreadable("it is closed")
         try:
-            if self._path != "-":
-                with open(self._path, "rb") as file:
-                    yield from self._timed(file, start)
-            elif sys.stdin is not None:  # pyright: ignore[reportUnnecessaryComparison]
-                yield from self._timed(sys.stdin.buffer, start)
-            else:
-                raise Unreadable("it is closed")
+            with nullcontext(sys.stdin.buffer) if self._path == "-" else open(self._path, "rb") as opened:
+                file: Any = opened
+                while True:
+                    before = perf_counter()
+                    data = file.read1(_READ_BYTES)
+                    now = perf_counter()
+                    self.waited += now - before
+                    if not data:
+                        return
+                    yield now - start, data
         except OSError as reason:
             raise Unreadable(reason.strerror or reason) from None
-
-    def _timed(self, file: Any, start: float) -> Pieces:
-        while True:
-            before = perf_counter()
-            data = file.read1(_READ_BYTES)
-            now = perf_counter()
-            self.waited += now - before
-            if not data:
-                return
-            yield now - start, data
 
     def _read_head(self, head: bytes) -> None:
         lines = head.decode("latin-1").splitlines()
@@ -173,16 +163,13 @@ class Input:
 
     def _replayed(self, source: Iterable[tuple[float, bytes]]) -> Pieces:
         """Yield the pieces of a recording (``benchmarks/record.py``) with their times."""
-        number = 0
-        for line in _lines(source):
-            number += 1
+        for number, line in enumerate(_lines(source), 1):
             record = _record(line)
-            if record is None:
-                if line.strip():
-                    self.flaw = f"line {number} of the recording cannot be read"
-                    return
-                continue
-            yield record
+            if record is not None:
+                yield record
+            elif line.strip():
+                self.flaw = f"line {number} of the recording cannot be read"
+                return
 
 
 def _until(error: type[Exception], machine: Any, data: bytes) -> bytes:
@@ -231,14 +218,15 @@ class _Source:
                 return False
         return re.match(rb"[0-9a-fA-F]+[ \t]*(;[^\n]*)?\r\n", self._held) is not None
 
-    def take_head(self) -> bytes | None:
-        """Take an HTTP head with its blank line. If there is none, take nothing and return None."""
-        while True:
+    def take_head(self) -> bytes:
+        """Take an HTTP head with its blank line. If there is none, take nothing and return ``b""``."""
+        end = None
+        while self.begins(b"HTTP/"):
             end = re.search(rb"\r?\n\r?\n", self._held)
             if end is not None or len(self._held) > _MAX_HEAD or not self._pull():
                 break
         if end is None or not re.match(rb"HTTP/[0-9.]+ [0-9]{3}[ \r\n]", self._held):
-            return None
+            return b""
         head, self._held = self._held[: end.start()], self._held[end.end() :]
         return head
 

@@ -65,6 +65,7 @@ _EXPECTED_ASYNC = (
     "aiter_events() takes bytes, a StreamReader, response.aiter_bytes() (httpx),"
     " response.content (aiohttp) or another asynchronous iterable of bytes"
 )
+_NON_BLOCKING = "the source is non-blocking, its read returned None: feed a ChatStream instead"
 
 
 def iter_events(
@@ -163,7 +164,7 @@ class _Reads:
     def __next__(self) -> Any:
         data = self._read(_READ_BYTES)
         if data is None:
-            raise TypeError("the source is non-blocking, its read returned None: feed a ChatStream instead")
+            raise TypeError(_NON_BLOCKING)
         if hasattr(data, "__await__"):
             if hasattr(data, "close"):
                 data.close()  # otherwise Python warns that it was never awaited
@@ -184,7 +185,7 @@ class _Reads:
             raise TypeError("the source's read is not awaitable: use iter_events()")
         data = await reading
         if data is None:
-            raise TypeError("the source is non-blocking, its read returned None: feed a ChatStream instead")
+            raise TypeError(_NON_BLOCKING)
         if not data:
             raise StopAsyncIteration
         return data
@@ -257,40 +258,34 @@ class _Feeding:
 
 
 def _events(chunks: Iterable[Any], feeding: _Feeding) -> Generator[Event, None, None]:
-    if not feeding.is_over():
-        source = iter(chunks)
-        while True:
-            try:
-                chunk = next(source)
-            except StopIteration:
-                feeding.end()
-                break
-            except feeding.broken as reason:
-                feeding.cut = reason
-                break
-            yield from feeding.feed(chunk)
-            if feeding.is_over():
-                break
+    source = iter(chunks)
+    while not feeding.is_over():
+        try:
+            chunk = next(source)
+        except StopIteration:
+            feeding.end()
+            break
+        except feeding.broken as reason:
+            feeding.cut = reason
+            break
+        yield from feeding.feed(chunk)
     yield from feeding.stream.close()
     feeding.judge()
 
 
 async def _aevents(chunks: AsyncIterable[Any], feeding: _Feeding) -> AsyncGenerator[Event, None]:
-    if not feeding.is_over():
-        source = chunks.__aiter__()
-        while True:
-            try:
-                chunk = await source.__anext__()
-            except StopAsyncIteration:
-                feeding.end()
-                break
-            except feeding.broken as reason:
-                feeding.cut = reason
-                break
-            for event in feeding.feed(chunk):
-                yield event
-            if feeding.is_over():
-                break
+    source = chunks.__aiter__()
+    while not feeding.is_over():
+        try:
+            chunk = await source.__anext__()
+        except StopAsyncIteration:
+            feeding.end()
+            break
+        except feeding.broken as reason:
+            feeding.cut = reason
+            break
+        for event in feeding.feed(chunk):
+            yield event
     for event in feeding.stream.close():
         yield event
     feeding.judge()
