@@ -94,7 +94,7 @@ def _json(value: Any, depth: int) -> str:
         text = json_of(value)
     except (TypeError, ValueError, RecursionError):
         text = write_json(plain_json(value, depth + 1))
-    if is_too_deep("[" * depth + text):
+    if is_too_deep(f"{'[' * depth}{text}{']' * depth}"):
         raise Unreadable(TOO_DEEP)
     return text
 

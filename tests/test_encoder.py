@@ -771,6 +771,19 @@ class Frames(unittest.TestCase):
         canonical.check(wire)
         self.assertEqual([error.kind for error in deliver([wire])[0].errors], ["truncated"])
 
+    def test_a_reader_takes_the_deepest_value_that_is_written(self):
+        for place, depth in (("chunk", 1), ("choice", 3), ("delta", 4), ("tool_call", 6), ("function", 7)):
+            with self.subTest(place):
+                deepest = json.loads("[" * (128 - depth) + "]" * (128 - depth))
+                event = EXTRA(None if place == "chunk" else 0, 0, "x", deepest, place)
+                wire = encoded([call_start(0, "i", "f"), event, DONE])
+                stream, events = deliver([wire])
+                self.assertEqual(stream.errors, [])
+                self.assertIn(deepest, [one.value for one in events if one.type == "extra"])
+                event.value = [deepest]
+                with self.assertRaisesRegex(ValueError, "nested deeper than 128 levels"):
+                    encoded([event])
+
     def test_an_unknown_field_with_the_name_of_the_text(self):
         """A server sends one call under ``function`` and under ``custom``, or a ``text`` beside a delta."""
         for kind, other, name in (("function", "custom", "arguments"), ("custom", "function", "input")):
