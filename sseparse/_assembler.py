@@ -171,7 +171,7 @@ GOOD_ENDS = frozenset((
 # Known fields of a chunk besides ``choices``. The second table has those that have no effect once they are
 # known.
 CHUNK_FIELDS = frozenset(("id", "object", "created", "model", "usage", "error", *NOISE_FIELDS))
-PASSING_FIELDS = ("id", "created", *NOISE_FIELDS)
+PASSING_FIELDS = ("id", *NOISE_FIELDS)
 
 _LAST_BEFORE_FOLD = Text.FOLD_AT - 1  # a Text with fewer pieces than this does not fold at the next one
 
@@ -211,7 +211,6 @@ class ChunkReader:
         "_max_choices",
         "_max_errors",
         "_max_tool_calls",
-        "_passing",
         "_source",
         "_started",
         "_usage_values",
@@ -238,7 +237,6 @@ class ChunkReader:
         self._started = False
         # The fields of the last chunk except choices and usage, if reading them again would change nothing.
         self._header: dict[str, Any] | None = None
-        self._passing: dict[str, Any] = {}  # those of these fields whose value may differ
         # These are about the current chunk.
         self._source: str | None = None  # its JSON text
         self._has_surrogates = False  # it has halves of surrogate pairs
@@ -274,12 +272,12 @@ class ChunkReader:
                 choices.__class__ is list
                 and (usage is ... or usage is None or usage.__class__ is dict)
                 and error is None
-                and self._header is not None
-                and (chunk == self._header or self._repeats(chunk, True))
+                and (chunk == self._header or self._repeats_header(chunk))
             ):
                 usage = None if usage is ... else usage
                 if len(choices) == 1 and choices[0].__class__ is dict:  # the common case
-                    of_choice = self._entry(choices[0], 0)
+                    entry: Any = choices[0]
+                    of_choice = None if self._common_entry(entry, False) else self._entry(entry, 0)
                     if usage or of_choice:
                         self.usage(usage or of_choice)
                 else:
@@ -298,11 +296,11 @@ class ChunkReader:
         fields = chunk.copy()
         choices: Any = fields.pop("choices", None)
         usage: Any = fields.pop("usage", None)
-        if choices.__class__ is list and self._repeats(fields, False):
+        if choices.__class__ is list and (fields == self._header or self._repeats_header(fields)):
             # The other fields have no effect, so only these two are to be copied, or not even they.
             copy: Any = plain_copy(usage) if usage.__class__ is dict else None
             if copy is not None or usage is None:
-                if len(choices) == 1 and self._borrowed_entry(choices[0]):
+                if len(choices) == 1 and self._common_entry(choices[0], True):
                     if copy:
                         self.usage(copy)
                     return
@@ -434,7 +432,7 @@ class ChunkReader:
         usages: list[Any] = [usage] if usage else []
         for position, entry in enumerate(choices):
             if entry.__class__ is dict:
-                of_choice = self._entry(entry, position)
+                of_choice = None if self._common_entry(entry, False) else self._entry(entry, position)
                 if of_choice and not usage:
                     usages.append(of_choice)
             elif not is_absent(entry):
@@ -442,23 +440,20 @@ class ChunkReader:
         if usages:
             self.usage(*usages)
 
-    def _repeats(self, chunk: dict[str, Any], is_checked: bool) -> bool:
-        """Whether the fields equal those of the previous chunk, apart from padding, id and time.
+    def _repeats_header(self, fields: dict[str, Any]) -> bool:
+        """Whether the fields equal those of the previous chunk, except for PASSING_FIELDS.
 
-        They had no effect, so these have none. ``is_checked`` is False for a caller's chunk, which may have
-        values of any type.
+        Those had no effect, so these have none. The passing fields are remembered, because they often stay
+        the same in the next chunks.
         """
         header = self._header
-        if header is None or chunk == header:
-            return header is not None
-        if {**chunk, **self._passing} != header:
+        if header is None:
             return False
-        if not is_checked:
-            for name, before in self._passing.items():
-                value: Any = chunk.get(name)
-                if value.__class__ is not str and value != before and plain_copy([value]) is None:
-                    return False
-        return True
+        for name in PASSING_FIELDS:
+            value: Any = fields.get(name)
+            if value.__class__ is str:  # also in a caller's chunk: no other type is kept without a copy
+                header[name] = value
+        return fields == header
 
     def _fields(self, chunk: dict[str, Any], choices: list[Any], usage: Any) -> Any:
         """Read the fields of a chunk except ``choices``. Return its usage, or None.
@@ -495,7 +490,6 @@ class ChunkReader:
             and has_only_texts
         ):
             self._header = chunk
-            self._passing = {name: chunk[name] for name in PASSING_FIELDS if name in chunk}
         if usage and usage.__class__ is not dict:
             self._malformed("usage is not an object; it was ignored")
         elif usage:
@@ -558,67 +552,50 @@ class ChunkReader:
         if changed and not (before is not None and is_same(kept, before)):
             self.events.append(Usage(render(kept, False)))
 
-    def _borrowed_entry(self, entry: Any) -> bool:
-        """Read a caller's entry that has one piece of content or of arguments and nothing else. Return False
-        for any other, which may have any types or a lone surrogate; then nothing was read."""
-        if entry.__class__ is not dict or len(entry) > 4 or entry.get("finish_reason", "") is not None:
+    def _common_entry(self, entry: Any, is_borrowed: bool) -> bool:
+        """Read an entry of the most common kind: nothing but a delta, perhaps with logprobs, and fields
+        without effect. Return False for any other; then nothing was read.
+
+        A caller's entry (``is_borrowed``) may have any types and lone surrogates. So it is read here only if
+        the delta is one piece of content or of arguments.
+        """
+        if entry.__class__ is not dict or len(entry) > 4:
             return False
         delta: Any = entry.get("delta")
-        if delta.__class__ is not dict or len(delta) != 1:
+        if delta.__class__ is not dict or entry.get("finish_reason", "") is not None:
             return False
         index: Any = entry.get("index")
         choice = self.choices.get(index) if index.__class__ is int else None
         if choice is None or choice.shape != CHAT_SHAPE:
             return False
-        if len(entry) != 3 + (entry.get("logprobs", "") is None and "logprobs" in choice.extras):
-            return False
-        content: Any = delta.get("content")
-        if content.__class__ is str and (content.isascii() or not contains_surrogates(content)):
-            self.content(choice, content)
-            return True
-        fragments: Any = delta.get("tool_calls")
-        return (
-            fragments.__class__ is list
-            and len(fragments) == 1
-            and self._more_arguments(choice, fragments[0], False)
-        )
-
-    def _entry(self, entry: dict[str, Any], position: int) -> Any:
-        """Read one entry of ``choices``. Return its usage, or None.
-
-        The common case is read here: nothing but a delta, perhaps with logprobs, and fields without effect.
-        """
-        index: Any = entry.get("index")
-        choice = self.choices.get(index) if index.__class__ is int else None
-        if choice is None:
-            choice = self._choice(position if index is None else index)
-            if choice is None:
-                return None
-        delta: Any = entry.get("delta")
         logprobs: Any = entry.get("logprobs", "")
-        is_known = logprobs.__class__ is dict
-        if (
-            delta.__class__ is not dict
-            or entry.get("finish_reason", "") is not None
-            or len(entry) != 3 + (is_known or (logprobs is None and "logprobs" in choice.extras))
-            or index is None
-            or choice.shape != CHAT_SHAPE
-        ):
-            return self._any_entry(choice, entry, delta)
-        if len(delta) > 1:
-            self._delta(choice, delta)
-        elif "content" in delta and delta["content"].__class__ is str:
-            self.content(choice, delta["content"])
-        elif "tool_calls" in delta:
+        has_logprobs = logprobs.__class__ is dict and not is_borrowed
+        if len(entry) != 3 + (has_logprobs or (logprobs is None and "logprobs" in choice.extras)):
+            return False
+        content: Any = delta.get("content") if len(delta) == 1 else None
+        if content.__class__ is str:
+            if is_borrowed and not content.isascii() and contains_surrogates(content):
+                return False
+            self.content(choice, content)
+        elif is_borrowed:
+            fragments: Any = delta.get("tool_calls")
+            is_one = len(delta) == 1 and fragments.__class__ is list and len(fragments) == 1
+            return is_one and self._more_arguments(choice, fragments[0], True)
+        elif len(delta) == 1 and "tool_calls" in delta:
             self._tool_calls(choice, delta["tool_calls"])
         else:
             self._delta(choice, delta)
-        if is_known:
-            self.logprobs(choice, entry["logprobs"])
-        return None
+        if has_logprobs:
+            self.logprobs(choice, logprobs)
+        return True
 
-    def _any_entry(self, choice: Choice, entry: dict[str, Any], delta: Any) -> Any:
-        """Read an entry with any fields. Return its usage, or None."""
+    def _entry(self, entry: dict[str, Any], position: int) -> Any:
+        """Read an entry of ``choices`` with any fields. Return its usage, or None."""
+        index: Any = entry.get("index")
+        choice = self._choice(position if index is None else index)
+        if choice is None:
+            return None
+        delta: Any = entry.get("delta")
         reason: Any = None
         logprobs: Any = None
         rest: dict[str, Any] = {}
@@ -670,6 +647,9 @@ class ChunkReader:
 
     def _choice(self, index: Any) -> Choice | None:
         """Return the choice with this index; create it if needed. Report a bad index and return None."""
+        choice = self.choices.get(index) if index.__class__ is int else None
+        if choice is not None:
+            return choice
         number = as_index(index)
         if number is None or number < 0 or index == "-0":
             self._malformed("index of a choice is not an integer from 0 on; the entry was ignored")
@@ -1086,16 +1066,16 @@ class ChunkReader:
             self._malformed("tool_calls is not a list; it was ignored", choice.index)
             return
         for fragment in fragments:
-            if self._more_arguments(choice, fragment, True):
+            if self._more_arguments(choice, fragment, False):
                 pass
             elif fragment.__class__ is dict:
                 self._fragment(choice, fragment)
             elif not is_absent(fragment):
                 self._malformed("entry of tool_calls is not an object; it was ignored", choice.index)
 
-    def _more_arguments(self, choice: Choice, fragment: Any, is_checked: bool) -> bool:
+    def _more_arguments(self, choice: Choice, fragment: Any, is_borrowed: bool) -> bool:
         """Read a fragment of the most common kind: more arguments for the call at its index (rule 4 b).
-        Return False for any other; then nothing was read. ``is_checked``: see ``_repeats``."""
+        Return False for any other; then nothing was read. ``is_borrowed``: see ``_common_entry``."""
         if fragment.__class__ is not dict or len(fragment) != 2:
             return False
         index: Any = fragment.get("index")
@@ -1106,7 +1086,7 @@ class ChunkReader:
         piece: Any = body.get("arguments")
         if call is None or call.stage != STARTED or piece.__class__ is not str or not piece:
             return False
-        if not (is_checked or piece.isascii() or not contains_surrogates(piece)):
+        if is_borrowed and not piece.isascii() and contains_surrogates(piece):
             return False
         choice.calls.last = call
         piece = self._append(call.arguments, piece)
