@@ -105,6 +105,7 @@ from ._values import (
     GROWN,
     MESSAGE_KEYS,
     NOISE_FIELDS,
+    TEXTS,
     Unreadable,
     add_part,
     as_id,
@@ -456,45 +457,39 @@ class ChunkReader:
         return fields == header
 
     def _fields(self, chunk: dict[str, Any], choices: list[Any], usage: Any) -> Any:
-        """Read the fields of a chunk except ``choices``. Return its usage, or None.
-
-        If reading them again would change nothing, remember them, so that the next chunk can skip this. Only
-        strings and nulls qualify, because 1 == True.
-        """
-        answer = self.answer
-        self._header = None
-        extras: dict[str, Any] = {}
-        has_only_texts = True
-        for key, value in chunk.items():
-            if key not in CHUNK_FIELDS and value is not None:
-                extras[key] = value
-                if value.__class__ is not str:
-                    has_only_texts = False
-        if not answer.done:
+        """Read the fields of a chunk except ``choices``. Return its usage, or None."""
+        if not self.answer.done:
             self._identify(chunk)
         if not self._started and not all(map(is_absent, choices)):
             self._start_answer(choices)
-        fallback: Any = None
+        extras = {key: one for key, one in chunk.items() if one is not None and key not in CHUNK_FIELDS}
+        groq: Any = extras.get("x_groq")
+        # Copy its usage, because the Extra has it too.
+        of_groq = render(groq.get("usage"), False) if groq.__class__ is dict else None
         if extras:
-            fallback = extras.get("x_groq")
-            # Copy it, because the Extra has it too.
-            fallback = render(fallback.get("usage"), False) if fallback.__class__ is dict else None
-            self.keep(answer.extras, extras, None, None, "chunk")
-        if (
+            self.keep(self.answer.extras, extras, None, None, "chunk")
+        self._header = chunk if self._is_repeatable(chunk, extras) else None
+        if usage.__class__ is dict and usage:
+            return usage
+        if usage and usage.__class__ is not dict:
+            self._malformed("usage is not an object; it was ignored")
+        return of_groq if of_groq.__class__ is dict else None
+
+    def _is_repeatable(self, chunk: dict[str, Any], extras: dict[str, Any]) -> bool:
+        """Whether reading the fields of this chunk again would change nothing.
+
+        Of unknown fields (``extras``) only strings qualify, because 1 == True.
+        """
+        answer = self.answer
+        return bool(
             self._started
             and answer.id
             and answer.created
             and not (self._has_surrogates or answer.done)
             and chunk.get("object") != "error"
             and chunk.get("error") is None
-            and has_only_texts
-        ):
-            self._header = chunk
-        if usage and usage.__class__ is not dict:
-            self._malformed("usage is not an object; it was ignored")
-        elif usage:
-            return usage
-        return fallback if fallback.__class__ is dict else None
+            and TEXTS.issuperset(map(type, extras.values()))
+        )
 
     def _identify(self, chunk: dict[str, Any]) -> None:
         """Read what rule 2 keeps of a chunk: the first id, the first time, the last model."""
