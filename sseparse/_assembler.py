@@ -249,12 +249,6 @@ class ChunkReader:
         self.counted: object = None  # the step of the fast path that made the last change of usage
         self.stopped = False
 
-    def take(self) -> list[Event]:
-        """Return the list of events, and begin a new one."""
-        events = self.events
-        self.events = []
-        return events
-
     def read(
         self, chunk: dict[str, Any], source: str | None, has_surrogates: bool, error: Any = None
     ) -> None:
@@ -316,10 +310,6 @@ class ChunkReader:
         if not copy.keys() <= {"type"} or copy.get("type") == "error":  # otherwise it is a ping
             self.read(copy, None, not is_copied, error_of(copy, copy.get("choices")))
 
-    def report(self, kind: ErrorKind, message: str, data: Any = None) -> None:
-        """Emit an Error found by the framing layer."""
-        self._error(kind, message, data=data)
-
     def refuse(self, what: str) -> None:
         """Emit an Error for a chunk that cannot be read."""
         try:
@@ -364,7 +354,7 @@ class ChunkReader:
 
     # -- errors -------------------------------------------------------------------------------------
 
-    def _error(
+    def report(
         self,
         kind: ErrorKind,
         message: str,
@@ -373,6 +363,7 @@ class ChunkReader:
         data: Any = None,
         server_type: str | None = None,
     ) -> None:
+        """Emit an Error. Raises LimitReached if there were too many; then nothing more is read."""
         self.version += 1
         if len(self.answer.errors) >= self._max_errors:
             self.limit(f"more than {self._max_errors} errors; nothing more is read")
@@ -388,7 +379,7 @@ class ChunkReader:
 
     def _malformed(self, what: str, choice: int | None = None) -> None:
         """Report something that cannot be read. ``what`` is the message."""
-        self._error("malformed", what, choice, data=None if self._source is None else self._source[:200])
+        self.report("malformed", what, choice, data=None if self._source is None else self._source[:200])
 
     def _server_error(self, error: Any, around: dict[str, Any], choice: int | None = None) -> None:
         """Report an error of the server. ``error_details`` finds its message, code and type."""
@@ -397,7 +388,7 @@ class ChunkReader:
             message = "the server reported an error without a message"
             if kind is not None:
                 message += f", of type {kind}"
-        self._error("server", message, choice, render(code, False), render(error, False), kind)
+        self.report("server", message, choice, render(code, False), render(error, False), kind)
 
     # -- reading a chunk ----------------------------------------------------------------------------
 
@@ -1376,8 +1367,11 @@ class ChatAssembler(Reading):
         ``done=True`` says that the server declared the end (``[DONE]``). Idempotent. It reports no
         truncation: only the caller knows whether more chunks should have come.
         """
-        self._reader.finish(done)
-        return self._reader.take()
+        reader = self._reader
+        reader.finish(done)
+        events = reader.events
+        reader.events = []
+        return events
 
     def __repr__(self) -> str:
         state = "done" if self.done else "closed" if self.closed else "open"
