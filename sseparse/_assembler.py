@@ -143,6 +143,10 @@ MAX_TOOL_CALLS = 128
 MAX_ERRORS = 100
 MAX_USAGE_VALUES = 128  # each Usage event copies them, so their number is limited; servers send 5 to 40
 
+# The stage of usage. FULL: it has more than MAX_USAGE_VALUES values, so the next one will be reported. IGNORED:
+# that was reported. It is reported once, or a server with usage in every chunk would use up max_errors.
+KNOWN, FULL, IGNORED = "known", "full", "ignored"
+
 # The comment of each table names the servers or reports that made it necessary.
 
 # Fields of a delta that are reasoning (rule 9). (DeepSeek, Qwen, xAI; OpenRouter, Groq, vLLM:
@@ -214,15 +218,14 @@ class ChunkReader:
         "_max_tool_calls",
         "_source",
         "_started",
-        "_usage_values",
         "answer",
         "choices",
         "counted",
         "events",
         "frame",
-        "ignores_usage",
         "kept",
         "stopped",
+        "usage_stage",
         "version",
     )
 
@@ -233,8 +236,7 @@ class ChunkReader:
         self._max_errors = max_errors
         self.answer = Answer()
         self.choices = self.answer.choices
-        self._usage_values = 0
-        self.ignores_usage = False  # usage had too many values, which was reported
+        self.usage_stage = KNOWN
         self._started = False
         # The fields of the last chunk except choices and usage, if reading them again would change nothing.
         self._header: dict[str, Any] | None = None
@@ -515,12 +517,11 @@ class ChunkReader:
         """
         answer = self.answer
         self.counted = None
-        if self._usage_values > MAX_USAGE_VALUES:
-            # Reported once: servers that send usage in every chunk would use up max_errors.
-            if not self.ignores_usage:
-                self.ignores_usage = True
-                what = f"usage has more than {MAX_USAGE_VALUES} values"
-                self._malformed(f"{what}; this one was ignored, and later ones are")
+        if self.usage_stage == FULL:
+            self.usage_stage = IGNORED
+            what = f"usage has more than {MAX_USAGE_VALUES} values"
+            self._malformed(f"{what}; this one was ignored, and later ones are")
+        if self.usage_stage == IGNORED:
             return
         kept = answer.usage
         before = render(kept, False) if len(usages) > 1 else None
@@ -532,8 +533,9 @@ class ChunkReader:
             else:
                 changed |= overlay(kept, render(usage, True) if self._has_surrogates else usage)
         if changed & GROWN:
-            self._usage_values = count_values(kept)
-            self.version += 1  # the next usage may have too many values
+            self.version += 1
+            if count_values(kept) > MAX_USAGE_VALUES:
+                self.usage_stage = FULL
         # Within one chunk, one choice's usage may restore what another's changed.
         if changed and not (before is not None and is_same(kept, before)):
             self.events.append(Usage(render(kept, False)))

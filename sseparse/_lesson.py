@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from itertools import repeat
 
-from ._assembler import DELTA_NOISE, DETAIL_FIELDS, FIELDS_WITH_RULES, REASONING_FIELDS
+from ._assembler import DELTA_NOISE, DETAIL_FIELDS, FIELDS_WITH_RULES, IGNORED, REASONING_FIELDS
 from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
 from ._json import scan_json
 from ._partial import blank, scanstring
@@ -446,7 +446,7 @@ class Lesson:
         """Find the numbers that change in usage, by a comparison with an earlier one."""
         kept = self.reader.answer.usage  # None if every usage so far was {}
         before: Any = self.earlier.get("usage")
-        if kept is None or self.reader.ignores_usage:
+        if kept is None or self.reader.usage_stage == IGNORED:
             return False
         if before.__class__ is not dict or not all(map(is_shallow, (usage, kept))):
             return False

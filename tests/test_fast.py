@@ -498,8 +498,7 @@ def chunk_with(place, name, value):
 # which is compared with the next chunk before it is used; the call of the last fragment, which the fast path
 # sets; usage and logprobs, which it always passes on.
 PASSING = {
-    *("_header", "_source", "_usage_values", "events", "frame", "kept"),
-    *("last", "logprobs", "usage", "version"),
+    *("_header", "_source", "events", "frame", "kept", "last", "logprobs", "usage", "version"),
     "reasoning_field",  # used only while half a character is held, and then every frame is read in full
 }
 # These may change, too, when only ``kept`` does.
