@@ -1097,26 +1097,30 @@ class ChunkReader:
             id = as_id(inner["id"])
             if id is not None:
                 del inner["id"]
-        id = None if id is None else self._text(id)
         extras = {key: one for key, one in fragment.items() if key not in FRAGMENT_FIELDS}
-        if not text and id is None and name is None and not any(map(_is_information, (inner, extras))):
-            return  # a fragment without information (lmstudio-ai/lmstudio-bug-tracker#830)
-        if id is None and name is None and index is None and body is None:
+        if id is None and name is None and not text and not _is_information(inner, extras):
+            return  # (lmstudio-ai/lmstudio-bug-tracker#830)
+        if id is None and index is None and body is None:
             call = choice.calls.last
             if call is None:
                 self._extra(choice.index, None, "tool_calls", fragment, "delta")
         else:
-            call = self._find_call(choice, id, index, name, text)
+            call = self._find_call(choice, None if id is None else self._text(id), index, name, text)
         if call is None:
             return
         self._set_kind(call, fragment.get("type"), kind)
+        self._continue(choice, call, name, text, inner)
+        if extras:
+            self.keep(call.extras, extras, choice.index, call.index, "tool_call")
+
+    def _continue(self, choice: Choice, call: Call, name: str | None, text: str, inner: dict[str, Any]) -> None:
+        """Add to a call what ``_read_body`` returned of a fragment."""
         if name is not None and call.rename(name):
             self.version += 1
         self.arguments(choice, call, text)
         if inner:
-            self.keep(call.inner, inner, choice.index, call.index, "function")
-        if extras:
-            self.keep(call.extras, extras, choice.index, call.index, "tool_call")
+            is_silent = call.index is None and call.stage == UNNAMED and len(choice.calls) > 0
+            self.keep(call.inner, inner, choice.index, call.index, "function", is_silent)
 
     def _read_body(
         self, choice: Choice, body: dict[str, Any], field: str
@@ -1228,13 +1232,7 @@ class ChunkReader:
                 return
             call = choice.function_call = Call(None, "function_call")
             self.version += 1
-        name, text, inner = self._read_body(choice, body, "arguments")
-        if name is not None and call.rename(name):
-            self.version += 1
-        self.arguments(choice, call, text)
-        if inner:
-            is_silent = call.stage == UNNAMED and len(choice.calls) > 0
-            self.keep(call.inner, inner, choice.index, None, "function", is_silent)
+        self._continue(choice, call, *self._read_body(choice, body, "arguments"))
 
     # -- the end ------------------------------------------------------------------------------------
 
@@ -1295,9 +1293,9 @@ def _is_text_entry(entry: Any) -> bool:
     )
 
 
-def _is_information(fields: dict[str, Any]) -> bool:
-    """Whether any unknown field of a fragment has a value other than null and ``""``."""
-    return any(value is not None and value != "" for value in fields.values())
+def _is_information(*extras: dict[str, Any]) -> bool:
+    """Whether any of these unknown fields has a value other than null and ``""``."""
+    return any(value is not None and value != "" for fields in extras for value in fields.values())
 
 
 class ChatAssembler(Reading):
