@@ -835,7 +835,7 @@ class ChunkReader:
             self._delta_in_order(choice, content, fragments, rest, is_emitted)
             return
         if name is not None:
-            self.reasoning(choice, name, thinking, is_emitted)
+            self.reasoning(choice, name, thinking)
         if content is not None:
             self.content(choice, content)
         if fragments is not None:
@@ -846,7 +846,7 @@ class ChunkReader:
     ) -> None:
         """Read the fields of a delta in the documented order of events."""
         if not MAY_HOLD_REASONING.isdisjoint(rest):
-            self._read_reasoning(choice, rest, is_emitted)
+            self._read_reasoning(choice, rest)
         if is_text(content):
             self.content(choice, text_of(content))
         elif content is not None:
@@ -871,8 +871,9 @@ class ChunkReader:
         if rest:
             self.keep_in_delta(choice, rest)
 
-    def _read_reasoning(self, choice: Choice, rest: dict[str, Any], is_emitted: bool) -> None:
+    def _read_reasoning(self, choice: Choice, rest: dict[str, Any]) -> None:
         """Read the reasoning in a delta (rule 9). Strings are taken out of ``rest``, objects are not."""
+        is_emitted = False
         for name in REASONING_FIELDS:
             if name in rest and is_text(rest[name]):
                 is_emitted = self.reasoning(choice, name, text_of(rest.pop(name)), is_emitted)
