@@ -45,20 +45,23 @@ _BLANKS = dict.fromkeys(map(ord, " \t\n\r\f\v"))
 
 
 class Audio:
-    """The audio of a message. ``joined`` has the last result of ``joined_data`` and the size of its data."""
+    """The audio of a message. ``data`` and ``transcript`` are false until they are sent, even if as ``""``.
+
+    ``joined`` has the last result of ``joined_data`` and the size of its data.
+    """
 
     __slots__ = ("data", "fields", "joined", "transcript")
 
     def __init__(self) -> None:
         self.fields: dict[str, Any] = {}
-        self.data: Text | None = None
+        self.data = Text()
         self.joined = (0, "")
-        self.transcript: Text | None = None
+        self.transcript = Text()
 
     def joined_data(self) -> str:
         """Return the data as one base64 string, even if each fragment was padded. (litellm does the same; no
         report of a server that pads fragments)"""
-        data = self.data.join() if self.data is not None else ""
+        data = self.data.join()
         if "=" not in data.rstrip("= \t\n\r\f\v"):
             return data
         if self.joined[0] != len(data):
@@ -172,7 +175,7 @@ class Answer:
         for call in choice.calls:
             id = call.id
             if id is None or id in ids:
-                if self._id_tail is None and (self.id is not None or self.done or self.closed):
+                if self._id_tail is None and self.id is not None:
                     self._id_tail = id_tail(self.id)  # once: it can be long, the choices many
                 id = f"call{self._id_tail or ''}_{choice.index}_{call.index}"
                 while id in ids:  # the server sent an id that looks like a generated one
@@ -248,9 +251,9 @@ class Answer:
 
     def _audio(self, audio: Audio) -> dict[str, Any]:
         final: dict[str, Any] = render(audio.fields, True)
-        if audio.data is not None:
+        if audio.data:
             final["data"] = audio.joined_data()
-        if audio.transcript is not None:
+        if audio.transcript:
             final["transcript"] = audio.transcript.emitted()
         return final
 

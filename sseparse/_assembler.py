@@ -143,8 +143,9 @@ MAX_TOOL_CALLS = 128
 MAX_ERRORS = 100
 MAX_USAGE_VALUES = 128  # each Usage event copies them, so their number is limited; servers send 5 to 40
 
-# The stage of usage. FULL: it has more than MAX_USAGE_VALUES values, so the next one will be reported. IGNORED:
-# that was reported. It is reported once, or a server with usage in every chunk would use up max_errors.
+# The stage of usage. FULL: it has more than MAX_USAGE_VALUES values, so the next usage is an error. IGNORED:
+# that error was reported. Only one is, because some servers send usage in every chunk and would use up
+# max_errors.
 KNOWN, FULL, IGNORED = "known", "full", "ignored"
 
 # The comment of each table names the servers or reports that made it necessary.
@@ -274,7 +275,7 @@ class ChunkReader:
                 usage = None if usage is ... else usage
                 if len(choices) == 1 and choices[0].__class__ is dict:  # the common case
                     entry: Any = choices[0]
-                    of_choice = None if self._common_entry(entry, False) else self._entry(entry, 0)
+                    of_choice: Any = None if self._common_entry(entry, False) else self._entry(entry, 0)
                     if usage or of_choice:
                         self.usage(usage or of_choice)
                 else:
@@ -415,11 +416,9 @@ class ChunkReader:
                 self._malformed("choices is not a list; it was ignored")
             choices = []
         self._failed = bool(error)
-        try:
-            entries: list[Any] = choices  # pyright: ignore[reportAssignmentType]
-            self._entries(entries, self._fields(chunk, entries, usage))
-        finally:
-            self._failed = False
+        entries: list[Any] = choices  # pyright: ignore[reportAssignmentType]
+        self._entries(entries, self._fields(chunk, entries, usage))
+        self._failed = False
 
     def _entries(self, choices: list[Any], usage: Any) -> None:
         """Read the entries of ``choices``, then usage: the chunk's, or that of the entries if it has none."""
@@ -574,7 +573,7 @@ class ChunkReader:
         else:
             self._delta(choice, delta)
         if has_logprobs:
-            self.logprobs(choice, logprobs)
+            self.logprobs(choice, entry["logprobs"])
         return True
 
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
@@ -584,20 +583,7 @@ class ChunkReader:
         if choice is None:
             return None
         delta: Any = entry.get("delta")
-        reason: Any = None
-        logprobs: Any = None
-        rest: dict[str, Any] = {}
-        for key, value in entry.items():
-            if value is None:
-                if key == "logprobs" and key not in choice.extras:
-                    choice.extras[key] = None
-                    self.version += 1
-            elif key == "finish_reason":
-                reason = value
-            elif key == "logprobs" and value.__class__ is dict:
-                logprobs = value
-            elif key not in ENTRY_FIELDS:
-                rest[key] = value
+        reason, logprobs, rest = self._fields_of_entry(choice, entry)
         if delta.__class__ is dict:
             if choice.shape != CHAT_SHAPE:
                 choice.shape = CHAT_SHAPE
@@ -622,6 +608,24 @@ class ChunkReader:
         if error or reason == "error":
             self._fail(choice, error, entry)
         return usage if usage.__class__ is dict else None
+
+    def _fields_of_entry(self, choice: Choice, entry: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+        """Return the finish_reason of an entry, its logprobs if they are an object, and its other fields."""
+        reason: Any = None
+        logprobs: Any = None
+        rest: dict[str, Any] = {}
+        for key, value in entry.items():
+            if value is None:
+                if key == "logprobs" and key not in choice.extras:
+                    choice.extras[key] = None
+                    self.version += 1
+            elif key == "finish_reason":
+                reason = value
+            elif key == "logprobs" and value.__class__ is dict:
+                logprobs = value
+            elif key not in ENTRY_FIELDS:
+                rest[key] = value
+        return reason, logprobs, rest
 
     def _fail(self, choice: Choice, error: Any, entry: dict[str, Any]) -> None:
         """Report the error of an entry. The finish_reason "error" alone is one, unless one was reported."""
@@ -974,7 +978,7 @@ class ChunkReader:
             if not is_emitted:
                 self._emit_other_reasoning(choice, piece, name)
         elif text.pieces and len(text.pieces) < _LAST_BEFORE_FOLD and not (text.held or self._has_surrogates):
-            text.pieces.append(piece)  # inlined from _emit_reasoning(), for speed
+            text.pieces.append(piece)  # inlined from _emit_reasoning(): 3 % of a reasoning frame in full
             self.events.append(ReasoningDelta(choice.index, piece, name))
         else:
             self._emit_reasoning(choice, text, piece, name)
@@ -1024,22 +1028,15 @@ class ChunkReader:
         kept = choice.audio
         if kept is None:
             kept = choice.audio = Audio()
-        data = transcript = None
-        fields: dict[str, Any] = {}
-        for key, value in audio.items():
-            if key == "data" and value.__class__ is str:
-                if kept.data is None:
-                    kept.data = Text()
-                kept.data.append(value, self._has_surrogates)
-                data = self._text(value) or None
-            elif key == "transcript" and value.__class__ is str:
-                if kept.transcript is None:
-                    kept.transcript = Text()
-                transcript = self._append(kept.transcript, value) if value else None
-            elif key not in NOISE_FIELDS and value is not None:
-                fields[key] = value
+        fields = {key: one for key, one in audio.items() if one is not None and key not in NOISE_FIELDS}
+        data = transcript = ""
+        if fields.get("data").__class__ is str:
+            data = self._text(fields["data"])
+            kept.data.append(fields.pop("data"), self._has_surrogates)
+        if fields.get("transcript").__class__ is str:
+            transcript = self._append(kept.transcript, fields.pop("transcript"))
         if data or transcript:
-            self.events.append(AudioDelta(choice.index, data, transcript or None))
+            self.events.append(AudioDelta(choice.index, data or None, transcript or None))
         if fields:
             overlay(kept.fields, render(fields, self._has_surrogates))
             self._extra(choice.index, None, "audio", fields, "delta")
@@ -1091,31 +1088,26 @@ class ChunkReader:
             self._malformed(what, choice.index)
             return
         kind, body = self._body_of(choice, fragment)
-        name, text, inner = self._read_body(choice, body or {}, "input" if kind == "custom" else "arguments")
-        id = as_id(fragment.get("id"))
-        if id is None and "id" in inner:
-            # (An id inside function: ggml-org/llama.cpp#13774; integers: anomalyco/opencode#19947)
-            id = as_id(inner["id"])
-            if id is not None:
-                del inner["id"]
+        name, text, inner = self._read_body(choice, body or {}, kind)
+        id = self._id_of(fragment, inner)
         extras = {key: one for key, one in fragment.items() if key not in FRAGMENT_FIELDS}
         if id is None and name is None and not text and not _is_information(inner, extras):
             return  # (lmstudio-ai/lmstudio-bug-tracker#830)
-        if id is None and index is None and body is None:
-            call = choice.calls.last
-            if call is None:
-                self._extra(choice.index, None, "tool_calls", fragment, "delta")
-        else:
-            call = self._find_call(choice, None if id is None else self._text(id), index, name, text)
+        if id is None and index is None and body is None and choice.calls.last is None:
+            self._extra(choice.index, None, "tool_calls", fragment, "delta")
+            return
+        call = self._find_call(choice, id, index, name, text)
         if call is None:
             return
         self._set_kind(call, fragment.get("type"), kind)
-        self._continue(choice, call, name, text, inner)
+        self._add_body(choice, call, name, text, inner)
         if extras:
             self.keep(call.extras, extras, choice.index, call.index, "tool_call")
 
-    def _continue(self, choice: Choice, call: Call, name: str | None, text: str, inner: dict[str, Any]) -> None:
-        """Add to a call what ``_read_body`` returned of a fragment."""
+    def _add_body(
+        self, choice: Choice, call: Call, name: str | None, text: str, inner: dict[str, Any]
+    ) -> None:
+        """Add to a call what ``_read_body`` returned."""
         if name is not None and call.rename(name):
             self.version += 1
         self.arguments(choice, call, text)
@@ -1123,10 +1115,24 @@ class ChunkReader:
             is_silent = call.index is None and call.stage == UNNAMED and len(choice.calls) > 0
             self.keep(call.inner, inner, choice.index, call.index, "function", is_silent)
 
+    def _id_of(self, fragment: dict[str, Any], inner: dict[str, Any]) -> str | None:
+        """Return the id of a fragment, or None. If ``inner`` (from ``_read_body``) has it, it is taken out.
+
+        (An id inside function: ggml-org/llama.cpp#13774; integers: anomalyco/opencode#19947)
+        """
+        id = as_id(fragment.get("id"))
+        if id is None:
+            id = as_id(inner.get("id"))
+            if id is not None:
+                del inner["id"]
+        return None if id is None else self._text(id)
+
     def _read_body(
-        self, choice: Choice, body: dict[str, Any], field: str
+        self, choice: Choice, body: dict[str, Any], kind: str
     ) -> tuple[str | None, str, dict[str, Any]]:
-        """Return the name, the text under ``field`` and the unknown fields of a call or a fragment."""
+        """Return the name, the text and the unknown fields of a body: ``function``, ``custom`` or
+        ``function_call``."""
+        field = "input" if kind == "custom" else "arguments"
         name: Any = body.get("name")
         text: Any = body.get(field)
         if text.__class__ is not str:
@@ -1233,7 +1239,7 @@ class ChunkReader:
                 return
             call = choice.function_call = Call(None, "function_call")
             self.version += 1
-        self._continue(choice, call, *self._read_body(choice, body, "arguments"))
+        self._add_body(choice, call, *self._read_body(choice, body, "function"))
 
     # -- the end ------------------------------------------------------------------------------------
 
@@ -1261,7 +1267,7 @@ class ChunkReader:
                 self._finish_call(choice, legacy, None, done)
             else:
                 legacy.arguments.settle()
-        if choice.audio is not None and choice.audio.transcript is not None and choice.audio.transcript.held:
+        if choice.audio is not None and choice.audio.transcript.held:
             choice.audio.transcript.held = ""
             emit(AudioDelta(index, None, "\ufffd"))
         emit(ChoiceDone(index, choice.finish_reason))
