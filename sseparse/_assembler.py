@@ -117,6 +117,7 @@ from ._values import (
     grow,
     is_absent,
     is_empty_function,
+    is_identity,
     is_number,
     is_same,
     is_text,
@@ -658,7 +659,7 @@ class ChunkReader:
 
     def _finish_reason(self, choice: Choice, reason: Any) -> None:
         """Set the finish_reason (rule 7). ("stop" after calls and content: 2witstudios/PageSpace#1553)"""
-        if reason.__class__ is not str or not reason:
+        if not is_identity(reason):
             return
         reason = self._text(reason)
         kept = choice.finish_reason
@@ -1139,7 +1140,7 @@ class ChunkReader:
             text = self._argument_text(choice, text, field)
         known = ("name", field, *NOISE_FIELDS)
         inner = {key: one for key, one in body.items() if key not in known and one is not None}
-        return self._text(name) if name.__class__ is str and name else None, text, inner
+        return self._text(name) if is_identity(name) else None, text, inner
 
     def _set_kind(self, call: Call, wire_type: Any, kind: str) -> None:
         """Keep the first ``type`` of a call. It is a custom tool if its first fragments say so."""

@@ -237,7 +237,7 @@ def _choice_steps(
         yield from _message_steps(index, choice, message, size)
     for name, value in _unknown(choice, _TEXT_CHOICE if is_text else _CHAT_CHOICE):
         yield Writer.entry, (index, "", f"{quote(name)}:{value},")
-    if choice.get("finish_reason"):
+    if choice.get("finish_reason") not in (None, "", "null"):
         yield Writer.finish, (index, choice["finish_reason"])
 
 

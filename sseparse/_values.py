@@ -3,9 +3,10 @@
 
 Rule 1. Null means absent, at every level. Null, a missing key, and ``[]`` in place of an object (PHP's empty
     object) never overwrite a value and never cause an error. An empty string never overwrites an id, a name,
-    a type, a model or a finish_reason: after ``{"model": "m"}`` and ``{"model": ""}`` the model is "m". If
-    a number, ``true`` or ``false`` stands in place of a text, its JSON is the text: ``"content": 6`` is the
-    text "6" (cloudflare/ai#651).
+    a type, a model or a finish_reason: after ``{"model": "m"}`` and ``{"model": ""}`` the model is "m". The
+    string "null" is no name of a tool (BerriAI/litellm#12513) and no finish_reason (DashScope, astron-agent).
+    If a number, ``true`` or ``false`` stands in place of a text, its JSON is the text: ``"content": 6`` is
+    the text "6" (cloudflare/ai#651).
 
 Rule 10. A string inside an unknown field of a delta is appended if its key is in APPENDED_FIELDS or begins
     with "reasoning". Any other string is replaced. ``{"x": {"text": "a", "id": "1"}}`` and then
@@ -234,6 +235,11 @@ def as_id(value: Any) -> str | None:
     return str(value) if value.__class__ is int else None
 
 
+def is_identity(value: Any) -> bool:
+    """Whether a value is a name or a finish_reason: a string that is neither empty nor "null" (rule 1)."""
+    return value.__class__ is str and value not in ("", "null")
+
+
 def is_number(value: Any) -> bool:
     return value.__class__ is int or value.__class__ is float
 
@@ -255,7 +261,10 @@ def is_absent(value: Any) -> bool:
 
 def is_empty_function(body: Any) -> bool:
     """Whether a ``function`` has no information: it is absent, empty, or each value is null or ``""``."""
-    return not body or (body.__class__ is dict and not any(value or value == {} for value in body.values()))
+    if body.__class__ is not dict:
+        return not body
+    values = [value for key, value in body.items() if key != "name" or is_identity(value)]
+    return not any(value or value == {} for value in values)
 
 
 def is_same(old: Any, new: Any) -> bool:

@@ -616,7 +616,7 @@ class Answer:
 
     def learn_reason(self, choice, reason):
         """Rule 7."""
-        if not is_text(reason):
+        if not is_known(reason):
             return
         is_answered = choice.finish_reason == "tool_calls" and choice.content_since
         if reason == "stop" and choice.finish_reason in FINAL_REASONS and not is_answered:
@@ -749,7 +749,7 @@ class Answer:
         if call_id is None and identity(inner.get("id")) is not None:
             call_id = identity(inner["id"])
             known = ("id", *known)
-        name = clean(inner["name"]) if is_text(inner.get("name")) else None
+        name = clean(inner["name"]) if is_known(inner.get("name")) else None
         text = self.argument_text(inner.get(text_name), choice.index)
         inside = {field: value for field, value in inner.items() if field not in known}
         beside = {field: value for field, value in fragment.items() if field not in CALL}
@@ -871,7 +871,7 @@ class Answer:
                 return
             choice.function_call = Call(None)
         call = choice.function_call
-        if is_text(function_call.get("name")):
+        if is_known(function_call.get("name")):
             call.learn_name(clean(function_call["name"]))
         piece = self.argument_text(function_call.get("arguments"), choice.index)
         silent = bool(choice.calls) and not call.is_started
@@ -1047,11 +1047,20 @@ def is_absent(value):
 
 def is_nothing(body):
     """Is it no function (or function_call): absent, or all its values are null or empty strings?"""
-    return not body or (isinstance(body, dict) and all(value != {} and not value for value in body.values()))
+    if not isinstance(body, dict):
+        return not body
+    return not is_known(body.get("name")) and all(
+        value != {} and not value for key, value in body.items() if key != "name"
+    )
 
 
 def is_text(value):
     return isinstance(value, str) and value != ""
+
+
+def is_known(value):
+    """Rule 1: a name or a finish_reason; some servers write the string "null" where they mean null."""
+    return is_text(value) and value != "null"
 
 
 def text_of(value):

@@ -149,11 +149,12 @@ PIECES = [
     "\ud83d",
     "\ude00",
 ]
-NAMES = ["f", "g", "get_", "get_x", "x", ""]
+NAMES = ["f", "g", "get_", "get_x", "x", "", "null"]
 IDS = ["a", "b", "c", "a", "b", "", None, 5, "5", 0, True, 1.0]
 INDEXES = [0, 0, 0, 1, 1, 2, 7, -1, None]
 ODD_INDEXES = ["0", "1", "00", "-1", "+1", 1.0, True, "x", 10**30, "\u0663", "9" * 5000, 128]
 REASONS = [
+    "null",
     None,
     None,
     None,
