@@ -159,7 +159,7 @@ class FrameParser(EventStreamParser):
         def _report(self, kind: Any, message: str, text: str | None) -> None:
             """Report an Error that quotes ``text``."""
 
-        def _is_other(self) -> bool:
+        def _is_not_chat(self) -> bool:
             """Whether an Error of kind ``not_sse`` or ``not_chat`` was reported."""
             raise NotImplementedError
 
@@ -186,7 +186,7 @@ class FrameParser(EventStreamParser):
             self._displaced = None
             self._report_lost(text)
 
-    def _may_be_all(self) -> bool:
+    def _may_be_whole_body(self) -> bool:
         """Whether a document that ends now may be the whole body (rule 12c)."""
         return self._held_document is None and not self._frames and self._body in (UNKNOWN, STARTED, FOREIGN)
 
@@ -256,7 +256,7 @@ class FrameParser(EventStreamParser):
         self._frame(event, text, value)
 
     def _take_event(self) -> str:
-        """Return the event type for a frame without ``data:``. (If data is pending, the type is its own.)"""
+        """Return the event type for a frame without ``data:``. (Pending data keeps its event type.)"""
         if self._data:
             return ""
         event = self._event
@@ -346,7 +346,7 @@ class FrameParser(EventStreamParser):
         if value.__class__ is dict:
             self._deliver_whole_line()
             event = self._take_event()
-            if self._may_be_all() and not is_chunk(value):
+            if self._may_be_whole_body() and not is_chunk(value):
                 self._hold_document(text, event)
             else:
                 self._bare_frame(event, text, value)
@@ -376,7 +376,7 @@ class FrameParser(EventStreamParser):
     def _bare_frame(self, event: str, text: str, value: dict[str, Any]) -> None:
         is_whole = is_completion(value)  # ask first, because _frame() changes the value
         self._frame(event, text, value)
-        if is_whole and (self._body == LINES or (self._body == FOREIGN and self._is_other())):
+        if is_whole and (self._body == LINES or (self._body == FOREIGN and self._is_not_chat())):
             self._body = ANSWERED
 
     def _ignore(self, line: bytes) -> None:
@@ -407,7 +407,7 @@ class FrameParser(EventStreamParser):
         if not document.scanner.complete:
             return
         self._document = None
-        if self._may_be_all():
+        if self._may_be_whole_body():
             self._hold_document(document.text(), document.event)
         else:
             self._read_document(document.text(), document.event)
@@ -479,7 +479,7 @@ class FrameParser(EventStreamParser):
     def _cut_at(self, text: str) -> None:
         """The stream was cut inside a frame. ``text`` is the part that came."""
         self._count()
-        if self._body != FOREIGN or self._is_other():
+        if self._body != FOREIGN or self._is_not_chat():
             self._cut = (self._frames - 1, text[:QUOTED])
 
 

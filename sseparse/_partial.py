@@ -405,11 +405,12 @@ class PartialJSON(_Reader):
     """Reads one JSON text as it arrives, cut anywhere, and returns events for each piece.
 
     ``max_depth`` is the number of containers that may be open at once. The bracket that opens one more is an
-    error. Raises ValueError at once if it is below 0. No content of the text makes it raise. It accepts the
-    same texts as ``json.loads``, except those with NaN or Infinity. It builds the same value, except that two
-    surrogates that meet are joined and a lone one becomes U+FFFD. (``1e999`` is valid, but too large for a
-    float. It gives ``inf``, as in ``json.loads``. An integer with more digits than the interpreter converts,
-    ``sys.set_int_max_str_digits``, is an error.) It can be pickled and copied at any point.
+    error. Raises TypeError at once if it is not an int, ValueError if it is below 0.
+
+    No content of the text makes it raise. It accepts the same texts as ``json.loads`` (RFC 8259), except
+    those with NaN or Infinity, and builds the same value. Two details: a lone surrogate becomes U+FFFD (two
+    that meet are joined), and an integer with more digits than the interpreter converts
+    (``sys.set_int_max_str_digits``) is an error. It can be pickled and copied at any point.
 
     Attributes:
         error: None, or the ``JSONProblem`` that ended the reading. The values before it remain.
@@ -437,7 +438,7 @@ class PartialJSON(_Reader):
         Raises TypeError for anything but str, RuntimeError after ``close()``.
         """
         if text.__class__ is not str:
-            text = _plain(text)
+            text = _as_plain_str(text)
         # The common case: a few more characters of a string, with no special ones among them.
         if (
             self._state == _IN_TEXT
@@ -510,7 +511,7 @@ class JSONScanner(_Reader):
         return self.error is None and (self.complete or self._ends_in_number())
 
 
-def _plain(text: str) -> str:
+def _as_plain_str(text: str) -> str:
     """Return an instance of a subclass of str as a plain str."""
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(

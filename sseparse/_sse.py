@@ -9,9 +9,8 @@ contain two ``data`` lines and a blank line, and so one event with the data ``"a
 
 ``EventStreamParser`` is the grammar. It cuts the bytes into lines. Each line changes a few fields, and a
 blank line dispatches the event. Two classes build on this one. ``SSEDecoder`` collects the events.
-``FrameParser`` (``_frames.py``) accepts more than the standard does. For that it overrides three methods:
-they are called before a ``data`` line, for a field that the standard does not know, and at a blank line
-without data.
+``FrameParser`` (``_frames.py``) accepts more than the standard does. For that it overrides the methods that
+are called before a ``data`` line, for any other field, and at a blank line without data.
 
 ``_reading`` is the state of the reading:
 
@@ -129,7 +128,7 @@ class EventStreamParser:
     def _dispatch(self, event: str, lines: list[bytes | bytearray]) -> None:
         """Handle an event: its type (``""`` is the default) and its data lines.
 
-        ``lines`` is reused afterwards.
+        The caller clears ``lines`` afterwards.
         """
 
     def _before_data(self) -> None:
@@ -279,7 +278,7 @@ class SSEDecoder(EventStreamParser):
     Attributes: ``last_event_id`` (str), ``retry`` (int or None), ``comments`` (int, their number),
     ``overflowed`` (bool: ``max_event_bytes`` was exceeded, and nothing more is read), ``closed`` (bool).
 
-    Raises ValueError at once if ``max_event_bytes`` is below 0.
+    Raises TypeError at once if ``max_event_bytes`` is not an int, ValueError if it is below 0.
 
     Source: WHATWG HTML, section "Interpreting an event stream". It can be pickled and deep-copied at any
     point.

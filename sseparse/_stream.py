@@ -19,9 +19,10 @@ the bytes:
     state      the next bytes                                     paths
     BETWEEN    begin a frame                                      1 to 4
     INSIDE     continue the first line of a frame (``_line``)     1, with ``_line`` put before them; 4
-    ELSEWHERE  are any others. Also if a limit is so low that     3 and 4
-               the fast path could exceed it, and until the
-               first bytes show that there is no HTTP head
+    ELSEWHERE  may be anything                                    3 and 4
+
+ELSEWHERE is also the state until the first bytes show that there is no HTTP head, and the only state if a
+limit is so low that the fast path could exceed it.
 
 A frame is counted either by ``_count`` or by the fast path (``hits``). The number of a frame in an Error is
 the sum of the two.
@@ -56,7 +57,7 @@ BETWEEN, INSIDE, ELSEWHERE = "between", "inside", "elsewhere"
 _SMALL = 4096  # bytes; a larger feed probably has more than one frame
 _HUGE = 1 << 18  # bytes; a longer line is decoded without copying it
 CHAT = "chat"
-# The marks of frames of other APIs: the beginnings of their ``type``, or keys that one frame has together.
+# Other APIs: a frame is of one if its ``type`` has one of the beginnings here, or if it has all keys here.
 OTHER_APIS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("Anthropic Messages", ("message_start", "message_delta", "message_stop", "content_block_"), ()),
     ("OpenAI Responses", ("response.",), ()),
@@ -72,7 +73,7 @@ _HEADS = (
     (b"\xff\xfe", "the body is UTF-16: feed it as UTF-8"),
     (b"\xfe\xff", "the body is UTF-16: feed it as UTF-8"),
 )
-# The first byte of a body that cannot be one of these: "data", a comment, "event" or "id" comes first.
+# A body with one of these first bytes is none of those. ("data", a comment, "event" and "id" begin so.)
 _BEGINNINGS = (b"d", b":", b"e", b"i")
 _OVER_TOTAL = "the stream exceeds max_total_bytes; the bytes after that are not read"
 
@@ -93,7 +94,7 @@ class ChatStream(FrameParser, Reading):
     ``closed`` (bool), ``errors`` (list of the Error events so far), ``id``, ``model`` (str, or None until
     known), ``usage`` (dict or None), ``comments`` (int, the number of comments: heartbeats of the server).
 
-    Raises ValueError at once if a limit is below 0.
+    Raises TypeError at once if a limit is not an int, ValueError if it is below 0.
 
     It can be pickled and deep-copied at any point. Only one thread at a time may use a stream. Streams share
     no state.
@@ -107,7 +108,7 @@ class ChatStream(FrameParser, Reading):
         "_full",
         "_head",
         "_held",
-        "_is_unlimited",
+        "_may_be_fast",
         "_over",
         "_reader",
         "_where",
@@ -133,13 +134,13 @@ class ChatStream(FrameParser, Reading):
         self._budget = max_total_bytes
         self._over = False  # more bytes came than max_total_bytes
         self._full = 0  # number of frames that the fast path did not read
-        self._head: bytes | None = b""  # the first bytes of the body, until they cannot be HTTP or gzip
+        self._head: bytes | None = b""  # the first bytes of the body, while they may begin one of _HEADS
         # The API of the stream: None before the first frame, CHAT, or an _OtherAPI.
         self._api: Any = None
         self.truncated = False
-        # The fast path does not check limits, so it is not used if it could exceed one.
-        self._is_unlimited = max_event_bytes >= 2 * LARGEST_BULK and max_total_bytes is None
-        self._where = BETWEEN if self._is_unlimited else ELSEWHERE
+        # The fast path checks no limits, so it is not used if it could exceed one.
+        self._may_be_fast = max_event_bytes >= 2 * LARGEST_BULK and max_total_bytes is None
+        self._where = BETWEEN if self._may_be_fast else ELSEWHERE
         self._held: bytearray | None = None  # the bytes of the unfinished frame, if frames() is used
 
     # -- bytes in -----------------------------------------------------------------------------------
@@ -215,11 +216,11 @@ class ChatStream(FrameParser, Reading):
     def _read_any(self, data: bytes) -> None:
         """Read any bytes, and set ``_where``."""
         if self._head is not None or self._budget is not None:
-            data = self._looked_over(data)
+            data = self._within_total(data)
         self._read(data)
         if self._over:
             raise LimitReached(_OVER_TOTAL)
-        may_begin = self._is_unlimited and self._head is None and not self._skippable
+        may_begin = self._may_be_fast and self._head is None and not self._skippable
         if may_begin and self._is_between_frames():
             self._where = INSIDE if self._line else BETWEEN
         else:
@@ -299,7 +300,11 @@ class ChatStream(FrameParser, Reading):
         return end
 
     def _end_of_piece(self, data: bytes, pos: int) -> int:
-        """Return the end of the line that begins at ``pos``, including a blank line after it."""
+        """Return the end of the line that begins at ``pos``.
+
+        A blank line after it is included, unless a data line is pending: then the line may deliver that one
+        (rule 13a), and the events of two frames must not come from one feed.
+        """
         end = data.find(b"\n", pos) + 1 or len(data)
         cr = data.find(b"\r", pos, end) + 1
         if cr and data[cr : cr + 1] != b"\n":
@@ -327,8 +332,8 @@ class ChatStream(FrameParser, Reading):
         """Whether no part of a frame is held."""
         return not self._line and self._is_between_frames()
 
-    def _looked_over(self, data: bytes) -> bytes:
-        """Return the part of the data within max_total_bytes. Check the first bytes of a body."""
+    def _within_total(self, data: bytes) -> bytes:
+        """Return the part of the data that is within max_total_bytes. Check the first bytes of the body."""
         if self._budget is not None:
             self._over = len(data) > self._budget
             data = data[: self._budget]
@@ -395,7 +400,7 @@ class ChatStream(FrameParser, Reading):
         Only ``malformed`` has the number of a frame. Of ``not_sse`` and ``not_chat`` only the first is
         reported.
         """
-        if kind in ("not_sse", "not_chat") and self._is_other():
+        if kind in ("not_sse", "not_chat") and self._is_not_chat():
             return
         reader = self._reader
         frame = reader.frame
@@ -404,7 +409,7 @@ class ChatStream(FrameParser, Reading):
         reader.report(kind, message, data=None if text is None else text[:QUOTED])
         reader.frame = frame
 
-    def _is_other(self) -> bool:
+    def _is_not_chat(self) -> bool:
         return any(error.kind in ("not_sse", "not_chat") for error in self.errors)
 
     def _judge(self) -> None:
@@ -542,7 +547,7 @@ class ChatStream(FrameParser, Reading):
         )
 
     def _whole_line(self, data: bytes) -> bytes | None:
-        """Return the data line, if a feed is that and its blank line."""
+        """Return the line if a feed is one data line and its blank line, otherwise None."""
         line = data.removesuffix(self._fast.blank)
         if len(line) == len(data) or not line.startswith(b"data: ") or LF in line or CR in line:
             return None
@@ -640,7 +645,7 @@ class ChatStream(FrameParser, Reading):
             return str(value, "utf-8", "replace")
 
     def _begin(self) -> None:
-        """Prepare for the first frame as the grammar does, because a shorter path reads this frame."""
+        """Do what ``_parse`` does before the first frame. (A shorter path will read this frame.)"""
         self._head = None
         if self._skippable != b"\n":
             self._skippable = b""  # no byte order mark can come any more
@@ -752,7 +757,8 @@ def other_api(value: dict[str, Any]) -> str | None:
 def parse(body: BytesLike, ignore: Iterable[ErrorKind] = ()) -> Completion:
     """Return the final object of a whole recorded stream.
 
-    ``body`` is any bytes-like object. ``ignore`` and the exceptions are those of ``ChatStream.completion()``.
+    ``body`` is any bytes-like object; anything else is a TypeError. ``ignore`` and all other exceptions are
+    those of ``ChatStream.completion()``.
     """
     stream = ChatStream()
     stream.feed(body)
