@@ -173,9 +173,13 @@ class ThinkTags:
 
     def _end(self, choice: _Choice) -> tuple[str, str]:
         """The content has ended. Return the text held back, as reasoning and content."""
-        text, choice.tag = choice.tag, ""
-        state, choice.state = choice.state, _TEXT
-        if state == _BEFORE:
-            text = choice.blanks.join() + text
-            state = _INSIDE if self._prefilled else _TEXT
-        return (text, "") if state == _INSIDE else ("", text)
+        reasoning = content = ""
+        if choice.state == _BEFORE:
+            text, choice.tag = choice.blanks.join() + choice.tag, ""
+            choice.state = _INSIDE if self._prefilled else _TEXT
+            reasoning, content = self._read(choice, text)
+        if choice.state == _INSIDE:
+            reasoning += choice.tag
+        choice.tag = ""
+        choice.state = _TEXT
+        return reasoning, content

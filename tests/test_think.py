@@ -103,6 +103,11 @@ class Tables(unittest.TestCase):
         for text in ("[T]a[/T]b", " [T]a[/T]\nb"):
             for pieces in cuts(text):
                 self.check(pieces, ("a", "b"), **options)
+        # The beginning of ``open`` has a ``close`` in it.
+        options = {"open": "[/T][T]", "close": "[/T]", "prefilled": True}
+        for text, expected in (("[/T]", ("", "")), ("[/T]b", ("", "b")), ("[/T][T", ("", "[T"))):
+            for pieces in cuts(text):
+                self.check(pieces, expected, **options)
         for tags in (("", "x"), ("x", ""), (" ", "x")):
             with self.assertRaises(ValueError):
                 sseparse.ThinkTags(*tags)
