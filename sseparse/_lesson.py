@@ -416,6 +416,8 @@ class Lesson:
         if choices.__class__ is not list or len(choices) != 1 or choices[0].__class__ is not dict:
             return False
         self.entry = choices[0]
+        if self.entry.get("usage"):
+            return False  # it would have an effect after a chunk with other usage
         delta = self.entry.get("delta")
         if delta.__class__ is dict:
             self.delta = delta
@@ -425,7 +427,8 @@ class Lesson:
         is_again = not changes or changes == sum(
             [event.__class__ is Extra and event.place == "delta" for event in caused]
         )
-        has_usage = self.chunk.get("usage").__class__ is dict
+        usage: Any = self.chunk.get("usage")
+        has_usage = usage.__class__ is dict and len(usage) > 0  # {} says nothing, so it needs no step
         for event in caused:
             kind = event.__class__
             if kind is Extra:
@@ -440,7 +443,7 @@ class Lesson:
                 explained = kind in TEXTS and self._text(event)
             if not explained:
                 return False
-        return not has_usage or self._usage(self.chunk["usage"])
+        return not has_usage or self._usage(usage)
 
     def _usage(self, usage: dict[str, Any]) -> bool:
         """Find the numbers that change in usage, by a comparison with an earlier one."""

@@ -283,6 +283,20 @@ class Found(unittest.TestCase):
         both_paths(body.encode(), {}, random.Random(1))
         self.assertEqual(sseparse.parse(body.encode(), ("malformed", "truncated"))["usage"], {"": 3})
 
+    def test_usage_that_says_nothing_after_too_many_values(self):
+        # The fast path gave the assembler the empty usage, and so an Error came.
+        text = 'data:{{"id":"c","created":1,"model":"m","choices":[{{"delta":{{"content":"{}"}}}}],"usage":{}}}\n\n'
+        values = json.dumps({f"k{number}": number for number in range(140)})
+        frames = [text.format("a", value) for value in ("null", values, *["{}"] * 6)]
+        self.assertIsNone(difference([frame.encode() for frame in frames]))
+
+    def test_usage_of_a_choice_that_comes_back(self):
+        # The fast path took it for a part of the line without an effect.
+        start = 'data:{"id":"c","created":1,"model":"m",'
+        same = start + '"choices":[{"index":0,"delta":{"content":"a"},"usage":{"n":1}}]}\n\n'
+        other = start + '"choices":[{"index":0,"delta":{"content":"a"}}],"usage":{"n":2}}\n\n'
+        self.assertIsNone(difference([frame.encode() for frame in [same] * 6 + [other, same]]))
+
 
 class RandomStreams(unittest.TestCase):
     """``python -m tests.fuzz.fuzz_grammar`` goes on with the seeds after these."""
