@@ -100,20 +100,20 @@ else:
 
     def __getattr__(name):
         """Import the file of a public name that was not used before."""
-        global SSE_HEADERS, ChatEncoder, encode, HTTPBody, aiter_events, iter_events, ThinkTags
         if name in ("SSE_HEADERS", "ChatEncoder"):
-            from ._encoder import SSE_HEADERS, ChatEncoder
+            from . import _encoder as file
         elif name == "encode":
-            from ._completion import encode
+            from . import _completion as file
         elif name == "HTTPBody":
-            from ._http import HTTPBody
+            from . import _http as file
         elif name in ("aiter_events", "iter_events"):
-            from ._sources import aiter_events, iter_events
+            from . import _sources as file
         elif name == "ThinkTags":
-            from ._think import ThinkTags
+            from . import _think as file
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return globals()[name]
+        value = globals()[name] = getattr(file, name)
+        return value
 
     def __dir__():
         return sorted({*globals(), *__all__})

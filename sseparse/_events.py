@@ -138,7 +138,10 @@ class _Text(_Record):
 
 @final
 class ContentDelta(_Text):
-    """Text of the answer. Fields: ``choice`` (int, the choice's index), ``text`` (str, never empty)."""
+    """Text of the answer (``content`` of a delta, ``text`` of a text completion).
+
+    Fields: ``choice`` (int, the choice's index), ``text`` (str, never empty).
+    """
 
     __slots__ = ()
     type: Literal["content.delta"] = "content.delta"
@@ -179,7 +182,7 @@ class ReasoningDone(_Text):
 
 @final
 class RefusalDelta(_Text):
-    """Text of a refusal. Fields: ``choice`` (int), ``text`` (str, never empty)."""
+    """Text of a refusal (``refusal`` of a delta). Fields: ``choice`` (int), ``text`` (str, never empty)."""
 
     __slots__ = ()
     type: Literal["refusal.delta"] = "refusal.delta"
@@ -216,7 +219,7 @@ class ToolCallStart(_Record):
 
 @final
 class ToolCallDelta(_Record):
-    """A fragment of a call's arguments (of the input, for a custom tool), verbatim.
+    """A fragment of a call's ``arguments`` (of the ``input``, for a custom tool), verbatim.
 
     Fields: ``choice`` (int), ``index`` (int or None, as in ``ToolCallStart``), ``arguments`` (str, never
     empty; seldom valid JSON by itself).
@@ -280,7 +283,7 @@ class ToolCallDone(_Record):
 
 @final
 class AudioDelta(_Record):
-    """A piece of the answer's audio.
+    """A piece of the answer's audio (``audio`` of a delta).
 
     Fields: ``choice`` (int), ``data`` (str in base64, or None), ``transcript`` (str or None).
     """
@@ -296,7 +299,7 @@ class AudioDelta(_Record):
 
 @final
 class LogprobsDelta(_Record):
-    """Log probabilities of this chunk's tokens.
+    """Log probabilities of this chunk's tokens (``logprobs`` of a choice).
 
     Fields: ``choice`` (int), ``logprobs`` (dict, as the server sent it).
     """
@@ -326,7 +329,7 @@ class ChoiceDone(_Record):
 
 @final
 class Usage(_Record):
-    """The token counts have changed. Field: ``usage`` (dict, all counts known so far)."""
+    """The token counts (``usage`` of a chunk) have changed. Field: ``usage`` (dict, all counts so far)."""
 
     __slots__ = __match_args__ = ("usage",)
     type: Literal["usage"] = "usage"

@@ -9,15 +9,16 @@ the frames (``_frame``). These are the rules, numbered as in the README.
 A *stray line* is a line without a field name of the standard, for example ``{"error": "overloaded"}`` or
 ``1f4``. A *document* is a JSON text that begins on a stray line.
 
-Rule 12. Errors, and frames without ``data:``. An error is reported, and reading goes on. ``words_of`` finds
-  its message and code in several places. An object is an error (``error_of``) if it has an ``error`` that is
-  not empty, or ``object: "error"``. An object without a list of ``choices`` is also an error if it has
-  ``type: "error"``, an ``error_msg``, an ``error_code``, ``errors``, a ``base_resp`` with a ``status_code``
-  other than 0, or a message beside a sign of failure. That is a ``code`` other than 0 and 200,
-  ``success: false``, or a status of "error" or from 400 on. (A frame with an event type of its own is only
-  an error if it has a ``message`` and a ``code``, or one of the first three.) Nothing else is read of an
-  error without a list of ``choices``. A list of such objects is an error. So is any data under
-  ``event: error``, even empty data.
+Rule 12. Errors, and frames without ``data:``. An error is reported, and reading goes on. ``error_details``
+  finds its message and code in several places. An object is an error (``error_of``) in these cases:
+    - It has an ``error`` that is not empty, or ``object: "error"``.
+    - It has no list of ``choices``, but ``type: "error"``, an ``error_msg`` or an ``error_code``.
+    - It has no list of ``choices``, but a ``message`` beside a ``code`` other than 0 and 200.
+    - It has no list of ``choices`` and no event type of its own, but ``errors``, a ``base_resp`` with a
+      ``status_code`` other than 0, or a message (under any name of c) beside such a ``code``,
+      ``success: false``, or a status of "error" or from 400 on.
+  A list of such objects is an error. So is any data under ``event: error``, even empty data. If an error has
+  no list of ``choices``, nothing else in it is read.
   a. A line that is a whole JSON object is a frame: ``{"error": {"message": "overloaded"}}``. An ``event:``
      line before it sets its type.
   b. A JSON text over several stray lines is a document, if no data is pending. A line that begins with ``{``

@@ -96,6 +96,9 @@ class ChatStream(FrameParser, Reading):
 
     Raises TypeError at once if a limit is not an int, ValueError if it is below 0.
 
+    Source: OpenAI's API reference, "The chat completion chunk object". The README has the rules for what
+    other servers send.
+
     It can be pickled and deep-copied at any point. Only one thread at a time may use a stream. Streams share
     no state.
     """
