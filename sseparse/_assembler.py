@@ -9,7 +9,8 @@ The other rules are in ``_values.py`` (1 and 10), ``_calls.py`` (4 and 5), ``_fr
 ``_text.py`` (15). These are in this file:
 
 Rule 2. Top level. These are kept: the first non-empty ``id``, the first ``created`` that is not zero, the
-    last non-empty ``model``. After ``{"id": "a"}`` and ``{"id": "b"}`` the id is "a". Of an unknown field,
+    last non-empty ``model``. After ``{"id": "a"}`` and ``{"id": "b"}`` the id is "a". If the id is an integer,
+    its digits are the id; if ``created`` is digits in a string, their number counts. Of an unknown field,
     here and on choices and calls, the last value that is not null is kept; objects are merged. The ``object``
     of a chunk is ignored: Azure sends "", Perplexity "chat.completion.done".
 
@@ -485,15 +486,19 @@ class ChunkReader:
         )
 
     def _identify(self, chunk: dict[str, Any]) -> None:
-        """Read what rule 2 keeps of a chunk: the first id, the first time, the last model."""
+        """Read what rule 2 keeps of a chunk: the first id, the first time, the last model.
+
+        (An integer as id: diegosouzapw/OmniRoute#3426; a string as time: sashabaranov/go-openai#1003)
+        """
         answer = self.answer
-        id: Any = chunk.get("id")
+        id = as_id(chunk.get("id"))
         created: Any = chunk.get("created")
         model: Any = chunk.get("model")
-        if answer.id is None and id.__class__ is str and id:
+        if answer.id is None and id is not None:
             answer.id = self._text(id)
             self.version += 1
-        if answer.created is None and is_number(created) and created:
+        created = created if is_number(created) else as_index(created)
+        if answer.created is None and created:
             answer.created = created
             self.version += 1
         if model.__class__ is str and model and model != answer.model:

@@ -516,11 +516,13 @@ class Answer:
 
     def learn_identity(self, chunk):
         """Rule 2."""
-        if is_text(chunk.get("id")) and self.id is None:
-            self.id = clean(chunk["id"])
+        if identity(chunk.get("id")) is not None and self.id is None:
+            self.id = clean(identity(chunk["id"]))
         if is_text(chunk.get("model")):
             self.model = clean(chunk["model"])
         created = chunk.get("created")
+        if isinstance(created, str):
+            created = checked_index(created)
         if (
             isinstance(created, (int, float))
             and not isinstance(created, bool)

@@ -395,9 +395,9 @@ class Maker:
         )
         kinds = ["chat.completion.chunk", "text_completion", "chat.completion", "error"]
         return self.object(
-            id=alike("chat-1", lambda: self.pick(["chat-1", "chat-2/\u00e9", ""])),
+            id=alike("chat-1", lambda: self.pick(["chat-1", "chat-2/\u00e9", "", 7])),
             object=self.some(lambda: self.pick(kinds)),
-            created=alike(1, lambda: self.pick([0, 1, 2])),
+            created=alike(1, lambda: self.pick([0, 1, 2, "0", "3", "x"])),
             model=alike("m", lambda: self.pick(["m", "n", ""])),
             choices=self.any(*[self.few(self.entry, 2, 1)] * 8, list, lambda: None, lambda: ABSENT),
             service_tier=self.some(self.scalar, 8),
