@@ -100,20 +100,20 @@ else:
 
     def __getattr__(name):
         """Import the file of a public name that was not used before."""
+        global SSE_HEADERS, ChatEncoder, encode, HTTPBody, aiter_events, iter_events, ThinkTags
         if name in ("SSE_HEADERS", "ChatEncoder"):
-            from . import _encoder as file
+            from ._encoder import SSE_HEADERS, ChatEncoder
         elif name == "encode":
-            from . import _completion as file
+            from ._completion import encode
         elif name == "HTTPBody":
-            from . import _http as file
+            from ._http import HTTPBody
         elif name in ("aiter_events", "iter_events"):
-            from . import _sources as file
+            from ._sources import aiter_events, iter_events
         elif name == "ThinkTags":
-            from . import _think as file
+            from ._think import ThinkTags
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(file, name)
-        return value
+        return globals()[name]
 
     def __dir__():
         return sorted({*globals(), *__all__})
