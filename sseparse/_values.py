@@ -47,8 +47,12 @@ OBJECTS = frozenset((dict, None.__class__))
 NULLS = frozenset((None.__class__,))
 
 # Keys of strings that are appended (rule 10), besides those that begin with "reasoning". (OpenRouter:
-# agno-agi/agno#8794; LiteLLM thinking_blocks)
-APPENDED_FIELDS = frozenset(("text", "summary", "data", "thinking", "transcript"))
+# agno-agi/agno#8794; LiteLLM thinking_blocks. cot_summary is Copilot's: the tests of
+# microsoft/vscode-copilot-chat. The other names for thoughts are known from the tests of six clients.)
+APPENDED_FIELDS = frozenset((
+    "cot_summary", "data", "summary", "text", "thinking", "thinking_content", "thought", "thought_content",
+    "thoughts", "transcript",
+))  # fmt: skip
 
 # Unknown fields whose lists are extended and not replaced, and the objects in which they are. (vLLM's
 # token_ids: vllm-project/vllm#27482; annotations on a choice: a list of links that comes in parts)
