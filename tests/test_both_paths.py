@@ -285,9 +285,9 @@ class Found(unittest.TestCase):
 
     def test_usage_that_says_nothing_after_too_many_values(self):
         # The fast path gave the assembler the empty usage, and so an Error came.
-        text = 'data:{{"id":"c","created":1,"model":"m","choices":[{{"delta":{{"content":"{}"}}}}],"usage":{}}}\n\n'
+        text = 'data:{"id":"c","created":1,"model":"m","choices":[{"delta":{"content":"a"}}],"usage":<1>}\n\n'
         values = json.dumps({f"k{number}": number for number in range(140)})
-        frames = [text.format("a", value) for value in ("null", values, *["{}"] * 6)]
+        frames = [text.replace("<1>", value) for value in ("null", values, *["{}"] * 6)]
         self.assertIsNone(difference([frame.encode() for frame in frames]))
 
     def test_usage_of_a_choice_that_comes_back(self):
@@ -420,7 +420,7 @@ GUARDS = (
     ("an empty text is read in full",
      "if not value and kind == TEXT:", "if False:", "reasoning", "details"),
     ("an empty text is read in full, also if it is the only hole",
-     "self.is_loose = CONTENT in kinds", "self.is_loose = True", "reasoning", "blocks"),
+     "self.allows_empty = CONTENT in kinds", "self.allows_empty = True", "reasoning", "blocks"),
     ("reasoning that is not the text of one field is not learnt",
      "if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [event.field]:", "if False:",
      "content", "blocks"),
