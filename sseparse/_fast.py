@@ -11,55 +11,65 @@ A *template* is such a frame with *holes* in place of these values, and with *st
 the value of each hole. A later frame that has the same bytes around its holes is read by decoding only the
 holes. Every other frame takes the full path, which parses it and gives the chunk to the assembler.
 
-``_lesson.py`` learns the templates and has the steps.
+This file knows the bytes of frames. It does not know the fields of a chunk: ``_lesson.py`` finds the holes of
+a frame and has the steps. A ``FastPath`` is in one of two stages:
+
+    stage     what happens to a frame                                           next stage
+    LEARNING  a template reads it, or the full path does and it may be learnt   GIVEN_UP at too many misses
+    GIVEN_UP  the full path reads it; there are no templates                    -
 
 Why this gives the same events as the full path. Suppose that the full path has read a line, and that a later
 line has the same bytes around its holes.
 
 1. *The values in the holes.* In JSON any value can be replaced by any other value, and the inside of any
    string by the inside of any other string, without a change to how the rest is read. A hole is one of these
-   two. The C scanner of the standard library must accept its content, and must stop exactly at the bytes
+   two. The JSON scanner of the standard library must accept its content, and must stop exactly at the bytes
    after the hole. So a hole for a number cannot have a part of a word, and a hole in a string cannot have an
-   unescaped quote or a line end. A raw CR between the values of an object is white space in JSON, but a line
-   end in SSE: a line with such a hole takes the full path if it has a CR. So does a line that may be nested
-   too deep, is not UTF-8, or has escaped halves of surrogate pairs in a hole. The values of padding, id and
-   time must not be containers. Two things are not scanned again. The inside of a string that grows (of a
-   message) is scanned only behind what it was in the frame before, because that was a whole string. Integers
-   that come as expected (counts that go up by one in each frame, a time that stays for a second) are compared
-   with the bytes that ``%d`` makes of them.
-2. *The places of the holes.* The assembler finds a value along a path of keys. There are two ways to find its
-   place in the line. The short way needs two conditions: the last key of each path is in the line only once,
-   between quotes and before a colon; and the line has no backslash except inside the strings of holes. Then
-   no key is escaped, and from the first hole to the last each quote begins or ends a string, so the text
-   after the key is the value. Otherwise the place is found by a walk along the path. Then the line is parsed
-   again with other values in all holes, and the result must equal the chunk with these values at these paths.
-   This excludes a duplicate key that replaces the value later, the same text inside a string, and an escaped
-   key that looks like another. A text event is never assigned to a hole only because the text is the same: a
-   delta with two possible sources of one event (``custom`` and ``function`` in one fragment, two reasoning
-   fields) is not learnt.
-3. *The effect of the values.* A text must be a non-empty string, as it was. A line with ``""`` takes the full
-   path, because the effect of an empty text may depend on other fields. (Only content without other fields
-   may be empty, and has no effect then.) Usage and logprobs must be non-empty objects, as they were. The
-   value of an unknown field must not be null, and was not. These three are given to the same methods of the
-   assembler that the full path calls. The methods report no error about such values, and if usage might
-   become too large, ``version`` changes. Only two effects are written a second time here: the append of a
-   text, also to a text in an unknown field, and the update of numbers in usage or in an unknown field that is
-   otherwise the same. The tests compare their results with the full path.
+   unescaped quote or a line end. Four contents need no scan: printable text without a quote or a backslash;
+   padding of ASCII letters and digits; the part of a growing string (of a message) that was scanned in the
+   frame before; and an expected integer, whose bytes equal those that ``%d`` writes. (Integers are expected
+   to change as before: a count goes up by one in each frame, a time stays the same for a second.)
+   A line takes the full path if it is not UTF-8, or if a hole may have half of a surrogate pair. If a hole
+   may have a container, a line takes the full path if it may be nested too deep, or if it has a CR. (A CR
+   between JSON values is white space in JSON, but a line end in SSE.) The values of padding, id and time must
+   not be containers.
+2. *The places of the holes.* The assembler finds a value along a path of keys. There are two ways to find the
+   place of this value in the line. The short way is a search for the last key of the path. The key is in the
+   line, because the chunk has a value at this path. The place is right under two conditions: the key is in
+   the line only once, between quotes and before a colon; and the line has no backslash except inside the
+   strings of holes. Then no key is escaped, and each quote outside the holes begins or ends a string. So the
+   text after the key is the value. The long way is a walk along the path. If the conditions do not hold, the
+   line is parsed again with other values in all holes, and the result must equal the chunk with these values
+   at these paths. This excludes a duplicate key that replaces the value later, the same text inside a string,
+   and a key that is written with escapes. A text event is never assigned to a hole only because the text is
+   the same: a delta with two possible sources of one event (``custom`` and ``function`` in one fragment, two
+   reasoning fields) is not learnt.
+3. *The effect of the values.* A value must have the properties that its effect depends on, as it had when the
+   line was learnt. A text must be a non-empty string, because the effect of ``""`` may depend on other
+   fields. (Content may be empty if its delta has no other field with an effect: then it has none either.)
+   Logprobs must be a non-empty object, a whole unknown field must not be null, and a number must be a finite
+   number. The steps give logprobs and whole unknown fields to the same methods of the assembler that the full
+   path calls. The methods report no error about such values. Three effects are written a second time, in the
+   steps: a text is appended, also to a text in an unknown field; numbers are set in usage, or in an unknown
+   field, that is otherwise the same; an unknown field that came again unchanged causes its Extra. The tests
+   compare the results with the full path.
 4. *The effect of the rest of the line.* The assembler counts the changes of state that can affect how a later
    chunk is read: ``version``, and ``kept`` for unknown fields. A line is learnt only if ``version`` did not
    change and each of its events belongs to one of the steps. So the rest of the line had no effect. It has no
    effect again while both numbers are the same: then the template *applies*. The template's own steps may
-   change ``kept``. Neither number counts that a text begins, because no step and no constant part of a learnt
-   line asks whether a text is empty. (A fragment with an id does, so the first arguments that come with one
-   are counted.) Neither number counts which call is the last one. A fragment without an index goes to that
-   call, so such a template compares it, and each step for a call sets it. A line with fragments and another
+   change ``kept``. Three changes are in neither number, for these reasons. A text begins: no step and no
+   constant part of a learnt line asks whether a text is empty. (A fragment with an id asks that. So the first
+   arguments of a call are counted if they come with an id.) Usage changes: only other usage asks for it, so
+   a line is learnt only if its usage has a step, and if the choice has no usage. Another call becomes the
+   last one: a fragment without an index goes to the last call. So a template with such a fragment checks
+   which call is the last, and each step for a call makes its call the last. A line with fragments and another
    text is not learnt.
 5. *The order of events* is the order in which the full path emitted them.
 
 Many frames at once. A run of bytes is cut at its line ends. From each piece, as many bytes are removed as the
 template has before and after its hole, and the rest is joined again with the template's own bytes. If the
 result equals the run, each piece was such a frame. Then the texts are joined with one rare character and
-decoded in one call. If the result has exactly one such character between two texts, none was inside a text.
+decoded in one call. If the result has as many of these characters as the join put in, none was inside a text.
 """
 
 from __future__ import annotations
@@ -87,16 +97,16 @@ if TYPE_CHECKING:
 
 MAX_TEMPLATES = 16
 # These constants limit the cost of learning. Learning a line parses it at most twice: in a walk, and once
-# with other values. The bytes that may be parsed are FIRST_CREDIT, half of the bytes that were read in full,
-# and 64 bytes for each frame that a template read. A *miss* is a frame that a template could have read but
-# none did. There are MAX_ATTEMPTS attempts at first, one more for eight misses, and one more for four frames
-# that a template read. Learning stops, and all templates are dropped, after MAX_MISSES misses and two more
-# for each frame that a template read.
+# with other values. The bytes that may be parsed are FIRST_CREDIT, half of each line that could be learnt,
+# and 64 bytes for each frame that a template read. A *miss* is a frame that the full path read although a
+# template could have: ``version`` did not change. There are MAX_ATTEMPTS attempts at first, one more for
+# eight misses, and one more for four frames that a template read. Learning stops, and all templates are
+# dropped, after MAX_MISSES misses and two more for each frame that a template read.
 FIRST_CREDIT = 49152
 MAX_ATTEMPTS = 4
 MAX_MISSES = 26
-MAX_SEEN = 64
-MAX_BRACKETS = 96  # after the first hole of a line, if a hole may have a container: this limits the depth
+MAX_SEEN = 64  # keys that are remembered: see ``_knows``
+MAX_BRACKETS = 96  # after the first hole of a line, if a hole may have a container: few are open before it
 MAX_LINE = 16384  # bytes; templates for longer frames gain nothing
 SMALLEST_BULK = 2048  # bytes
 LARGEST_BULK = 65536  # bytes that are read at once, and the longest line that is read here
@@ -106,19 +116,19 @@ LEARNING, GIVEN_UP = "learning", "given up"
 COUNTABLE = frozenset((TEXT, CONTENT, NUMBER, SCALAR))
 LARGEST = 1 << 60  # larger integers are always scanned
 _HAS_BULK = sys.implementation.name != "pypy"  # on PyPy, one frame at a time is faster
-_SEPARATOR = "\x7f"  # DEL: rare in text; after a backslash it is an invalid escape, so it cannot be hidden
+_SEPARATOR = "\x7f"  # DEL is rare in text. After a backslash it is an invalid escape, so none is swallowed.
 _QUOTE, _LF, _SPACE = 34, 10, 32
 _new = object.__new__
 _FOLD_AT = Text.FOLD_AT
 
 
-
 class FastPath:
     """The fast path of one stream: its templates, and the one that is expected next.
 
-    ``read`` reads frames while templates fit. It leaves the first other frame to the full path, which calls
-    ``learn`` after that. Nothing outside this file knows templates.
-    ``stage``: LEARNING or GIVEN_UP.
+    ``read`` reads frames while templates fit. The first other frame is left to the full path. ``ChatStream``
+    calls ``learn`` after it has read a frame in full, and then ``predict`` or ``resume``. It sets ``blank``
+    while there are no templates, and changes nothing else here.
+    ``stage``: LEARNING or GIVEN_UP (above).
     ``due``: the template that the next frame should fit, None if no template applies.
     ``hits``: the number of frames that were read here.
     ``blank``: the line end and the blank line of this stream.
@@ -131,9 +141,9 @@ class FastPath:
 
     def __init__(self, reader: ChunkReader, is_on: bool) -> None:
         self._reader = reader
-        self._attempts = 0
+        self._attempts = 0  # lines that it tried to learn
         self._credit = FIRST_CREDIT  # bytes that learning may still parse
-        self._misses = 0  # frames that a template could have read
+        self._misses = 0
         self._seen: set[Any] | None = None  # unknown fields of earlier frames, and hashes of their key orders
         self._earlier: dict[str, Any] = {}  # usage and unknown fields of the last frame that was to be learnt
         self._last: Any = None  # the template that read the last frame, or was learnt from it
@@ -147,8 +157,8 @@ class FastPath:
     def read(self, data: bytes, pos: int, events: list[Event], marks: Marks | None = None) -> int:
         """Read frames from ``pos`` on. Return the position of the first frame that no template fits.
 
-        ``marks`` gets the end of each frame and the number of events up to there, except perhaps those of the
-        last frame.
+        ``marks`` gets the end of each frame and the number of events up to there. The entry of the last frame
+        may be missing.
         """
         due = self.due
         if due is None:
@@ -190,8 +200,8 @@ class FastPath:
                 if due.then != due.number:
                     self._last = due
                     other = self.templates[due.then]
-                    is_sure = other.version == due.version and other.kept == due.kept and other.waits is None
-                    self.due = other if is_sure else self._following(due)
+                    applies = other.version == due.version and other.kept == due.kept
+                    self.due = other if applies and other.needs_last is None else self._following(due)
                 return size
         if data[pos : pos + 1] == b":":  # a heartbeat
             return pos
@@ -232,7 +242,7 @@ class FastPath:
                     due.take(text, reader, events)
             elif not due.is_plain and due.read_holes(data, pos, reader, events):
                 end = due.ended
-            else:  # an empty text, escapes in the padding, or another template than expected
+            else:  # an empty text, unusual padding, or another template than expected
                 if data.find(_LF, pos) < 0:
                     break  # the frame is not complete yet
                 other = self._read_other(due, data, pos, events)
@@ -249,8 +259,8 @@ class FastPath:
             self._last = due
             if due.then != due.number:
                 other = self.templates[due.then]
-                is_sure = other.version == due.version and other.kept == due.kept and other.waits is None
-                following = self.due = other if is_sure else self._following(due)
+                applies = other.version == due.version and other.kept == due.kept
+                following = self.due = other if applies and other.needs_last is None else self._following(due)
                 if pos == size or following is None:
                     break
                 due = following
@@ -272,7 +282,7 @@ class FastPath:
         return self.read(data, pos, events)
 
     def predict(self) -> None:
-        """Set ``due``: the template that followed the last one before, or else the first that applies."""
+        """Set ``due``: the template that followed the last one earlier, or else the first that applies."""
         self.due = self._following(self._last)
 
     def _following(self, last: Template) -> Template | None:
@@ -283,7 +293,7 @@ class FastPath:
         return next((template for template in templates if template.applies(self._reader)), None)
 
     def _read_other(self, due: Template, data: bytes, pos: int, events: list[Event]) -> Template | None:
-        """Read the frame at ``pos`` with the first template that fits it, and return that, or None."""
+        """Read the frame at ``pos``. Return the first template that fits it, or None."""
         if not data.startswith(self._heads, pos):  # one call checks all templates
             return None
         reader = self._reader
@@ -324,7 +334,7 @@ class FastPath:
     def learn(self, line: bytes, text: str, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
         """Learn the frame of one data line. The full path just read it, and ``version`` did not change.
 
-        ``text`` is the data of the line, ``chunk`` the JSON value of that, and ``caused`` are its events.
+        ``text`` is the data of the line, ``chunk`` its JSON value. ``caused`` are the events of the frame.
         ``kept`` is the value of ``reader.kept`` before the frame.
         """
         if not caused and not self.templates:
@@ -338,16 +348,17 @@ class FastPath:
             return
         if not caused:
             return
-        # A frame is learnt only if its order of keys and its unknown fields came before. If all orders
-        # differ, no template would ever fit. Whether a field changes or stays is known the second time. And
-        # learning takes as long as four frames, which an answer of one word does not have.
+        # A frame is learnt only if its order of keys and its unknown fields have come before, for three
+        # reasons. If all orders differ, no template would ever fit. Whether a field changes is known only
+        # when it comes again. And learning takes as long as reading four frames: an answer of one word has
+        # fewer.
         if self._knows([hash(tuple(chunk)), *[event.field for event in caused if event.__class__ is Extra]]):
             self._learn(line, text, chunk, caused, kept)
         else:
             self._note(chunk, caused, kept)
 
     def _note(self, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
-        """Remember the usage and the unknown fields of a frame whose numbers may change."""
+        """Remember usage, and unknown fields that changed: the next lesson compares the numbers in them."""
         usage = chunk.get("usage")
         self._earlier = {} if usage is None else {"usage": render(usage, False)}
         if self._reader.kept != kept:
@@ -376,14 +387,14 @@ class FastPath:
             template.kept = reader.kept
             self._add(template)
 
-    def _knows(self, marks: list[Any]) -> bool:
-        """Whether all of these marks came before. Remember them."""
+    def _knows(self, keys: list[Any]) -> bool:
+        """Whether all of these keys have come before. Remember them."""
         seen = self._seen
         if seen is None:
             seen = self._seen = set()
-        knows = seen.issuperset(marks)
+        knows = seen.issuperset(keys)
         if not knows and len(seen) < MAX_SEEN:
-            seen.update(marks)
+            seen.update(keys)
         return knows
 
     def _add(self, template: Template) -> None:
@@ -404,36 +415,38 @@ class Template:
     """One frame with holes, and the steps that it takes.
 
     A *plain* template has one text, perhaps padding after it, and no other hole. Its bytes are ``head``, the
-    text, ``middle`` and the padding if there is any, and ``last``. Any other template has ``head`` and
-    ``holes``. Each of these is a kind, the text after the hole, and the length of that text.
+    text, ``middle`` and the padding if there is any, and ``last``. Any other template has ``prefix`` and
+    ``holes``. Each hole has a kind, the text after the hole, and the length of that text.
 
-    A template with ``holes`` is plain, too, while it has one text, all other values are integers, and each of
-    them changes in each frame by as much as in the frame before. Then ``head`` and ``last`` have the integers
-    that are expected in the next frame. (Counts of vLLM, xAI and Perplexity; the time of Ollama)
+    A template with ``holes`` is plain, too, while it has one text, all other values are integers, and these
+    come as expected. Then ``head`` and ``last`` have the integers that are expected in the next frame. A
+    count is expected to change by as much as it did in the frame before, a time to stay the same. (Counts of
+    vLLM, xAI and Perplexity; the time of Ollama)
 
     ``prefix``: the bytes before the first hole. ``around``: the number of bytes in ``head`` and ``last``.
     ``line_end``: the number of bytes of a frame from its first LF on.
     ``steps``: what the frame does. ``only``: the step of a plain template that has only one.
     ``version``, ``kept``: the numbers of the reader for which the template applies.
-    ``waits``: a step for a fragment without an index, which goes to the last call, or None.
-    ``is_loose``: whether the text of a plain template may be empty.
-    ``at``: the number of the hole with the text. ``numbers``: the integers in the last frame's other holes.
-    ``gains``: the difference of each to the frame before. ``following``: the integers that are
+    ``needs_last``: the step whose call must be the last one, or None.
+    ``allows_empty``: whether the text of a plain template may be empty. ``nests``: whether a hole may have a
+    container.
+    ``at``: the number of the hole with the text. ``numbers``: the integers in the other holes, as they were
+    in the last frame. ``gains``: by how much each of them changed there. ``following``: the integers that are
     expected next. ``forms``: ``head`` and ``last`` with ``%d`` in place of integers, b"" if they have none;
     None if there are other values than integers.
     ``grown``: the inside of the string in a GROWING hole, as it was in the last frame.
     ``echo``: the numbers of two holes that must have the same text.
     ``number``, ``then``: the numbers of this template and of the one that came after it the last time. (A
     reference would make a cycle, and so work for the garbage collector.)
-    ``most``: a feed of fewer bytes is at most one frame.
+    ``most``: a feed with fewer bytes has at most one frame.
     ``bulk``: the number of bytes to read at once, 0 for no bulk reading. ``ended``: the end of the last frame
-    that ``read()`` took.
+    that ``read()`` read.
     """
 
     __slots__ = (
-        "around", "at", "blank", "bulk", "echo", "ended", "following", "forms", "gains", "grown",
-        "head", "holes", "is_loose", "is_plain", "kept", "last", "line_end", "middle", "most",
-        "nests", "number", "numbers", "only", "prefix", "steps", "then", "version", "waits",
+        "allows_empty", "around", "at", "blank", "bulk", "echo", "ended", "following", "forms", "gains",
+        "grown", "head", "holes", "is_plain", "kept", "last", "line_end", "middle", "most", "needs_last",
+        "nests", "number", "numbers", "only", "prefix", "steps", "then", "version",
     )  # fmt: skip
 
     def __init__(self, lesson: Lesson, begin: bytes, blank: bytes) -> None:
@@ -444,7 +457,7 @@ class Template:
         self.blank = blank
         self.steps = steps = lesson.steps
         self.echo = echo = lesson.echo
-        self.is_loose = CONTENT in kinds
+        self.allows_empty = CONTENT in kinds
         has_padding = kinds in ([TEXT, PADDING], [CONTENT, PADDING]) and not echo
         self.is_plain = has_padding or (
             len(texts) == 1 and COUNTABLE.issuperset(kinds) and all(map(_is_countable, numbers))
@@ -477,19 +490,19 @@ class Template:
         self.most = 2 * self.around if self.is_plain else 0
         self.ended = 0
         self.number = self.then = 0
-        self.waits = None
+        self.needs_last = None
         for step in steps:
             if step.needs_last:
-                self.waits = step
+                self.needs_last = step
         self.version = 0
         self.kept = 0
 
     def applies(self, reader: ChunkReader) -> bool:
-        """Whether this frame has the same effects as when it was learnt (4. above)."""
+        """Whether a frame of this template has the same effects as the one that was learnt (4. above)."""
         if self.version != reader.version or self.kept != reader.kept:
             return False
-        waits = self.waits
-        return waits is None or waits.call is waits.calls.last
+        step = self.needs_last
+        return step is None or step.call is step.calls.last
 
     def is_like(self, other: Template) -> bool:
         """Whether two templates are for the same frames."""
@@ -508,7 +521,10 @@ class Template:
         self.around = len(self.head) + len(self.last)
 
     def _compare(self, values: list[Any]) -> None:
-        """Compare the numbers of two frames. Expect the same change again if it came twice."""
+        """Compare the numbers with those of the frame before. Expect the same changes in the next frame.
+
+        Expect nothing if the last two changes differ, unless the numbers did not change before the last one.
+        """
         del values[self.at]
         if not all(map(_is_countable, values)):
             self.forms = None
@@ -540,13 +556,13 @@ class Template:
             text = _string(inside.decode())
         except ValueError:
             return False
-        if not (text or self.is_loose):
+        if not (text or self.allows_empty):
             return False
         self.take(text, reader, events)
         return True
 
     def read_holes(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
-        """Read the frame at ``pos`` like ``read()``, for a template that is not plain."""
+        """Read the frame at ``pos`` like ``read()``, for a template with ``holes``."""
         blank = self.blank
         stop = data.find(_LF, pos) + 1 - len(blank) // 2
         if not data.startswith(self.prefix, pos) or not data.startswith(blank, stop):
@@ -632,7 +648,7 @@ class Template:
             self._expect()
 
     def read_many(self, data: bytes, pos: int) -> tuple[list[str], int]:
-        """Return the texts of the next frames and their end. No texts if not all of them fit."""
+        """Return the texts of the next frames, and the end of these. No texts if not all frames fit."""
         nothing: tuple[list[str], int] = ([], pos)
         stop = data.rfind(self.last, pos, pos + self.bulk)
         if stop < pos:
@@ -649,7 +665,7 @@ class Template:
             if b"" in middles or not (b"".join(padding).isalnum() or _strings_of(padding) is not None):
                 return nothing
         texts = _strings_of(holes)
-        if texts is None or ("" in texts and not self.is_loose):
+        if texts is None or ("" in texts and not self.allows_empty):
             return nothing
         return texts, stop
 
