@@ -530,8 +530,8 @@ class Template:
             self.forms = None
             self.is_plain = False
             return
-        counted = [kind == NUMBER for kind, _, _ in self.holes if kind > CONTENT]
-        gains = tuple([(new - old) * factor for new, old, factor in zip(values, self.numbers, counted)])
+        factors = [kind == NUMBER for kind, _, _ in self.holes if kind > CONTENT]  # 0: a time, which stays
+        gains = tuple([(new - old) * factor for new, old, factor in zip(values, self.numbers, factors)])
         self.is_plain = gains == self.gains or not any(self.gains)
         self.gains = gains
         self.numbers = tuple(values)

@@ -6,18 +6,19 @@ Each kind of step is a class with a method ``take``:
 * ``Append``: text of content, reasoning, refusal or arguments. (all servers)
 * ``Again``: an unknown field that comes again unchanged. It causes an Extra each time, but changes no state.
   (Azure and GitHub Copilot: content_filter_results; Perplexity: citations, search_results)
-* ``Detail``: an unknown field of a delta that is one object in a list, in which only a text grows.
+* ``Detail``: an unknown field of a delta that is a list of one object, of which only a text changes.
   (OpenRouter, Vercel: reasoning_details)
 * ``Numbers``: an unknown field that is an object in which only numbers change. (llama.cpp: timings)
 * ``Unknown``: an unknown field whose value changes in another way.
-* ``Counts``: usage in which only numbers change, or nothing. (vLLM, SGLang, xAI, Perplexity)
+* ``Counts``: usage in which numbers or nothing change. (vLLM, SGLang, xAI, Perplexity)
 * ``Logprobs``: logprobs. (OpenAI, DeepSeek, llama.cpp, Hugging Face)
 
 Some holes have no step: padding (OpenAI, Mistral), the id and the creation time once they are known (xAI,
 Ollama), a message beside a delta (Perplexity), a copy of the delta's text and its token_id (Together).
 
-``_fast.py`` says why a frame that was learnt may be read without parsing it. A ``Lesson`` proves the
-conditions 2, 3 and 4 there. This file knows JSON texts and the assembler. It knows nothing of bytes.
+The top of ``_fast.py`` says why a frame that was learnt may be read without parsing it. A ``Lesson`` proves
+the conditions 2, 3 and 4 there, except that ``version`` did not change: ``ChatStream`` checks that. This file
+knows JSON texts and the assembler. It knows nothing of bytes.
 """
 
 from __future__ import annotations
@@ -55,14 +56,15 @@ if TYPE_CHECKING:
 
     Path = tuple[Union[str, int], ...]
 
-# The kinds of values that a hole may have. Those up to GROWING are the inside of a string: a non-empty text,
-# content, and two without an effect, of which the second begins with its earlier value. NUMBER and SCALAR
-# exclude containers. OBJECT is a non-empty object, PRESENT is anything but null.
+# The kinds of holes. The first four are the inside of a string: a text that must not be empty, content that
+# may be, padding, and a string without an effect that usually begins with its earlier value. The others are
+# whole values: a finite number, anything except a container, a non-empty object, anything except null, and
+# anything. (The order matters: ``_fast.py`` compares kinds with ``<``.)
 TEXT, CONTENT, PADDING, GROWING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = range(9)
 
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
 _NOISE = frozenset(NOISE_FIELDS)
-_ALONE = DELTA_NOISE | {"content", "role"}  # the only fields that an empty content may be learnt with
+_ALONE = DELTA_NOISE | {"content", "role"}  # a delta with no other fields may have empty content
 _FOLD_AT = Text.FOLD_AT
 _new = object.__new__
 
@@ -71,9 +73,9 @@ _new = object.__new__
 
 
 class Step:
-    """What a frame does with the value in the hole with the number ``hole``.
+    """What a frame does with the value in one hole. ``hole`` is the number of the hole.
 
-    ``needs_last``: the step is for a fragment without an index, which goes to ``call`` only while that is the
+    ``needs_last``: the step is for a fragment without an index. It goes to ``call`` only while ``call`` is the
     last call.
     """
 
@@ -83,7 +85,7 @@ class Step:
     calls: Any = None
 
     def place(self, order: list[Path], path: Path) -> None:
-        """Set ``hole``. ``order`` has the paths of all holes in the order of the line."""
+        """Set ``hole``. ``path`` is its path, ``order`` has the paths of all holes in the order of the line."""
         self.hole = order.index(path)
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
@@ -91,7 +93,7 @@ class Step:
 
 
 def _with_value(event: Extra, value: Any) -> Extra:
-    """Return the same Extra with another value. (Two thirds of the time of a call with five arguments)"""
+    """Return the same Extra with another value, in two thirds of the time of ``Extra(...)``."""
     other = _new(Extra)
     other.choice = event.choice
     other.index = None
@@ -111,7 +113,7 @@ class Append(Step):
         self.index = choice.index
         self.field: Any = event.field if self.event is ReasoningDelta else None
         self.text = text
-        self.pieces = text.pieces  # always the same list
+        self.pieces = text.pieces  # a Text never replaces this list
         self.call = call
         self.calls = choice.calls
         self.needs_last = needs_last
@@ -137,7 +139,7 @@ class Append(Step):
         events.append(event)
 
     def fill(self, event: Any, text: str) -> None:
-        """Set the fields of an event of arguments or reasoning, except the choice."""
+        """Set the other fields of an event of arguments or reasoning. Its choice is set."""
         call = self.call
         if call is None:
             event.text = text
@@ -202,9 +204,10 @@ class Unknown(Step):
 
 
 class Numbers(Step):
-    """Set the numbers at ``paths`` in a kept object. It is an unknown field in which only they change.
+    """Set numbers in a kept object: an unknown field in which only the numbers at ``paths`` change.
 
-    ``whole`` is the kept object. While the template applies, nothing else changes it.
+    ``whole`` is the kept object. While the template applies, nothing else changes it. ``places`` has, for each
+    number, the container that it is in and its key there.
     """
 
     __slots__ = ("event", "inner", "paths", "places", "start", "stop", "whole")
@@ -224,7 +227,7 @@ class Numbers(Step):
         count = len(self.paths)
         self.paths.sort(key=lambda inside: order.index(path + inside))
         self.start = order.index(path + self.paths[0]) if count else 0
-        self.stop = self.start + count  # the holes of one object follow each other in the line
+        self.stop = self.start + count  # no other hole is between those of one object
         self.find(self.whole)
 
     def set(self, values: Sequence[Any]) -> bool:
@@ -243,11 +246,11 @@ class Numbers(Step):
 
 
 class Counts(Numbers):
-    """Update usage in which only numbers change, or nothing.
+    """Update usage in which only the numbers at ``paths`` change. There may be none.
 
-    The first time, the whole usage is merged into the kept one. After that, the rest of it changes nothing
-    until other usage comes. So while ``reader.counted`` is this step, only the numbers are set. ``value`` is
-    usage as it came.
+    The first time, the whole usage is merged into the kept usage. After that, its other fields would change
+    nothing until different usage comes. So only the numbers are set while ``reader.counted`` is this step:
+    the step that changed the kept usage last. ``value`` is the usage as it came when it was learnt.
     """
 
     __slots__ = ("value",)
@@ -272,8 +275,8 @@ class Counts(Numbers):
 class Detail(Step):
     """Append to the text of a kept object in a delta, and emit its Extra.
 
-    ``entry`` is the object as it came, ``key`` the key of its text. While the template applies, nothing else
-    changes the kept one.
+    ``entry`` is the object as it came when it was learnt, ``key`` the key of its text. While the template
+    applies, nothing else changes the kept object.
     """
 
     __slots__ = ("entry", "event", "key", "text")
@@ -311,10 +314,11 @@ class Logprobs(Step):
 class Lesson:
     """Learns one line: finds its steps and its holes.
 
-    ``text`` is the data of the line, ``chunk`` the JSON value of that, ``earlier`` the usage and the unknown
-    fields of an earlier chunk.
-    While it learns: ``found`` has the steps, each with the path of its value. ``holes`` has the kind of each
-    hole, by path. ``same`` has the paths of two holes that must have the same text.
+    ``text`` is the data of the line, ``chunk`` its JSON value, ``earlier`` the usage and the unknown fields of
+    an earlier chunk.
+    While it learns: ``entry`` and ``delta`` are the parts of the chunk that have the text. ``found`` has the
+    steps, each with the path of its value. ``holes`` has the kind of each hole, by path. ``same`` has the
+    paths of two holes that must have the same text.
     What it has learnt: ``pieces`` is the text around the holes. ``kinds`` and ``values`` have the kind and
     the value of each hole, in the order of the line. ``steps`` are what the frame does. ``echo`` has the
     numbers of two holes that must have the same text.
@@ -346,7 +350,7 @@ class Lesson:
     def learn(self, caused: list[Event], changes: int) -> bool:
         """Learn the line. Return False if one of the conditions in ``_fast.py`` does not hold.
 
-        ``caused`` are the events of the line. ``changes`` is the number of kept unknown fields it changed.
+        ``caused`` are the events of the line. ``changes`` is the number of kept unknown fields that changed.
         """
         if not self.explains(caused, changes):
             return False
@@ -389,8 +393,8 @@ class Lesson:
         return True
 
     def proves(self, order: list[Path], pieces: list[str], insides: list[str]) -> bool:
-        """Whether the line, parsed with other values in its holes, has these values at the paths of the
-        holes, and is otherwise the same."""
+        """Parse the line with other values in its holes. Return whether the result has these values at the
+        paths of the holes, and otherwise equals the chunk."""
         changed: list[str] = []
         values: list[str] = []
         for number, (path, piece, inside) in enumerate(zip(order, pieces, insides)):
@@ -408,7 +412,7 @@ class Lesson:
         return bool(chunk == self.chunk)
 
     def explains(self, caused: list[Any], changes: int) -> bool:
-        """Find the step that each event comes from. Return False if there is an event without one.
+        """Find the step for each event. Return False if there is an event without one.
 
         ``changes`` is the number of kept unknown fields that changed.
         """
@@ -423,12 +427,13 @@ class Lesson:
             self.delta = delta
         elif delta is not None or self.entry.get("message") is not None:
             return False
-        # Each unknown field of a delta counts as changed.
+        # An unknown field of a delta always increases ``kept``. If nothing else did, all other unknown fields
+        # came again unchanged.
         is_again = not changes or changes == sum(
             [event.__class__ is Extra and event.place == "delta" for event in caused]
         )
         usage: Any = self.chunk.get("usage")
-        has_usage = usage.__class__ is dict and len(usage) > 0  # {} says nothing, so it needs no step
+        has_usage = usage.__class__ is dict and len(usage) > 0  # {} has no effect, so it needs no step
         for event in caused:
             kind = event.__class__
             if kind is Extra:
@@ -446,7 +451,7 @@ class Lesson:
         return not has_usage or self._usage(usage)
 
     def _usage(self, usage: dict[str, Any]) -> bool:
-        """Find the numbers that change in usage, by a comparison with an earlier one."""
+        """Compare usage with earlier usage to find the numbers that change in it."""
         kept = self.reader.answer.usage  # None if every usage so far was {}
         before: Any = self.earlier.get("usage")
         if kept is None or self.reader.usage_stage == IGNORED:
@@ -493,7 +498,7 @@ class Lesson:
             path = ("delta", "refusal")
             text = choice.refusal
         else:
-            # Empty content without other fields has no effect. (llama-cpp-python sends it)
+            # Empty content has no effect if no other field does. (llama-cpp-python sends it)
             is_alone = _ALONE.issuperset([key for key, value in delta.items() if value is not None])
         try:
             if _at(self.entry, path) != (event.arguments if call else event.text):
@@ -505,10 +510,10 @@ class Lesson:
         return True
 
     def _arguments(self, index: int | None, choice: Any) -> tuple[Path, Call, bool] | None:
-        """Find the one fragment that arguments can come from. ``index`` is the one of their event.
+        """Find the one fragment that arguments can come from. ``index`` is the index in their event.
 
         Return the path of the arguments, their call, and whether the fragment goes to the last call. Return
-        None if another fragment might change that.
+        None if anything else in the delta might change one of these.
         """
         delta = self.delta or {}
         fragments: Any = delta.get("tool_calls")
@@ -535,7 +540,7 @@ class Lesson:
             path, leaf = ("choices", 0, field), self.entry
         elif event.place == "delta":
             path, leaf = ("choices", 0, "delta", field), self.delta
-            # If no string is the reasoning, one of these fields might be.
+            # Without a string of reasoning, the reasoning is the text inside one of these fields.
             if field in DETAIL_FIELDS and not self._has_reasoning():
                 return False
         elif event.place != "chunk":
@@ -555,7 +560,7 @@ class Lesson:
         is_container = value.__class__ in (dict, list) and is_shallow(value)
         is_kept = is_container and _is_twin(kept, value)
         if is_again:
-            # The kept value is the same, and ``kept`` does not change while it stays. So use it, not a copy.
+            # The kept value is equal, and stays so while ``kept`` does not change. So no copy is needed.
             value = kept if is_kept else render(value, False)
             self._step(Again(Extra(event.choice, None, field, value, event.place)), None)
             return is_container
@@ -566,13 +571,16 @@ class Lesson:
         if paths is None:
             self._step(Unknown(event, self.reader.choices.get(event.choice)), path, PRESENT)
         else:
-            silent = Extra(event.choice, None, field, None, event.place)
-            self.found.append((Numbers(silent, kept, paths), path))
+            without_value = Extra(event.choice, None, field, None, event.place)
+            self.found.append((Numbers(without_value, kept, paths), path))
             self.holes.update(((*path, *inside), NUMBER) for inside in paths)
         return True
 
     def _kept_entry(self, event: Any) -> Any:
-        """Return the kept object that the one object in a list is merged with, if an index tells it."""
+        """Return the kept object that the one object in the list of an Extra was merged into.
+
+        Return None if the list has more objects, or if the object has no index.
+        """
         value = event.value
         kept: Any = self.reader.choices[event.choice].message_extras.get(event.field)
         if kept.__class__ is not Items or len(value) != 1 or value[0].__class__ is not dict:
@@ -581,7 +589,7 @@ class Lesson:
         return None if index is None else kept.by_key.get((as_key(value[0].get("type")), as_key(index)))
 
     def _growing(self, event: Any) -> str | None:
-        """Return the key of the one text that grows in the one object of a list, None if more changes."""
+        """Return the key of the text that grows in the one object of a list. None if anything else changes."""
         kept = self._kept_entry(event) if event.value.__class__ is list else None
         if kept is None:
             return None
@@ -602,7 +610,7 @@ class Lesson:
         return any(text.__class__ is str and text for text in found)
 
     def find_passing(self) -> None:
-        """Add the holes without a step."""
+        """Add the holes without a step: their values have no effect."""
         answer = self.reader.answer
         entry: Path = ("choices", 0)
         places: tuple[tuple[Path, Any, Any], ...] = (
@@ -645,8 +653,11 @@ class Lesson:
 
 
 def _only_continues(fragment: Any, call: Call) -> bool:
-    """Whether a fragment belongs to its call whatever the arguments are: it has only the call's own name and
-    id, or none, and only one of ``function`` and ``custom``."""
+    """Whether a fragment belongs to its call whatever the arguments are.
+
+    It does if its name and its id are those of the call, or absent, and if it has only one of ``function`` and
+    ``custom``.
+    """
     function = fragment.get("function")
     custom = fragment.get("custom")
     body = custom if function is None else function
