@@ -186,13 +186,13 @@ class _Source:
 
     def __init__(self, pieces: Pieces) -> None:
         self._pieces = pieces
-        self._held = b""
+        self._held = bytearray()
         self._at = 0.0
 
     def __iter__(self) -> Pieces:
         if self._held:
-            yield self._at, self._held
-            self._held = b""
+            yield self._at, bytes(self._held)
+            self._held.clear()
         yield from self._pieces
 
     def _pull(self) -> bool:
@@ -206,7 +206,7 @@ class _Source:
 
     def begins(self, prefix: bytes) -> bool:
         """Whether the first bytes are ``prefix``. Waits for more bytes only while the ones so far agree."""
-        while len(self._held) < len(prefix) and prefix.startswith(self._held) and self._pull():
+        while len(self._held) < len(prefix) and prefix.startswith(bytes(self._held)) and self._pull():
             pass
         return self._held.startswith(prefix)
 
@@ -220,21 +220,28 @@ class _Source:
 
     def take_head(self) -> bytes:
         """Take an HTTP head with its blank line. If there is none, take nothing and return ``b""``."""
-        end = None
-        while self.begins(b"HTTP/"):
-            end = re.search(rb"\r?\n\r?\n", self._held)
-            if end is not None or len(self._held) > _MAX_HEAD or not self._pull():
-                break
-        if end is None or not re.match(rb"HTTP/[0-9.]+ [0-9]{3}[ \r\n]", self._held):
+        end = self._find(rb"\r?\n\r?\n", _MAX_HEAD) if self.begins(b"HTTP/") else -1
+        if end < 0 or not re.match(rb"HTTP/[0-9.]+ [0-9]{3}[ \r\n]", self._held):
             return b""
-        head, self._held = self._held[: end.start()], self._held[end.end() :]
+        head = bytes(self._held[:end])
+        del self._held[:end]
         return head
 
     def peek_line(self) -> bytes:
         """Return the first line without taking it. A line too long for a recording is cut."""
-        while b"\n" not in self._held and len(self._held) < _MAX_RECORD and self._pull():
-            pass
-        return self._held.partition(b"\n")[0]
+        self._find(rb"\n", _MAX_RECORD)
+        return bytes(self._held.partition(b"\n")[0])
+
+    def _find(self, pattern: bytes, limit: int) -> int:
+        """Hold more until the pattern is found. Return its end, or -1 if it is not in the first bytes."""
+        begin = 0
+        while True:
+            found = re.compile(pattern).search(self._held, begin)
+            if found is not None:
+                return found.end()
+            begin = max(0, len(self._held) - 3)  # the pattern may have begun
+            if len(self._held) > limit or not self._pull():
+                return -1
 
 
 def _lines(source: Iterable[tuple[float, bytes]]) -> Iterator[bytes]:
