@@ -11,6 +11,8 @@ is the most that is held at any moment. A feed of many frames also holds their e
 from __future__ import annotations
 
 import gc
+import gzip
+import importlib
 import json
 import sys
 import unittest
@@ -31,6 +33,7 @@ from tests.wire import (
     tracemalloc,
 )
 
+_input = importlib.import_module(sseparse.__name__ + "._input")
 UNLIMITED = {"max_choices": 10**9, "max_tool_calls": 10**9, "max_errors": 10**9}
 TIMES = 16  # how much more there is of an attack in the larger of two measurements
 PER_BYTE = 96  # a list in a list, two bytes of JSON, takes 64 and a place in a list; a choice more
@@ -393,6 +396,129 @@ ATTACKS = {
 }
 
 
+# -- the other readers
+
+
+def read_body(pieces):
+    body = sseparse.HTTPBody()
+    with suppress(sseparse.StreamError):
+        for piece in pieces:
+            body.feed(piece)
+        body.close()
+
+
+def read_json(pieces):
+    reader = sseparse.PartialJSON()
+    for piece in pieces:
+        reader.feed(piece)
+    reader.close()
+
+
+def read_events(pieces):
+    decoder = sseparse.SSEDecoder(flush_at_eof=True)
+    for piece in pieces:
+        decoder.feed(piece)
+    decoder.close()
+
+
+class Reads(_input.Input):
+    """The input of the command line, read in these pieces."""
+
+    def __init__(self, pieces):
+        super().__init__("-")
+        self.given = pieces
+
+    def _reads(self):
+        return ((0.0, piece) for piece in self.given)
+
+
+def read_input(pieces):
+    for _piece in Reads(pieces).pieces():
+        pass
+
+
+def writes_of(pieces):
+    """Write the events of a stream without reading them again."""
+    stream = sseparse.ChatStream(**UNLIMITED)
+    events = [event for piece in pieces for event in stream.feed(piece)]
+    events += stream.close()
+    completion = stream.snapshot()
+
+    def write(_):
+        encoder = sseparse.ChatEncoder(reasoning="reasoning")
+        for event in events:
+            encoder.feed([event])
+            encoder.comment()
+            encoder.keepalive()
+        encoder.close()
+        for _frame in sseparse.encode(completion, size=3):
+            pass
+        for event in events:
+            for text in filter(None, (getattr(event, name, "") for name in ("text", "arguments"))):
+                sseparse.ServerSentEvent("x", text + "\r\n\n" * 9).encode()
+
+    return write
+
+
+def in_bytes(data):
+    return [data[at : at + 1] for at in range(len(data))]
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\n"
+READERS = {
+    # HTTPBody: a head, a size line and a trailer section have at most 64 KiB.
+    "heads of informational responses": (read_body, lambda n: [b"HTTP/1.1 103\r\na: b\r\n\r\n"] * n),
+    "a head in single bytes": (read_body, lambda n: in_bytes(OK + b"a: b\r\n" * n)),
+    "folded lines": (read_body, lambda n: [OK + b"a: b\r\n", *[b" \r\n"] * n, b"\r\n"]),
+    "blanks without a folded line": (read_body, lambda n: [OK + b"a:" + b" \t" * 9 * n]),
+    "lengths": (read_body, lambda n: [OK, *[b"content-length: 5\r\n"] * n, b"\r\n"]),
+    "chunks of one byte": (read_body, lambda n: [CHUNKED, b"1\r\nx", *[b"\r\n1\r\nx"] * n]),
+    "chunks of one byte, in single bytes": (read_body, lambda n: in_bytes(CHUNKED + b"1\r\nx\r\n" * n)),
+    "zeros before a size": (read_body, lambda n: [CHUNKED, *[b"0"] * 40 * n, b"x\r\n"]),
+    "extensions": (read_body, lambda n: [CHUNKED, b"1", *[b";a=b"] * 9 * n, b"\r\n"]),
+    "trailers": (read_body, lambda n: [CHUNKED, b"0\r\n", *[b"a: b\r\n"] * 9 * n, b"\r\n"]),
+    "a body until close": (read_body, lambda n: [OK + b"\r\n", *[b"xxxxxxxxx"] * n]),
+    # PartialJSON
+    "a text of single characters": (read_json, lambda n: ['"', *"x" * 9 * n, '"']),
+    "a key of single characters": (read_json, lambda n: ['{"', *"x" * 9 * n, '":1}']),
+    "a number of single digits": (read_json, lambda n: [*"1" * 9 * n]),
+    "a fraction and an exponent": (read_json, lambda n: ["[1.", *"0" * 5 * n, "e", *"0" * 5 * n, "]"]),
+    "white space": (read_json, lambda n: ["[", *" " * 9 * n, "]"]),
+    "escapes of single characters": (read_json, lambda n: ['"', *"\\ud83d\\ude00\\n" * n, '"']),
+    "first halves of pairs": (read_json, lambda n: ['"', *["\\ud83d"] * n, '"']),
+    "small values": (read_json, lambda n: ["[", *["1,[],{},"] * n, "1]"]),
+    "small values, deep inside": (read_json, lambda n: ["[" * 100, *["1,"] * n, "1", "]" * 100]),
+    "keys": (read_json, lambda n: ["{", *[f'"k{number}":1,' for number in range(n)], '"":1}']),
+    "one key again and again": (read_json, lambda n: ["{", *['"k":[1],'] * n, '"k":1}']),
+    "text after the value": (read_json, lambda n: ["{}", *["x "] * 9 * n]),
+    # SSEDecoder
+    "many data lines": (read_events, lambda n: [*[b"data: x\n"] * 9 * n, b"\n"]),
+    "a line of single bytes": (read_events, lambda n: [b"data:", *[b"x"] * 20 * n, b"\n\n"]),
+    "ids and event types": (read_events, lambda n: [b"id: x\nevent: y\nretry: 1\n"] * n),
+    # The command line
+    "heads of curl": (read_input, lambda n: [OK + b"a: b\r\n\r\n"] * n),
+    "a head of curl in single bytes": (read_input, lambda n: in_bytes(OK + b"a: b\r\n" * n)),
+    "a recording whose first line never ends": (read_input, lambda n: [b'{"t":0,"b64":"', *[b"x"] * 90 * n]),
+    "a recording of small pieces": (read_input, lambda n: [b'{"t":0,"b64":"ZGF0YQ=="}\n'] * n),
+    "a recording in single bytes": (read_input, lambda n: in_bytes(b'{"t":0,"b64":"ZGF0YQ=="}\n' * n)),
+    "members of gzip": (read_input, lambda n: [gzip.compress(b"x", mtime=0)] * n),
+    "chunks": (read_input, lambda n: [CHUNKED, *[b"1\r\nx\r\n"] * n, b"0\r\n\r\n"]),
+    # Events to bytes
+    "texts and calls of many choices, written": (writes_of, lambda n: [
+        *[sse(say("x", number % 9), calls(fragment(number, f"i{number}", "f", "{}"))) for number in range(n)],
+        *[sse(delta({"reasoning": "x", "refusal": "y", "audio": {"data": "AAAA"}}))] * n,
+    ]),
+    "unknown fields and usage, written": (writes_of, lambda n: [
+        sse({f"k{number}": 1, "usage": {"n": number}, **delta({"y": [number]}, z={"n": number})})
+        for number in range(n)
+    ]),
+    "fields of a call that does not begin, written": (writes_of, lambda n: [
+        sse(calls({"index": 0, f"k{number}": 1})) for number in range(n)
+    ]),
+}  # fmt: skip
+
+
 # Read, and not written: each frame says the id again.
 ONLY_READ = ("a long id, and calls that have none",)
 
@@ -435,6 +561,18 @@ class Complexity(unittest.TestCase):
             grown = max(TIMES, size(many) / size(few))
             with self.subTest(name):
                 small, large = work(feed_all, few, writes), work(feed_all, many, writes)
+                self.assertLess(large[0] / small[0], 1.4 * grown, "lines")
+                self.assertLess(large[1] / small[1], 1.4 * grown, "bytes")
+                self.assertLess(large[2], PER_BYTE * size(many) + FIXED, "held")
+
+    def test_the_other_readers(self):
+        for name, (read, make) in READERS.items():
+            few, many = make(10), make(10 * TIMES)
+            run, run_many = (read(few), read(many)) if read is writes_of else (read, read)
+            run(few)
+            with self.subTest(name):
+                small, large = work(run, few), work(run_many, many)
+                grown = max(TIMES, size(many) / size(few))
                 self.assertLess(large[0] / small[0], 1.4 * grown, "lines")
                 self.assertLess(large[1] / small[1], 1.4 * grown, "bytes")
                 self.assertLess(large[2], PER_BYTE * size(many) + FIXED, "held")
