@@ -463,7 +463,7 @@ class Template:
             len(texts) == 1 and COUNTABLE.issuperset(kinds) and all(map(_is_countable, numbers))
         )
         self.nests = max(kinds) >= OBJECT
-        self.holes: list[tuple[int, str, int]] = []
+        self.holes: tuple[tuple[int, str, int], ...] = ()
         self.at = texts[0] if texts else 0
         self.numbers: tuple[Any, ...] = ()
         self.following: tuple[Any, ...] = ()
@@ -476,9 +476,9 @@ class Template:
         self.around = len(self.head) + len(self.last)
         self.line_end = len(blank) // 2 + 1
         if kinds not in ([TEXT], [CONTENT]) and not has_padding:
-            for kind, piece in zip(kinds, pieces[1:]):
-                behind = piece[kind <= GROWING :]  # without the closing quote, which the string scanner reads
-                self.holes.append((kind, behind, len(behind)))
+            # Without the closing quote, which the string scanner reads.
+            behind = [piece[kind <= GROWING :] for kind, piece in zip(kinds, pieces[1:])]
+            self.holes = tuple(zip(kinds, behind, map(len, behind)))
             if self.is_plain:
                 self.numbers = tuple(numbers)
                 self.gains = (0,) * len(numbers)

@@ -339,13 +339,13 @@ class Lesson:
         self.entry: dict[str, Any] = {}
         self.delta: dict[str, Any] | None = None
         self.holes: dict[Path, int] = {}
-        self.same: list[Path] = []
+        self.same: tuple[Path, ...] = ()
         self.found: list[tuple[Step, Path | None]] = []
         self.pieces: list[str] = []
         self.kinds: list[int] = []
         self.values: list[Any] = []
         self.steps: list[Step] = []
-        self.echo: list[int] = []
+        self.echo: tuple[int, ...] = ()
 
     def learn(self, caused: list[Event], changes: int) -> bool:
         """Learn the line. Return False if one of the conditions in ``_fast.py`` does not hold.
@@ -385,7 +385,7 @@ class Lesson:
         self.pieces = pieces
         self.kinds = [holes[path] for path in order]
         self.values = [_at(self.chunk, path) for path in order]
-        self.echo = [order.index(path) for path in self.same]
+        self.echo = tuple(map(order.index, self.same))
         for step, place in self.found:
             if place is not None:
                 step.place(order, place)
@@ -633,7 +633,7 @@ class Lesson:
         content = (*entry, "delta", "content")
         if content in self.holes and self.entry.get("text") == _at(self.chunk, content):
             self.holes[(*entry, "text")] = PADDING
-            self.same = [content, (*entry, "text")]
+            self.same = (content, (*entry, "text"))
 
     def _passing(self, path: Path, value: Any) -> None:
         if value.__class__ is str:
