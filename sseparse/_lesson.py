@@ -75,8 +75,8 @@ _new = object.__new__
 class Step:
     """What a frame does with the value in one hole. ``hole`` is the number of the hole.
 
-    ``needs_last``: the step is for a fragment without an index. It goes to ``call`` only while ``call`` is the
-    last call.
+    ``needs_last``: the step is for a fragment without an index. It goes to ``call`` only while ``call`` is
+    the last call.
     """
 
     __slots__ = ("hole",)
@@ -85,7 +85,7 @@ class Step:
     calls: Any = None
 
     def place(self, order: list[Path], path: Path) -> None:
-        """Set ``hole``. ``path`` is its path, ``order`` has the paths of all holes in the order of the line."""
+        """Set ``hole``: its path is ``path``. ``order`` has all paths, in the order of the line."""
         self.hole = order.index(path)
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
@@ -206,8 +206,8 @@ class Unknown(Step):
 class Numbers(Step):
     """Set numbers in a kept object: an unknown field in which only the numbers at ``paths`` change.
 
-    ``whole`` is the kept object. While the template applies, nothing else changes it. ``places`` has, for each
-    number, the container that it is in and its key there.
+    ``whole`` is the kept object. While the template applies, nothing else changes it. ``places`` has the
+    container of each number, and the key of the number there.
     """
 
     __slots__ = ("event", "inner", "paths", "places", "start", "stop", "whole")
@@ -314,8 +314,8 @@ class Logprobs(Step):
 class Lesson:
     """Learns one line: finds its steps and its holes.
 
-    ``text`` is the data of the line, ``chunk`` its JSON value, ``earlier`` the usage and the unknown fields of
-    an earlier chunk.
+    ``text`` is the data of the line, ``chunk`` its JSON value, ``earlier`` the usage and the unknown fields
+    of an earlier chunk.
     While it learns: ``entry`` and ``delta`` are the parts of the chunk that have the text. ``found`` has the
     steps, each with the path of its value. ``holes`` has the kind of each hole, by path. ``same`` has the
     paths of two holes that must have the same text.
@@ -589,7 +589,7 @@ class Lesson:
         return None if index is None else kept.by_key.get((as_key(value[0].get("type")), as_key(index)))
 
     def _growing(self, event: Any) -> str | None:
-        """Return the key of the text that grows in the one object of a list. None if anything else changes."""
+        """Return the key of the growing text in the one object of a list, None if anything else changes."""
         kept = self._kept_entry(event) if event.value.__class__ is list else None
         if kept is None:
             return None
@@ -655,8 +655,8 @@ class Lesson:
 def _only_continues(fragment: Any, call: Call) -> bool:
     """Whether a fragment belongs to its call whatever the arguments are.
 
-    It does if its name and its id are those of the call, or absent, and if it has only one of ``function`` and
-    ``custom``.
+    It does if its name and its id are those of the call, or absent, and if it has only one of ``function``
+    and ``custom``.
     """
     function = fragment.get("function")
     custom = fragment.get("custom")
