@@ -3,9 +3,9 @@
 
     frames = encode({"choices": [{"message": {"content": "Hi"}}]})      # one frame at a time, as bytes
 
-``encode`` does the reverse of ``parse``. It first brings the completion into the shape that a reader returns,
-then makes the steps of ``Writer``. The rules cited here are those of writing, at the top of ``_encoder.py``,
-unless they are called rules of reading.
+``encode`` does the reverse of ``parse``. It first changes the completion to the shape that a reader returns,
+then makes the steps of ``Writer``. It knows no events. The rules cited here are those of writing, at the top
+of ``_encoder.py``, unless they are called rules of reading.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 # The types that each field with a rule of reading may have, besides null. A table in place of types means an
 # object with such fields. A table in a list means a list of such objects. () means that the field must be
 # absent or empty, because a reader would not take it for a field of the answer.
-_TEXT, _OBJECT, _ARGUMENTS = (str,), (dict,), (str, dict)  # arguments that are an object are read as its text
+_TEXT, _OBJECT = (str,), (dict,)
+_ARGUMENTS = (str, dict)  # an object is read as its JSON text
 _BODY: Table = {"name": _TEXT, "arguments": _ARGUMENTS, "input": _ARGUMENTS}
 _CALL: Table = {"id": _TEXT, "type": _TEXT, "function": _BODY, "custom": _BODY}
 _MESSAGE: Table = {
@@ -71,12 +72,13 @@ def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | Non
         size: the number of characters of text in one frame; None for all of them.
 
     ``parse(b"".join(encode(c)))`` equals ``c`` if ``parse()`` or ``snapshot()`` returned ``c``. Any other
-    completion comes back in the shape that these return: without nulls, without the ``index`` of calls, and
-    with the choices in order.
+    completion comes back in the shape that these return: without unknown fields that are null, without the
+    ``index`` of calls, and with the choices in order.
 
-    Raises ValueError, which names the field, if no stream can have it: a field of a wrong type, two calls of
-    a choice with one id, an ``error``. Raises TypeError if ``completion`` is not a mapping or ``size`` is not
-    an integer. The call itself raises them, before the first frame.
+    Raises ValueError, which names the field, if no stream can carry it: a field of a wrong type, two calls of
+    a choice with one id, an ``error``. Raises ValueError, too, if ``size`` is below 1, and TypeError if
+    ``completion`` is not a mapping or ``size`` is not an integer. The call itself raises these exceptions,
+    before the first frame.
     """
     if size is not None:
         if not isinstance(size, int):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -130,7 +132,7 @@ def _check(value: Any, path: str, allowed: Any) -> None:
             _check(value.get(name), f"{path}.{name}", inner)
     elif allowed.__class__ is list:
         for position, entry in enumerate(value):
-            _check([] if entry is None else entry, f"{path}[{position}]", allowed[0])  # null is no entry
+            _check([] if entry is None else entry, f"{path}[{position}]", allowed[0])  # null is refused here
 
 
 def _normalise(completion: dict[str, Any]) -> bool:
@@ -210,7 +212,8 @@ def _pieces(text: str, size: int | None) -> Iterator[str]:
         yield quote(text[at : at + size])
 
 
-# The functions below yield the steps of a completion. Each step writes at most one frame.
+# The functions below yield the steps of a completion. The frames of a step are yielded before the next step
+# is made, so no more than a few frames are in memory at a time.
 
 
 def _completion_steps(completion: dict[str, Any], is_text: bool, size: int | None) -> Iterator[Step]:
@@ -268,8 +271,8 @@ def _message_steps(
         yield Writer.entry, (index, '"refusal":""')
     for piece in _pieces(message.get("refusal") or "", size):
         yield Writer.entry, (index, f'"refusal":{piece}')
-    for place, call in enumerate(message.get("tool_calls") or ()):
-        yield from _call_steps(index, place, call, size)
+    for call_index, call in enumerate(message.get("tool_calls") or ()):
+        yield from _call_steps(index, call_index, call, size)
     if message.get("function_call") is not None:
         yield from _call_steps(index, None, {"function_call": message["function_call"]}, size)
     for name, value in _unknown(message, _MESSAGE, REASONING_NAMES, DELTA_NOISE):
@@ -281,8 +284,8 @@ def _message_steps(
 def _reasoning_steps(index: int, message: dict[str, Any], size: int | None) -> Iterator[Step]:
     """Yield the steps of the reasoning. The texts under all names are cut at the same places.
 
-    All names must be in the same deltas. Otherwise a reader takes the text of one name for more text of
-    another.
+    All names must be in the same deltas. Otherwise a reader would emit the text of a second name as more
+    reasoning.
     """
     texts = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ is str}
     objects = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ in (dict, list)}
@@ -297,7 +300,7 @@ def _reasoning_steps(index: int, message: dict[str, Any], size: int | None) -> I
 
 
 def _content_steps(index: int, text: str, logprobs: Any, size: int | None) -> Iterator[Step]:
-    """Yield the steps of the content that is text. The logprobs are beside the last piece of it."""
+    """Yield the steps of content that is text. The logprobs are in the frame of its last piece."""
     more = "" if logprobs is None else f'"logprobs":{dump(logprobs)},'
     last = ""
     for piece in _pieces(text, size):
@@ -308,7 +311,7 @@ def _content_steps(index: int, text: str, logprobs: Any, size: int | None) -> It
         yield Writer.entry, (index, last, more)
 
 
-def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int | None) -> Iterator[Step]:
+def _call_steps(index: int, call_index: int | None, call: dict[str, Any], size: int | None) -> Iterator[Step]:
     kind = next(name for name in ("function", "custom", "function_call") if call.get(name) is not None)
     body = call[kind]
     text_name = "input" if kind == "custom" else "arguments"
@@ -321,13 +324,14 @@ def _call_steps(index: int, place: int | None, call: dict[str, Any], size: int |
     inner, outer = _unknown(body, ("name", text_name)), _unknown(call, _CALL, ("index", kind))
     first = {"function": "", "tool_call": ""}
     then: list[Step] = []
-    for where, fields in (("function", inner), ("tool_call", outer)):
+    for place, fields in (("function", inner), ("tool_call", outer)):
         for name, value in fields:
             if value == '""' or name == "id":
-                first[where] += f",{quote(name)}:{value}"
+                first[place] += f",{quote(name)}:{value}"
             else:
-                then.append((Writer.call_extra, (index, place, where, name, value)))
-    yield Writer.start_call, (index, place, call.get("id"), body.get("name"), kind, type, *first.values())
+                then.append((Writer.call_extra, (index, call_index, place, name, value)))
+    start = (index, call_index, call.get("id"), body.get("name"), kind, type, *first.values())
+    yield Writer.start_call, start
     for piece in _pieces(text if text.__class__ is str else dump(text), size):
-        yield Writer.arguments, (index, place, piece)
+        yield Writer.arguments, (index, call_index, piece)
     yield from then

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""Writing streams: events, or a whole completion, become a stream that every known client accepts.
+"""Writing streams: events become a stream that every known client accepts.
 
     encoder = ChatEncoder()
     encoder.feed(events)                    # b'data: {"id":"c1",...}\\n\\ndata: ...': whole frames
 
-``ChatEncoder`` does the reverse of ``ChatStream``, and ``encode`` the reverse of ``parse``. Both write with
-``Writer``, which knows frames but no events.
+``ChatEncoder`` does the reverse of ``ChatStream``. It makes a step of ``Writer`` from each event. The writer
+has all state, and knows frames but no events. ``encode`` (in ``_completion.py``) makes the same steps from a
+whole completion, and does the reverse of ``parse``.
 
-The stream that both write is called canonical. Each of its rules is needed by some client. Twelve clients
-were tried: openai-python and openai-node, plain and with their helpers, the Vercel AI SDK, LangChain in both
-languages, litellm, pydantic-ai, and simonw/llm. (A "rule of reading" is a rule in ``_assembler.py`` or in the
-files that it names.)
+The stream that both write is called canonical. These are its rules, for both. Each rule is needed by some
+client. Twelve clients were tried: openai-python and openai-node, plain and with their helpers, the Vercel AI
+SDK, LangChain in both languages, litellm, pydantic-ai, and simonw/llm. ("Rules of reading" are those in
+``_assembler.py`` and in the files that it names.)
 
 Rule 1. Every frame has ``id`` (not empty), ``object``, ``created`` and ``model`` (``""`` if not known), with
   the same values in all frames, and ``choices``, a list. ``service_tier`` and ``system_fingerprint`` are in
   every frame once they are known.
-Rule 2. The first frame of a choice has only its role: ``{"role": "assistant", "content": ""}``, with
+Rule 2. The first delta of a choice has only its role: ``{"role": "assistant", "content": ""}``, with
   ``"content": null`` if no text comes first. An entry of a text completion has ``text`` and no delta.
 Rule 3. A frame has one choice and one field of it. But logprobs are in the frame of the text before them, if
   both came in the same feed(). A delta has no nulls. Every entry has ``finish_reason``, null until the choice
@@ -68,8 +69,8 @@ SSE_HEADERS = (
     ("X-Accel-Buffering", "no"),
 )
 
-# Rule 9: the places of an Extra. For each, the number of JSON containers around the field, and the names of
-# the known fields there, which no Extra can have.
+# Rule 9: the places of an Extra. For each place, the number of JSON containers around the field, and the
+# names of the known fields: no Extra can have one of these.
 PLACES: dict[str, tuple[int, tuple[str, ...]]] = {
     "chunk": (1, ("id", "object", "created", "model", "choices", "usage", "error")),
     "choice": (3, ("index", "delta", "message", "finish_reason", "usage", "error")),
@@ -99,14 +100,14 @@ def _json(value: Any, depth: int) -> str:
     return text
 
 
-# One function for each type of event makes its step (``_STEP_OF``). It returns None if nothing is written. It
-# raises TypeError, ValueError or Unreadable if no frame can have a value of the event, AttributeError if a
-# field is missing. For a wrong text or JSON value, ``quote`` or ``_json`` raises a TypeError that does not
-# name the field, so ``_refusal`` looks for it.
+# ``_STEP_OF`` has one function for each type of event, which makes its step. It returns None if nothing is
+# written. It raises TypeError, ValueError or Unreadable if no frame can carry a value of the event, and
+# AttributeError if a field is missing. For a wrong text or JSON value, ``quote`` or ``_json`` raises a
+# TypeError that does not name the field, so ``_refusal`` looks for the field.
 
 
 def _index(event: Any, name: str = "choice") -> int:
-    """Return the index of the choice, or of the call."""
+    """Return the index of the event's choice. If ``name`` is "index", return that of its call."""
     value: Any = getattr(event, name)
     if value.__class__ is not int or value < 0:
         raise TypeError(f"its {name} is {value!r}, which is not an index")
@@ -115,7 +116,7 @@ def _index(event: Any, name: str = "choice") -> int:
     return value
 
 
-def _place(event: Any) -> int | None:
+def _call_index(event: Any) -> int | None:
     """Return the index of the call, None for the legacy function_call."""
     return None if event.index is None else _index(event, "index")
 
@@ -135,18 +136,18 @@ def _start(event: Any) -> Step:
 
 
 def _seconds(created: float) -> int:
-    """Return the time as an integer. (That of time.time() is a float.)"""
+    """Return the time as an integer. (time.time() returns a float.)"""
     if not -1e400 < created < 1e400 or abs(created) >= TOO_LARGE:
         raise ValueError("created is not a time in seconds: pass int(time.time())")
     return int(created)
 
 
 def _call_start(event: Any) -> Step:
-    kind, place = event.kind, _place(event)
-    if kind not in ("function", "custom", "function_call") or (kind == "function_call") != (place is None):
-        raise TypeError(f"its kind is {kind!r} and its index {place!r}")
+    kind, index = event.kind, _call_index(event)
+    if kind not in ("function", "custom", "function_call") or (kind == "function_call") != (index is None):
+        raise TypeError(f"its kind is {kind!r} and its index {index!r}")
     id, name = _field(event, "id", str, NONE), _field(event, "name", str, NONE)
-    return Writer.start_call, (_index(event), place, id, name, kind, kind)
+    return Writer.start_call, (_index(event), index, id, name, kind, kind)
 
 
 def _audio(event: Any) -> Step | None:
@@ -180,13 +181,14 @@ def _extra(event: Any) -> Step | None:
 
 
 def _call_extra(event: Any, text: str) -> Step | None:
-    """Return the step of an unknown field of a call, except two that are not read alone (rule 4 of reading).
+    """Return the step of an unknown field of a call. Return None for two that cannot be written alone.
 
-    A fragment with only an empty string is ignored. An id inside ``function`` would be the id of the call.
+    A reader ignores a fragment with nothing but an empty string, and takes an id inside ``function`` for the
+    id of the call (rule 4 of reading).
     """
     if event.value == "" or (event.place == "function" and event.field == "id"):
         return None
-    call = _place(event) if event.place == "function" else _index(event, "index")
+    call = _call_index(event) if event.place == "function" else _index(event, "index")
     return Writer.call_extra, (_index(event), call, event.place, event.field, text)
 
 
@@ -207,7 +209,7 @@ _STEP_OF: dict[str, Callable[[Any], Step | None]] = {
     "tool_call.start": _call_start,
     "tool_call.delta": lambda event: (
         Writer.arguments,
-        (_index(event), _place(event), quote(event.arguments)),
+        (_index(event), _call_index(event), quote(event.arguments)),
     ),
     "audio.delta": _audio,
     "logprobs.delta": lambda event: (
@@ -268,10 +270,10 @@ class ChatEncoder:
         """Return the frames of ``events`` (any iterable): zero or more whole frames.
 
         If the ``ToolCallStart`` of a call is not fed, nothing of the call is written. The first reasoning of
-        a choice is returned with the next event, because an object may have to go in the same frame. Raises
-        TypeError for an item that is not an event, ValueError for an event that no frame can have (an Extra
-        that is nested too deep, or whose field is a known one), RuntimeError after close(). If it raises,
-        nothing of ``events`` is written.
+        a choice is returned with the next frame, because an Extra with the same reasoning as an object may
+        follow: both must be in one frame. Raises TypeError for an item that is not an event, ValueError for
+        an event that no frame can carry (an Extra that is nested too deep, or whose field is a known one),
+        RuntimeError after close(). If it raises, nothing of ``events`` is written.
         """
         self._check_open("feed")
         if isinstance(events, (str, bytes, bytearray, memoryview)) or not hasattr(events, "__iter__"):
@@ -314,12 +316,12 @@ class ChatEncoder:
         the same for the whole answer. Raises RuntimeError after close().
         """
         self._check_open("keepalive")
-        self._writer.open()
+        self._writer.complete_header()
         self._writer.chunk()
         return self._writer.take()
 
     def close(self) -> bytes:
-        """Return the frames held back, e.g. the usage if no ``Done`` was fed. Later calls return ``b""``."""
+        """Return the frames that were held back, e.g. usage if no ``Done`` was fed. Later calls: ``b""``."""
         if self._closed:
             return b""
         self._closed = True

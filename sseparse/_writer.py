@@ -3,10 +3,10 @@
 
     writer = Writer(None, None, None, True)
     writer.text(0, '"content":"Hi"')
-    writer.take()                           # b'data: {"id":"chatcmpl-...","choices":[...]}\n\ndata: ...'
+    writer.take()                           # b'data: {"id":"chatcmpl-...","choices":[...]}\\n\\ndata: ...'
 
-``Writer`` knows frames, and neither events nor whole completions. The rules cited here are those of writing,
-at the top of ``_encoder.py``.
+``Writer`` knows frames. It knows neither events nor whole completions. The rules cited here are those of
+writing, at the top of ``_encoder.py``.
 
 Theory of operation
 -------------------
@@ -16,22 +16,22 @@ before it calls the first method, so an exception leaves the encoder as it was.
 
 Five things wait before they are written:
 
-* chunks without choices wait for the header. The header is open until ``Start`` or the first entry of
+* chunks without choices wait for the header. The header is incomplete until ``Start`` or the first entry of
   ``choices``, because Azure's first chunk has no id yet;
 * unknown fields of a call wait for the start of the call;
 * usage waits for ``Done`` or ``close()``;
-* an error that reports a cut waits for ``close()``;
-* a frame with reasoning waits for the next event. Reasoning may come as text and then as an object
+* an error of the server that says that its own stream was cut waits for ``close()``;
+* a frame with reasoning that is text waits for the next frame. The same reasoning may follow as an object
   (OpenRouter: ``reasoning`` and ``reasoning_details``). Both must be in one delta, because a reader would
   take two deltas for two thoughts.
 
-Nothing else is kept. Most servers never send reasoning as an object, so only these frames with reasoning wait
-(``_Choice.reasoning``):
+Nothing else waits. Most servers never send reasoning as an object. So whether a frame with reasoning waits
+depends on the reasoning that its choice had before (``_Choice.reasoning``):
 
-    state      the reasoning of the choice so far   next state                              does a frame wait?
-    UNSEEN     nothing                              TEXT at a text, OBJECTS at an object    yes, the first
-    TEXT       text only                            OBJECTS at an object                    no
-    OBJECTS    an object, and perhaps text          -                                       yes, each
+    state      the reasoning of the choice so far   does a text wait?   next state
+    UNSEEN     nothing                              yes                 TEXT at a text, OBJECTS at an object
+    TEXT       text only                            no                  OBJECTS at an object
+    OBJECTS    an object, and perhaps text          yes                 -
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ LATE_HEADER = ("service_tier", "system_fingerprint")
 # Rule 2: the first delta of a choice that does not begin with text.
 NO_TEXT = '"role":"assistant","content":null'
 
-# Rule 3: the end of every frame with an entry that does not finish its choice. (Vercel AI's schema needs it.)
+# Rule 3: the end of every frame with an entry, except the one with the finish_reason. (Vercel AI's schema
+# requires ``finish_reason``.)
 TAIL = '"finish_reason":null}]}\n\n'
 
 # Fields of a delta that are reasoning, as text or as an object.
@@ -69,7 +70,7 @@ REASONING_NAMES = (*REASONING_FIELDS, "reasoning_details", "thinking_blocks")
 # The states of the reasoning of a choice.
 UNSEEN, TEXT, OBJECTS = "unseen", "text", "objects"
 
-# What the errors that were written say: there are none; reading went on after all of them; it ended with one.
+# The errors written so far: none; some, and reading went on after each; reading ended with one of them.
 NO_ERROR, ERROR, LAST_ERROR = "no error", "error", "last error"
 
 # Kinds of errors after which nothing more is read.
@@ -87,12 +88,13 @@ def dump(value: Any) -> str:
 
 
 class _Choice:
-    """A choice that was opened."""
+    """A choice whose first frame was written."""
 
     __slots__ = ("calls", "finished", "ids", "reasoning", "text_at")
 
     def __init__(self) -> None:
-        self.calls: dict[int | None, tuple[int, str]] = {}  # by index in the events: written index, kind
+        # The calls that were started, by their index in the events: the index that is written, and the kind.
+        self.calls: dict[int | None, tuple[int, str]] = {}
         self.ids: set[str] = set()
         self.finished = False
         self.text_at = -1  # the number of the frame with its last text, -1 once that has logprobs
@@ -100,8 +102,11 @@ class _Choice:
 
 
 class _LastReasoning:
-    """The last frame with reasoning, if it was not taken: its number, or -1 if there is none; its choice, its
-    fields by name, and whether it waits."""
+    """The last frame with reasoning that take() has not returned.
+
+    ``frame``: its number, -1 if there is none. ``choice``: the index of its choice. ``fields``: the fields of
+    its delta, by name. ``waits``: whether take() holds it back.
+    """
 
     __slots__ = ("choice", "fields", "frame", "waits")
 
@@ -118,17 +123,19 @@ class _LastReasoning:
 class Writer:
     """Writes frames. Its methods expect arguments that were checked before.
 
-    Arguments called ``field`` or ``fields`` are JSON text with names, ``"a":1,"b":2``. ``text`` and ``value``
-    are JSON text of one value. ``more`` is fields beside the delta, each with a comma after it.
+    The argument ``index`` is the index of a choice. ``call_index`` is that of a call, as the events have it:
+    None for the legacy function_call. ``field`` or ``fields`` is JSON text with names, ``"a":1,"b":2``.
+    ``text`` and ``value`` are JSON text of one value. ``more`` has the fields beside the delta, each with a
+    comma after it.
 
-    ``id``, ``model``, ``created``, ``is_text`` (a text completion): the facts for the header.
-    ``base``: the header without the fields of LATE_HEADER, ``""`` while the header is open.
+    ``id``, ``model``, ``created``, ``is_text`` (a text completion): what the header says.
+    ``base``: the header without the fields of LATE_HEADER, ``""`` while it is incomplete.
     ``late``: the fields of LATE_HEADER that are known. ``head``: the header with these.
     ``last_head``: the header of the last frame.
-    ``waiting_chunks``: chunks without their header that wait for it, and the error frames after them.
+    ``waiting_chunks``: chunks that wait for the header, and the error frames after them.
     ``waiting_fields``: unknown fields of calls that wait for the start, by choice and call.
     ``usage``, ``groq``: the last usage, and the value of ``x_groq``.
-    ``cut_error``: the frame of an error that reports a cut, ``""`` if there is none.
+    ``cut_error``: the error frame that waits for ``close()``, ``""`` if there is none.
     ``frames``: the frames since the last take(). ``taken``: the number of frames before these.
     """
 
@@ -159,11 +166,11 @@ class Writer:
         self.cut_error = ""
         self.frames: list[str] = []
         self.taken = 0
-        self.last_reasoning = _LastReasoning()  # one object: to make one for each frame costs a tenth more
+        self.last_reasoning = _LastReasoning()  # always the same: a new one for each frame takes a tenth more
         self.is_done = False
 
     def take(self, is_end: bool = True) -> bytes:
-        """Return the frames as UTF-8 (rule 10). A last frame that waits is not returned before the end."""
+        """Return the frames as UTF-8 (rule 10). If the last one waits, return it only if ``is_end``."""
         frames, self.frames = self.frames, []
         last = self.last_reasoning
         if last.waits and not is_end and frames and last.frame == self.taken + len(frames) - 1:
@@ -180,19 +187,19 @@ class Writer:
     # -- the chunk ------------------------------------------------------------------------------------
 
     def start(self, id: str | None, model: str | None, created: int, is_text: bool) -> None:
-        """Complete the header with facts that the caller of the encoder did not give."""
+        """Read a Start: it gives the header what the caller of the encoder did not give."""
         self.call_ids = "call" + id_tail(id)  # as in ToolCallDone, so that the ids are the same
         if not self.base:
             self.id = self.id or id
             self.model = model if self.model is None else self.model
             self.created = self.created or created
             self.is_text = is_text
-            self.open()
+            self.complete_header()
 
-    def open(self) -> None:
-        """Close the header: generate the fields that are not known (rule 1). Write the chunks that wait.
+    def complete_header(self) -> None:
+        """Generate the fields of the header that are not known (rule 1). Write the chunks that wait for it.
 
-        Later calls add the fields of LATE_HEADER.
+        Later calls add the fields of LATE_HEADER that came since.
         """
         if not self.base:
             name = "text_completion" if self.is_text else "chat.completion.chunk"
@@ -218,7 +225,7 @@ class Writer:
         if name in LATE_HEADER and value[0] == '"':
             self.late[name] = value
             if self.base:
-                self.open()
+                self.complete_header()
         elif name == "x_groq" and value[0] == "{":
             # It has a copy of the usage, which a reader uses if the chunk has no other. So both must be in
             # one frame.
@@ -227,17 +234,17 @@ class Writer:
             self.chunk(f"{quote(name)}:{value}")
 
     def set_usage(self, usage: dict[str, Any]) -> None:
-        """Hold the usage. The last one is written, after everything else (rule 6: LangChain adds them up)."""
+        """Hold usage. Only the last one is written, after everything else (rule 6: LangChain adds all up)."""
         if self.says_usage:
             self.usage = usage  # not as JSON text: a long string in it is encoded only once, at the end
 
     def error(self, kind: str, type: str, error: str, is_finish: bool) -> None:
         """Write an error (rule 8).
 
-        Two errors are left out if an error frame says the same: that the stream was cut, and that the
-        finish_reason of a choice is ``error`` (``is_finish``). (If what this writer wrote is read, these
-        errors come again, beside the error frame.) A frame that reports a cut waits for ``close()``, because
-        the event comes before those that finish the choices.
+        Two errors are left out if an error frame was written that says the same: that the stream was cut, and
+        that the finish_reason of a choice is ``error`` (``is_finish``). A reader of this writer's frames
+        emits these errors besides that of the error frame. An error of the server that says that its own
+        stream was cut waits for ``close()``: it comes before the events that finish the choices.
         """
         is_known = (kind == "truncated" and self.errors == LAST_ERROR) or (
             is_finish and self.errors != NO_ERROR
@@ -262,7 +269,7 @@ class Writer:
         if self.groq:
             fields.append(f'"x_groq":{dump(self.groq)}')
         if fields or self.waiting_chunks or self.late:
-            self.open()
+            self.complete_header()
         if fields or self.last_head != self.head:
             self.chunk(*fields)
         self.usage = {}
@@ -276,7 +283,7 @@ class Writer:
             self.frames.append("data: [DONE]\n\n")
 
     def close(self) -> None:
-        """Write what waits, first an error that reports a cut."""
+        """Write what waits, ``cut_error`` first."""
         if self.cut_error:
             (self.waiting_chunks or self.frames).append(self.cut_error)
         self.settle()
@@ -287,8 +294,8 @@ class Writer:
     # -- choices --------------------------------------------------------------------------------------
 
     def choice(self, index: int, role: str, more: str = "") -> _Choice:
-        """Open a choice: write its role, alone (rule 2)."""
-        self.open()
+        """Begin a choice: write its role, alone (rule 2)."""
+        self.complete_header()
         choice = self.choices[index] = _Choice()
         if not self.is_text:
             self.entry(index, role, more)
@@ -301,7 +308,7 @@ class Writer:
             content = '""' if fields.startswith('"content":"') else "null"
             choice = self.choice(index, f'"role":"assistant","content":{content}')
         self.last_head = self.head
-        # (A ``text`` that is an unknown field must be beside a delta.)
+        # An unknown field ``text`` must be beside a delta: a reader takes one without a delta for content.
         is_text = self.is_text and not more.startswith('"text":')
         if is_text and (not fields or fields.startswith('"content":')):
             text = fields[len('"content":') :] or '""'
@@ -330,9 +337,9 @@ class Writer:
     def reason_object(self, index: int, name: str, value: str, text: str) -> None:
         """Write reasoning that is an object. ``text`` is the text inside it.
 
-        If the last frame with reasoning was not taken yet, the object goes into that frame. There it replaces
-        a field of its own name if that has the same text. If that has another text, the object gets a frame
-        of its own.
+        If take() has not returned the last frame with reasoning, the object goes into that frame. If that
+        frame has only a field of the same name with the same text, the object replaces the field. If it has a
+        field of the same name in any other case, the object gets a frame of its own.
         """
         last = self.last_reasoning
         if last.frame >= 0 and last.choice == index:
@@ -346,7 +353,10 @@ class Writer:
         self.entry(index, f'"{name}":{value}').reasoning = OBJECTS
 
     def logprobs(self, index: int, field: str) -> None:
-        """Add logprobs to the last text since take(). If there is none, write them alone (rule 3)."""
+        """Add logprobs to the frame of the last text (rule 3).
+
+        Write them alone if take() has returned that frame, or if it has logprobs.
+        """
         choice = self.choices.get(index)
         if choice is None or choice.text_at < self.taken:
             self.entry(index, "", f"{field},")
@@ -369,7 +379,7 @@ class Writer:
     # -- calls ----------------------------------------------------------------------------------------
 
     def start_call(
-        self, index: int, place: int | None, id: str | None, name: str | None, kind: str, type: str,
+        self, index: int, call_index: int | None, id: str | None, name: str | None, kind: str, type: str,
         inner: str = "", outer: str = "",
     ) -> None:  # fmt: skip
         """Begin a call: write its id, type and name, which are written only once (rule 4).
@@ -377,41 +387,41 @@ class Writer:
         ``inner`` and ``outer`` are fields inside ``function`` and beside it, each with a comma before it.
         """
         choice = self.choices.get(index) or self.choice(index, NO_TEXT)
-        if place in choice.calls:
+        if call_index in choice.calls:
             return
-        call = choice.calls[place] = len(choice.calls) - (None in choice.calls), kind
+        call = choice.calls[call_index] = len(choice.calls) - (None in choice.calls), kind
         fields = f'"name":{quote(name or "")},"{_name_of_text(kind)}":""{inner}'
-        if place is not None:
-            generated = f"{self.call_ids}_{index}_{place}"
+        if call_index is not None:
+            generated = f"{self.call_ids}_{index}_{call_index}"
             id = id if id and id not in choice.ids else generated
             while id in choice.ids:  # a reader would take two calls with one id for one call
                 id = f"{id}_{len(choice.ids)}"
             choice.ids.add(id)
             fields = f'"id":{quote(id)},"type":{quote(type)},"{kind}":{{{fields}}}{outer}'
         self.entry(index, _in_call(call, "tool_call", fields))
-        for field in self.waiting_fields.pop((index, place), ()):
-            self.call_extra(index, place, *field)
+        for field in self.waiting_fields.pop((index, call_index), ()):
+            self.call_extra(index, call_index, *field)
 
-    def arguments(self, index: int, place: int | None, text: str) -> None:
+    def arguments(self, index: int, call_index: int | None, text: str) -> None:
         """Write arguments of a call. They are dropped if the call was not started (rule 11)."""
         choice = self.choices.get(index)
-        if choice and place in choice.calls:
-            call = choice.calls[place]
+        if choice and call_index in choice.calls:
+            call = choice.calls[call_index]
             self.entry(index, _in_call(call, "function", f'"{_name_of_text(call[1])}":{text}'))
 
-    def call_extra(self, index: int, place: int | None, where: str, name: str, value: str) -> None:
+    def call_extra(self, index: int, call_index: int | None, place: str, name: str, value: str) -> None:
         """Write an unknown field of a call. It waits if the call was not started yet.
 
-        In ``function`` and ``custom``, the name of the call's text is not unknown. A reader has such an Extra
-        if a server sends one call under both, and would take the field for more of the text.
+        Inside ``function`` or ``custom``, a field with the name of the call's text is not written, because a
+        reader would append it to the text. (There is such an Extra if a server sends one call under both.)
         """
         choice = self.choices.get(index)
-        if choice and place in choice.calls:
-            call = choice.calls[place]
-            if where != "function" or name != _name_of_text(call[1]):
-                self.entry(index, _extra_in_call(call, where, f"{quote(name)}:{value}"))
+        if choice and call_index in choice.calls:
+            call = choice.calls[call_index]
+            if place != "function" or name != _name_of_text(call[1]):
+                self.entry(index, _extra_in_call(call, place, f"{quote(name)}:{value}"))
         else:
-            self.waiting_fields.setdefault((index, place), []).append((where, name, value))
+            self.waiting_fields.setdefault((index, call_index), []).append((place, name, value))
 
 
 def _name_of_text(kind: str) -> str:
