@@ -9,10 +9,10 @@ The other rules are in ``_values.py`` (1 and 10), ``_calls.py`` (4 and 5), ``_fr
 ``_text.py`` (15). These are in this file:
 
 Rule 2. Top level. These are kept: the first non-empty ``id``, the first ``created`` that is not zero, the
-    last non-empty ``model``. After ``{"id": "a"}`` and ``{"id": "b"}`` the id is "a". If the id is an integer,
-    its digits are the id; if ``created`` is digits in a string, their number counts. Of an unknown field,
-    here and on choices and calls, the last value that is not null is kept; objects are merged. The ``object``
-    of a chunk is ignored: Azure sends "", Perplexity "chat.completion.done".
+    last non-empty ``model``. After ``{"id": "a"}`` and ``{"id": "b"}`` the id is "a". If the id is an
+    integer, its digits are the id. If ``created`` is digits in a string, their number counts. Of an unknown
+    field, here and on choices and calls, the last value that is not null is kept; objects are merged. The
+    ``object`` of a chunk is ignored: Azure sends "", Perplexity "chat.completion.done".
 
 Rule 3. A choice is identified by its ``index``, or by its position in the chunk if it has none. Choices may
     come in any order.
