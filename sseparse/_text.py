@@ -22,9 +22,9 @@ class Text:
     """Text that grows.
 
     ``pieces`` are joined into ``blocks`` from time to time. Otherwise each piece would take some 58 bytes
-    more than its characters. (The rows "one open stream"; no other row is slower for it.) A text that has
-    begun always has a piece. ``held`` is a first half (a high surrogate) at the end of the text: no event has
-    it until the next piece comes. ``has_surrogates`` is True if it may contain halves.
+    more than its characters. (The rows "one open stream"; no other row is slower for it.) ``held`` is a first
+    half (a high surrogate) at the end of the text: no event has it until the next piece comes.
+    ``has_surrogates`` is True if it may contain halves.
     """
 
     __slots__ = ("blocks", "has_surrogates", "held", "pieces")
@@ -45,11 +45,8 @@ class Text:
             self.fold()
 
     def fold(self) -> None:
-        """Join all pieces except the last."""
-        pieces = self.pieces
-        last = pieces.pop()
-        self.blocks.append("".join(pieces))
-        pieces[:] = (last,)
+        self.blocks.append("".join(self.pieces))
+        self.pieces.clear()
 
     def emittable(self, text: str) -> str:
         """Return the part of the new piece ``text`` that an event can have now. A first half is held back."""
