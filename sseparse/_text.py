@@ -6,9 +6,9 @@ Rule 15. Text is valid Unicode. JSON can carry one half of a surrogate pair (``"
     become one character: ``"\\ud83d"`` and then ``"\\ude00"`` give one emoji. A half without its other half
     becomes U+FFFD. NaN and Infinity, also ``1e999``, become null. Integers stay exact.
 
-In this package a *half* is one half of a surrogate pair. A Python str can contain a half, but cannot be
-encoded then. So text is stored as received and repaired when it is read. This file knows nothing of choices
-or calls.
+In this package a *half* is one half of a surrogate pair. A Python str can contain a half, but such a str
+cannot be encoded. Text is stored as received, because the other half may come later, and is repaired when it
+is read. This file knows nothing of choices or calls.
 """
 
 from __future__ import annotations

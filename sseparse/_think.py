@@ -6,18 +6,20 @@
                                             # and the content "Hi"
 
 This is a filter from events to events. It is not an option of the assembler, because a tag of one model is
-text for another. It knows nothing of bytes and chunks. Only characters that may belong to a tag are held back
-until the next ones come.
+text for another. It knows nothing of bytes and chunks.
 
-Each choice has a ``state``. White space in _BEFORE and _BEHIND is dropped, unless text follows it in _BEFORE:
+Each choice has a ``state``. Two things are held back until the next characters come: characters that may be
+part of a tag, and white space in _BEFORE. White space is dropped in _AFTER, and in _BEFORE if ``open``
+follows it.
 
     state     the content so far                                    next state
     _BEFORE   white space, and perhaps the beginning of ``open``    _INSIDE at ``open``, otherwise _TEXT
-    _INSIDE   reasoning                                             _BEHIND at ``close``
-    _BEHIND   ``close``, and perhaps white space                    _TEXT
+    _INSIDE   reasoning, and perhaps the beginning of ``close``     _AFTER at ``close``
+    _AFTER    ``close``, and perhaps white space                    _TEXT at any other character
     _TEXT     text. Tags in it are text, as in code.                -
 
-With ``prefilled``, _INSIDE takes the place of _TEXT after _BEFORE.
+With ``prefilled``, _INSIDE takes the place of _TEXT after _BEFORE. At the end of the content, every state
+becomes _TEXT.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from ._events import Event
 
-_BEFORE, _INSIDE, _BEHIND, _TEXT = range(4)
+_BEFORE, _INSIDE, _AFTER, _TEXT = range(4)
 _OF_TEXT = ("content.delta", "reasoning.delta", "content.done", "reasoning.done", "choice.done")
 
 
@@ -88,8 +90,9 @@ class ThinkTags:
         """Return the events, with ReasoningDelta in place of each ContentDelta that is reasoning.
 
         The text of ContentDone and ReasoningDone is that of their deltas. All other events are returned as
-        they are. Text that may be the beginning of a tag is held back until the next delta, ContentDone or
-        ChoiceDone. Raises TypeError for an item that is not an event, or whose text is no string.
+        they are. Text that may be the beginning of a tag is held back until a later delta shows what it is,
+        or until ContentDone or ChoiceDone. Raises TypeError for an item that is not an event, or whose text
+        is no string.
         """
         if not hasattr(events, "__iter__"):
             name = type(events).__name__
@@ -165,10 +168,10 @@ class ThinkTags:
                 end = next((at for at in starts if self._close.startswith(reasoning[at:])), len(reasoning))
                 choice.tag = reasoning[end:]
                 return reasoning[:end], ""
-            choice.state = _BEHIND
-        if choice.state == _BEHIND:
+            choice.state = _AFTER
+        if choice.state == _AFTER:
             text = text.lstrip()
-            choice.state = _TEXT if text else _BEHIND
+            choice.state = _TEXT if text else _AFTER
         return reasoning, text
 
     def _end(self, choice: _Choice) -> tuple[str, str]:
