@@ -13,7 +13,17 @@ from __future__ import annotations
 from json.encoder import encode_basestring as quote
 
 from ._assembler import DELTA_NOISE, REASONING_FIELDS, ChatAssembler
-from ._values import NOISE_FIELDS, Unreadable, add_part, as_id, grow, is_absent, plain_json, render
+from ._values import (
+    NOISE_FIELDS,
+    Unreadable,
+    add_part,
+    as_id,
+    grow,
+    is_absent,
+    is_appended,
+    plain_json,
+    render,
+)
 from ._writer import REASONING_NAMES, Writer, dump
 
 TYPE_CHECKING = False
@@ -287,16 +297,19 @@ def _reasoning_steps(index: int, message: dict[str, Any], size: int | None) -> I
     All names must be in the same deltas. Otherwise a reader would emit the text of a second name as more
     reasoning.
     """
-    texts = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ is str}
-    objects = {name: message[name] for name in REASONING_NAMES if message.get(name).__class__ in (dict, list)}
-    if not texts and not objects:
+    others = {name: message[name] for name in REASONING_NAMES if message.get(name) is not None}
+    # (A string under another name is replaced by the next one.)
+    texts = {name: value for name, value in others.items() if value.__class__ is str and is_appended(name)}
+    for name in texts:
+        del others[name]
+    if not texts and not others:
         return
     longest = max([1, *map(len, texts.values())])
     for at in range(0, longest, size or longest):
         end = at + (size or longest)
         cut = {name: text[at:end] for name, text in texts.items() if at < len(text) or not at}
-        yield Writer.entry, (index, dump({**cut, **objects})[1:-1])
-        objects = {}  # in the first delta only
+        yield Writer.entry, (index, dump({**cut, **others})[1:-1])
+        others = {}  # in the first delta only
 
 
 def _content_steps(index: int, text: str, logprobs: Any, size: int | None) -> Iterator[Step]:

@@ -974,6 +974,16 @@ class Completions(unittest.TestCase):
         alike = [{"type": "t", "index": 0, "text": text} for text in "ab"]
         with self.assertRaisesRegex(ValueError, "reasoning_details has objects that would be read as one"):
             encoded(reasoning_details=alike)
+        for fields in (
+            {"thinking_blocks": "abc"},
+            {"thinking_blocks": False},
+            {"reasoning_details": 5, "reasoning": "abc"},
+            {"thinking_blocks": "abc", "reasoning_details": "abc", "thinking": ["a"], "content": "a"},
+        ):
+            message = {"role": "assistant", "content": None, **fields}
+            for size in (None, 1, 2):
+                wire = b"".join(sseparse.encode(answer(message), size=size))
+                self.assertEqual(sseparse.parse(wire)["choices"][0]["message"], message)
 
     def test_arguments_that_are_not_a_completion(self):
         for completion in (None, 5, "text", [], b"{}"):
