@@ -320,18 +320,19 @@ def overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
     or fewer values than before.
     """
     changed = 0
-    todo: list[tuple[dict[str, Any], dict[str, Any]]] = []
-    while True:
+    todo = [(kept, new)]
+    for kept, new in todo:
         for key, value in new.items():
-            if key not in kept:
+            old: Any = kept.get(key, ...)
+            if value is old:  # most values are null, true, false or small
+                continue
+            kind = value.__class__
+            if old is ...:
                 kept[key] = render(value, False)
                 changed |= GROWN
+            elif value is None or (kind is str and value == old):
                 continue
-            old = kept[key]
-            kind = value.__class__
-            if value is None or value is old or (kind is str and value == old):  # the common case
-                continue
-            if kind is old.__class__ and (kind is int or kind is float):
+            elif kind is old.__class__ and (kind is int or kind is float):
                 if value != old:
                     kept[key] = value
                     changed |= CHANGED
@@ -343,9 +344,7 @@ def overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
             elif replaces(key, old, value):
                 kept[key] = value
                 changed |= CHANGED
-        if not todo:
-            return changed
-        kept, new = todo.pop()
+    return changed
 
 
 def extend(kept: dict[str, Any], new: dict[str, Any]) -> None:
