@@ -273,36 +273,23 @@ def is_empty_function(body: Any) -> bool:
 
 def is_same(old: Any, new: Any) -> bool:
     """Whether two JSON values are the same. (For Python's ==, 1 and true are.)"""
-    kind = old.__class__
-    if kind is not new.__class__:
-        return False
-    if kind is not dict and kind is not list:
-        return bool(old == new)
     todo: list[tuple[Any, Any]] = [(old, new)]
     for one, other in todo:
-        is_object = one.__class__ is dict
-        if TEXTS.issuperset(map(type, one.values() if is_object else one)):
+        kind = one.__class__
+        is_object = kind is dict
+        if kind is not other.__class__:
+            return False
+        if not (is_object or kind is list) or TEXTS.issuperset(map(type, one.values() if is_object else one)):
             if one != other:  # a text equals nothing but a text, and null nothing but null
                 return False
-            continue
-        if is_object:
+        elif is_object:
             if one.keys() != other.keys():
                 return False
-            pairs = ((value, other[key]) for key, value in one.items())
+            todo += [(value, other[key]) for key, value in one.items() if value is not other[key]]
+        elif len(one) != len(other):
+            return False
         else:
-            if len(one) != len(other):
-                return False
-            pairs = zip(one, other)  # type: ignore[assignment]
-        for value, another in pairs:
-            kind = value.__class__
-            if value is another:
-                continue
-            if kind is not another.__class__:
-                return False
-            if kind is dict or kind is list:
-                todo.append((value, another))
-            elif value != another:
-                return False
+            todo += zip(one, other)
     return True
 
 
