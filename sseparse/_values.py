@@ -509,17 +509,17 @@ def _join_reasoning(kept: Any, new: Any, has_surrogates: bool) -> Any:
     for entry in new:
         if entry is None:
             continue
-        if not _is_text_entry(entry):
+        if not _is_text_part(entry):
             kept.append(render(entry, False))
             continue
-        if not (kept and _is_text_entry(kept[-1]) and not kept[-1].get("signature")):
+        if not (kept and _is_text_part(kept[-1]) and not kept[-1].get("signature")):
             kept.append({"text": Text()})
         kept[-1]["text"].append(entry["text"], has_surrogates)
         overlay(kept[-1], {key: value for key, value in entry.items() if key != "text"})
     return kept
 
 
-def _is_text_entry(entry: Any) -> bool:
+def _is_text_part(entry: Any) -> bool:
     return (
         entry.__class__ is dict
         and entry.get("type") in (None, "text", "summary_text")
