@@ -293,8 +293,7 @@ class ChunkReader:
     def read_borrowed(self, chunk: dict[str, Any]) -> None:
         """Read a chunk that belongs to the caller: it is not modified, and its values are copied if kept.
 
-        Raises TypeError if a value is not JSON, and Unreadable if it is too deep or an integer is too large.
-        If it raises, nothing was read.
+        If a value is not JSON, it raises TypeError before anything is read.
         """
         fields = chunk.copy()
         choices: Any = fields.pop("choices", None)
@@ -315,16 +314,13 @@ class ChunkReader:
         copy = plain_copy(chunk)
         is_copied = copy is not None
         if copy is None:
-            copy = plain_json(chunk, 1)
+            try:
+                copy = plain_json(chunk, 1)
+            except Unreadable as reason:
+                self._malformed(f"{reason}; the chunk was not read")
+                return
         if not copy.keys() <= {"type"} or copy.get("type") == "error":  # otherwise it is a ping
             self.read(copy, None, not is_copied, error_of(copy, copy.get("choices")))
-
-    def refuse(self, what: str) -> None:
-        """Emit an Error for a chunk that cannot be read."""
-        try:
-            self._malformed(what)
-        except LimitReached:
-            pass
 
     def server_error(self, error: Any, around: dict[str, Any], has_surrogates: bool) -> None:
         """Emit the error of a frame that has no choices. ``around`` is the object that contains the error."""
@@ -1359,7 +1355,7 @@ class ChatAssembler(Reading):
         TypeError if ``chunk`` is not a mapping of JSON values, RuntimeError after ``close()``.
         """
         plain: Any = chunk
-        if plain.__class__ is not dict and not hasattr(plain, "items"):
+        if plain.__class__ is not dict and not (hasattr(plain, "items") and hasattr(plain, "keys")):
             raise TypeError(
                 f"add() takes a decoded chunk (a mapping), not {type(plain).__name__}:"
                 " pass json.loads(data) or chunk.model_dump(), or feed bytes to ChatStream"
@@ -1369,9 +1365,7 @@ class ChatAssembler(Reading):
         reader = self._reader
         if not reader.stopped:
             try:
-                reader.read_borrowed(plain if plain.__class__ is dict else plain_json(plain, 1))
-            except Unreadable as reason:
-                reader.refuse(f"{reason}; the chunk was not read")
+                reader.read_borrowed(plain if plain.__class__ is dict else dict(plain.items()))
             except LimitReached:
                 pass
             reader.frame = (reader.frame or 0) + 1

@@ -60,7 +60,7 @@ class Text:
 
     def join(self) -> str:
         """Return the whole text, repaired."""
-        text = "".join(self.blocks + self.pieces)
+        text = self.raw()
         return well_formed(text) if self.has_surrogates else text
 
     def settle(self) -> str:
