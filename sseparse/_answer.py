@@ -96,8 +96,8 @@ class Choice:
 
     ``emitted_reasoning`` is the reasoning that the events carried. Usually it is the same ``Text`` as the one
     in ``message_extras`` under its wire name. ``reasoning_field`` is the wire name of its last piece.
-    ``message_extras`` has the unknown fields of the message, ``extras`` those of the choice. If ``refusal``
-    or ``logprobs`` was only ever null, these have the null.
+    ``message_extras`` has the unknown fields of the message, ``extras`` those of the choice. The first also
+    has a ``refusal`` that was always null, the second such ``logprobs``.
     """
 
     __slots__ = (

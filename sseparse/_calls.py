@@ -8,7 +8,7 @@ nothing of events, chunks or bytes.
 
 Rule 4. Tool calls. A fragment's id is a non-empty string, or an integer (then its digits are the id). If it
     has none, ``function.id`` is used. Its index is an integer, or a string of an integer's digits. An index
-    is a key, never a position in a list. The call *at* an index is the call of the last fragment with that
+    names a call; it is never a position in a list. The call *at* an index is the call of the last fragment with that
     index. A fragment with no id, no name, no argument text and no unknown field is ignored. For any other,
     the first row that fits tells which call it belongs to. An example has two fragments, the second one for
     the row: the id, the index, the name and the arguments of each, "-" for what it does not have.
@@ -87,7 +87,7 @@ class Call:
     ``name`` and ``name_rest`` are the pieces of the name, ``name_size`` is their total length.
     ``seen`` has the indexes at which the call was seen. The values count upwards: a greater value means that
     the call came to that index later.
-    ``scanner`` has read the arguments up to ``blocks[scanned]``.
+    ``scanner`` has read the first ``scanned`` blocks of the arguments.
     """
 
     __slots__ = (
