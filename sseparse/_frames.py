@@ -185,7 +185,7 @@ class FrameParser(EventStreamParser):
         if self._displaced is not None:
             text = self._displaced
             self._displaced = None
-            self._report_lost(text)
+            self._report_displaced(text)
 
     def _may_be_whole_body(self) -> bool:
         """Whether a document that ends now may be the whole body (rule 12c)."""
@@ -347,7 +347,8 @@ class FrameParser(EventStreamParser):
         if value.__class__ is dict:
             self._deliver_whole_line()
             event = self._take_event()
-            if self._may_be_whole_body() and not is_chunk(value):
+            has_choices = value.get("choices").__class__ is list
+            if self._may_be_whole_body() and not (has_choices or is_error(value)):
                 self._hold_document(text, event)
             else:
                 self._bare_frame(event, text, value)
@@ -381,21 +382,18 @@ class FrameParser(EventStreamParser):
             self._body = ANSWERED
 
     def _ignore(self, line: bytes) -> None:
-        """Skip a stray line. If it is a displaced frame, report it (rules 12f and 12g)."""
+        """Skip a stray line. Report a displaced frame, or keep it until the first frame (rules 12f, 12g)."""
         text = line.decode("utf-8", "replace")
         if self._skipped is None and text.strip(BLANK):
             self._skipped = text[:QUOTED]
-        if carries_frame(line):
-            self._report_displaced(text)
-
-    def _report_displaced(self, text: str) -> None:
-        """Report a displaced frame: now, or with the first frame if none has come yet."""
+        if not carries_frame(line):
+            return
         if self._frames:
-            self._report_lost(text)
+            self._report_displaced(text)
         elif self._displaced is None:
             self._displaced = text[:QUOTED]
 
-    def _report_lost(self, text: str) -> None:
+    def _report_displaced(self, text: str) -> None:
         self._count()
         what = "the line of a frame does not begin with data:, so it was not read"
         self._report("malformed", what, text)
@@ -575,11 +573,6 @@ def is_list_of_errors(value: Any) -> bool:
     if value.__class__ is not list or not value:
         return False
     return all(one.__class__ is dict and is_error(one) for one in value)
-
-
-def is_chunk(value: dict[str, Any]) -> bool:
-    """Whether an object without ``data:`` is a frame in any case: it is an error or has choices."""
-    return value.get("choices").__class__ is list or is_error(value)
 
 
 def is_completion(chunk: dict[str, Any]) -> bool:

@@ -51,21 +51,6 @@ OPEN, ENDING, STOPPED, CLOSED = "open", "ending", "stopped", "closed"
 _MAX_RETRY_DIGITS = 18  # about 31 million years in milliseconds; int() takes quadratic time in the digits
 
 
-def as_bytes(data: BytesLike) -> bytes:
-    """Return ``data`` as bytes. The TypeError for anything else names the right argument."""
-    if isinstance(data, bytes):
-        return data
-    if isinstance(data, str):
-        raise TypeError(
-            "feed() takes bytes, not str: pass the body as it came"
-            " (response.iter_bytes(), not iter_text() or iter_lines())"
-        )
-    try:
-        return memoryview(data).tobytes()
-    except TypeError:
-        raise TypeError(f"feed() takes bytes, bytearray or memoryview, not {type(data).__name__}") from None
-
-
 def data_of(lines: list[bytes | bytearray]) -> str:
     """Return the data of an event. ``lines`` are its ``data`` lines, field name included.
 
@@ -260,7 +245,16 @@ class EventStreamParser:
 
     def _feedable(self, data: BytesLike) -> bytes:
         """Return ``data`` as bytes. Raise TypeError or RuntimeError if feed() is misused."""
-        data = as_bytes(data)
+        if isinstance(data, str):
+            raise TypeError(
+                "feed() takes bytes, not str: pass the body as it came"
+                " (response.iter_bytes(), not iter_text() or iter_lines())"
+            )
+        try:
+            data = data if isinstance(data, bytes) else memoryview(data).tobytes()
+        except TypeError:
+            what = f"feed() takes bytes, bytearray or memoryview, not {type(data).__name__}"
+            raise TypeError(what) from None
         if self._reading == CLOSED:
             raise RuntimeError(f"feed() after close(): make a new {type(self).__name__} for the next stream")
         return data
