@@ -450,52 +450,54 @@ class Template:
     )  # fmt: skip
 
     def __init__(self, lesson: Lesson, begin: bytes, blank: bytes) -> None:
-        pieces, kinds = lesson.pieces, lesson.kinds
+        pieces, kinds, steps = lesson.pieces, lesson.kinds, lesson.steps
         pieces[0] = begin.decode() + pieces[0]
-        texts = [number for number, kind in enumerate(kinds) if kind <= CONTENT]
-        numbers = [value for value, kind in zip(lesson.values, kinds) if kind > CONTENT]
+        has_padding = kinds in ([TEXT, PADDING], [CONTENT, PADDING]) and not lesson.echo
+        self.is_plain = has_padding or kinds in ([TEXT], [CONTENT])
         self.blank = blank
-        self.steps = steps = lesson.steps
-        self.echo = echo = lesson.echo
+        self.steps = steps
+        self.echo = lesson.echo
         self.allows_empty = CONTENT in kinds
-        has_padding = kinds in ([TEXT, PADDING], [CONTENT, PADDING]) and not echo
-        self.is_plain = has_padding or (
-            len(texts) == 1 and COUNTABLE.issuperset(kinds) and all(map(_is_countable, numbers))
-        )
         self.nests = max(kinds) >= OBJECT
+        self.prefix = self.head = pieces[0].encode()
+        self.middle = pieces[1].encode() if has_padding else b""
+        self.last = pieces[-1].encode() + blank
+        self.around = len(self.head) + len(self.last)
+        self.line_end = len(blank) // 2 + 1
         self.holes: tuple[tuple[int, str, int], ...] = ()
-        self.at = texts[0] if texts else 0
+        self.at = 0
         self.numbers: tuple[Any, ...] = ()
         self.following: tuple[Any, ...] = ()
         self.gains: tuple[int, ...] = ()
         self.forms: tuple[bytes, bytes] | None = None
-        self.prefix = self.head = pieces[0].encode()
-        self.middle = pieces[1].encode() if has_padding else b""
         self.grown = ""
-        self.last = pieces[-1].encode() + blank
-        self.around = len(self.head) + len(self.last)
-        self.line_end = len(blank) // 2 + 1
-        if kinds not in ([TEXT], [CONTENT]) and not has_padding:
-            # Without the closing quote, which the string scanner reads.
-            behind = [piece[kind <= GROWING :] for kind, piece in zip(kinds, pieces[1:])]
-            self.holes = tuple(zip(kinds, behind, map(len, behind)))
-            if self.is_plain:
-                self.numbers = tuple(numbers)
-                self.gains = (0,) * len(numbers)
-                self.forms = (_form(pieces[: self.at + 1]), _form(pieces[self.at + 1 :], blank))
-        if self.forms is not None:
-            self._expect()
+        if not self.is_plain:
+            self._find_holes(pieces, kinds, lesson.values)
         self.only: Any = steps[0] if self.is_plain and len(steps) == 1 else None
         self.bulk = SMALLEST_BULK if _HAS_BULK and self.only is not None else 0
         self.most = 2 * self.around if self.is_plain else 0
         self.ended = 0
         self.number = self.then = 0
-        self.needs_last = None
-        for step in steps:
-            if step.needs_last:
-                self.needs_last = step
+        self.needs_last = next((step for step in steps if step.needs_last), None)
         self.version = 0
         self.kept = 0
+
+    def _find_holes(self, pieces: list[str], kinds: list[int], values: list[Any]) -> None:
+        """Set ``holes``. If there is one text, and all other values are integers, expect these next."""
+        # Without the closing quote, which the string scanner reads.
+        behind = [piece[kind <= GROWING :] for kind, piece in zip(kinds, pieces[1:])]
+        self.holes = tuple(zip(kinds, behind, map(len, behind)))
+        texts = [number for number, kind in enumerate(kinds) if kind <= CONTENT]
+        if len(texts) != 1 or not COUNTABLE.issuperset(kinds):
+            return
+        at = self.at = texts[0]
+        numbers = (*values[:at], *values[at + 1 :])
+        if all(map(_is_countable, numbers)):
+            self.numbers = numbers
+            self.gains = (0,) * len(numbers)
+            self.forms = (_form(pieces[: at + 1]), _form(pieces[at + 1 :], self.blank))
+            self.is_plain = True
+            self._expect()
 
     def applies(self, reader: ChunkReader) -> bool:
         """Whether a frame of this template has the same effects as the one that was learnt (4. above)."""
