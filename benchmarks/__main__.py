@@ -19,10 +19,10 @@ from .workloads import FEEDS, GENERATORS, Workload
 
 SECTIONS = ("streams", "mixes", "recordings", "layers", "scale", "json", "gateway")
 
-# All readers are measured with these feeds; with other feeds only SOME of them.
+# All readers are measured with these feeds. With other feeds only SOME of the readers are.
 ALL_TAKE_PART = ("frame", "64k", "recorded")
 SOME = ("floor", "json loop", "ours", "full")
-MOST_PIECES = 1_000_000  # a stream of more pieces is left out: it would take minutes and tell nothing new
+MOST_PIECES = 1_000_000  # a stream of more pieces is left out: it would take minutes and show nothing new
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -81,7 +81,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def progress(text: str) -> None:
-    """Show a line on standard error, in place of the one before. Do nothing if it is not a terminal."""
+    """Show a line on standard error, in place of the line before, if that is a terminal."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{text[:100]}")
         sys.stderr.flush()
@@ -143,7 +143,7 @@ def _try_out(
 ) -> tuple[float | None, dict[str, Any]]:
     """Read the stream once: check the text, and return the time of about one reading.
 
-    The first reading also does what is done only once (imports, caches), so a short one is repeated.
+    The first reading includes what is done only once (imports, caches). So if it was short, it is repeated.
     """
     found: list[str | None] = []
     result = {"text": None, "failed": None}
@@ -153,7 +153,7 @@ def _try_out(
             taken = once(call)
     except TooSlow:
         return None, {**result, "failed": "too slow"}
-    except Exception as error:  # whatever other people's code does with a strange stream
+    except Exception as error:  # other packages may raise anything for an unusual stream
         return None, {**result, "failed": type(error).__name__}
     if found[0] is None or workload.content is None:
         return taken, result
@@ -204,7 +204,7 @@ def _hits(row: dict[str, Any]) -> str:
 
 
 def _over_orjson(row: dict[str, Any]) -> str:
-    """The time of sseparse over that of orjson.loads alone."""
+    """Return the time of sseparse divided by that of orjson.loads alone."""
     ours, its = row["by"]["ours"], row["by"]["orjson"]
     failed = ours["failed"] or its["failed"]
     return "-" if failed else f"{ours['us_per_frame'] / its['us_per_frame']:.2f}"
@@ -258,13 +258,13 @@ Each number is a CPU time divided by that of the floor: decode and json.loads of
 out beforehand. It is the median of {rounds} rounds in turn, with the garbage collector on. The floor itself
 is in µs per frame. ours: sseparse. best: from the best times. hits: the frames on the fast path. no fast:
 sseparse without the fast path. / orjson: sseparse over orjson.loads of each payload. kept: sseparse, and
-all events are kept. *: the text was another. >: too slow, stopped."""
+all events are kept. *: the reader returned another text. >: too slow, stopped."""
 
 
 def _streams(
     options: argparse.Namespace, field: contestants.Field, say: Callable[..., None]
 ) -> Iterator[Any]:
-    """Yield all rows. The table of each size of feeds is printed when it is complete."""
+    """Yield all rows. Print the table of each size of feeds as soon as it is complete."""
     found = streams(options)
     say(LEGEND.format(rounds=options.rounds))
     for feed in options.feed or FEEDS:
@@ -362,7 +362,7 @@ def main(argv: list[str]) -> int:
 
 
 def _machine() -> str:
-    """Return the machine and its load: on a busy machine CPU times are longer, too."""
+    """Return the machine and its load, because on a busy machine CPU times are longer."""
     name = f"{platform.python_implementation()} on {platform.system()} {platform.machine()}"
     if not hasattr(os, "getloadavg"):
         return name

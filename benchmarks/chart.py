@@ -2,8 +2,8 @@
 """The chart of the README, a small SVG: dots on a logarithmic scale. Left of 1 is faster than json.loads.
 
 It has dots because a logarithmic scale has no zero where bars could begin. The image is shown on light and on
-dark pages, and a viewer may not say which. So the background is transparent, and every colour has a contrast
-of at least 4 to 1 with white and with near-black (a test computes it).
+dark pages, and a viewer may not tell the image which. So the background is transparent, and every colour has
+a contrast of at least 4 to 1 with white and with near-black (a test computes it).
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def draw(report: dict[str, Any]) -> str:
         result = rows.get((stream, feed), {}).get(name)
         if result and not result["failed"] and result["text"] != "other" and result["ratio"]:
             dots.append((label, result["ratio"], OURS if name == "ours" else OTHERS))
-    dots.sort(key=lambda dot: dot[1] if dot[2] == OTHERS else 0)  # ours first, in the order above
+    # First ours, in the order above, then the others, the fastest first.
+    dots.sort(key=lambda dot: dot[1] if dot[2] == OTHERS else 0)
     ratios = [ratio for _, ratio, _ in dots] + [0.5, 2.0]
     low, high = floor(log10(min(ratios))), floor(log10(max(ratios))) + 1
 

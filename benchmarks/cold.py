@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Whole answers, each read once by a new stream, one frame per feed.
 
-``Mixes``: fifteen usual answers, compared with the loops of ``loops.py``. ``Cold``: each recording, compared
-with the floor. ``fixed_cost``: the cost of a stream besides its frames.
+``Mixes`` measures fifteen usual answers and compares the loops of ``loops.py``. ``Cold`` compares each
+recording with its floor. ``fixed_cost`` measures what a stream costs besides its frames.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Cold:
         self.rows: list[dict[str, Any]] = []
         totals = [0.0, 0.0]
         for workload in streams:
-            if not workload.payloads:  # an empty body, an error as plain JSON: no floor to compare with
+            if not workload.payloads:  # an empty body, or an error as plain JSON, has no floor
                 continue
             progress(f"cold: {workload.name}")
             mine, its = pair(partial(ours, workload, workload.frames), partial(floor, workload, []), rounds)

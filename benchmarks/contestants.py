@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The readers that are compared. All get the same bytes. Readers that build an answer return the text of
-choice 0, so that a fast but wrong reader is found; the others return None.
+choice 0, so that a fast but wrong reader is found. The others return None.
 
 *Floors* only decode the JSON of payloads that were cut out before, so no reader that parses every frame can
 be faster. *Ours* is sseparse. It and the *loops* go from bytes to the final result. *Peers* are other
-packages, each on the shortest way through its own code to the same result. If a package reads only decoded
-chunks, a loop cuts the lines for it.
+packages. Each takes the shortest way through its own code, to the same result if it has one: a package that
+only decodes events builds no answer. If a package reads only decoded chunks, a loop cuts the lines for it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Workload, list[bytes]], "str | None"]
 
-# Some recordings have errors and cuts. They are read to the end, too.
+# Errors that completion() ignores, because some recordings have errors and cuts.
 ANY_ERROR = ("server", "malformed", "truncated", "limit", "not_sse")
 
 
@@ -59,7 +59,7 @@ def _text(stream: Any) -> str:
 
 
 def ours(workload: Workload, pieces: list[bytes], fast_path: bool = True, library: Any = sseparse) -> str:
-    """From bytes to events, which are not kept, to the final object."""
+    """Read bytes, drop the events, and make the final object. Return its text."""
     stream = library.ChatStream(fast_path=fast_path)
     for piece in pieces:
         for _event in stream.feed(piece):
@@ -74,7 +74,7 @@ def ours_full(workload: Workload, pieces: list[bytes]) -> str:
 
 
 def ours_kept(workload: Workload, pieces: list[bytes]) -> str:
-    """The same, and all events are kept: the cost of a long list for memory and garbage collector."""
+    """Do the same and keep all events. A long list costs time in memory and in the garbage collector."""
     stream = sseparse.ChatStream()
     events: list[Any] = []
     for piece in pieces:
@@ -110,7 +110,7 @@ _limit_of = lru_cache(maxsize=1)(loops.Limit)
 
 
 def limit(workload: Workload, pieces: list[bytes]) -> str:
-    """A loop that does only what the results need, and that knows the frames beforehand."""
+    """The limit in ``loops.py``: it does only what the results need, and knows the frames beforehand."""
     by_hand = _limit_of(workload)
     text = by_hand.in_bulk(pieces) if len(pieces[0]) > len(workload.frames[0]) else by_hand.by_frame(pieces)
     return text if workload.content else ""
@@ -169,7 +169,7 @@ def _litellm() -> Run:
     # Otherwise the import loads prices from the network.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     litellm = import_module("litellm")
-    litellm.suppress_debug_info = True  # it prints to standard output when it does not know the model
+    litellm.suppress_debug_info = True  # otherwise it prints that it does not know the model
     chunk_type = import_module("litellm.types.utils").ModelResponseStream
 
     def run(workload: Workload, pieces: list[bytes]) -> str:
@@ -234,7 +234,7 @@ _PEERS: dict[str, tuple[str, Callable[[], Run]]] = {
 
 
 class Field:
-    """The readers: ``runs`` by name, the floor first, and the names of ``own``, ``peers`` and ``absent``."""
+    """The readers. ``runs`` has them by name, the floor first. ``own``, ``peers``, ``absent``: their names."""
 
     def __init__(self, peers: bool = True) -> None:
         self.runs: dict[str, Run] = {"floor": floor, "ours": ours, "full": ours_full, "kept": ours_kept}

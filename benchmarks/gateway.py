@@ -3,10 +3,10 @@
 
 The proxy is a process of its own (``python -m benchmarks.gateway PORT MODE``). It runs on one core if the
 system allows that, and measures its own CPU time. The server and the clients are in this process. All streams
-are sent at the speed of a model, so the proxy gets a frame or two at a time. In the mode ``pass`` it passes
-bytes on as they come. In the mode ``watch`` it also feeds them to a ``ChatStream`` for each connection, looks
-at each event, and reads the usage at the end. In the mode ``rewrite`` it sends what a ``ChatEncoder`` makes
-of the events, as ``tests/examples/normalise.py`` does.
+are sent at the speed of a model, so the proxy gets a frame or two at a time. In the mode ``pass`` the proxy
+passes bytes on as they come. In the mode ``watch`` it also feeds them to a ``ChatStream`` for each
+connection, looks at each event, and adds up the usage. In the mode ``rewrite`` it sends what a
+``ChatEncoder`` makes of the events, as ``tests/examples/normalise.py`` does.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 ASK = b"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-SECONDS = 90  # no run lasts longer than that, whatever happens
+SECONDS = 90  # a run is stopped after that
 
 
 # ---- the proxy, in its own process ------------------------------------------------------------------
@@ -42,8 +42,8 @@ async def _proxy(upstream: int, mode: str) -> None:
     if mode != "pass":
         import sseparse
     account = {"reads": 0, "events": 0, "tokens": 0, "whole": 0}
-    # Before Python 3.12 nothing else holds the task that serves a connection: while it waits for the other
-    # side it could be collected (on PyPy it is).
+    # Before Python 3.12 nothing else has a reference to the task that serves a connection. So the task could
+    # be collected while it waits for the other side (on PyPy it is).
     tasks: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,7 +87,7 @@ async def _proxy(upstream: int, mode: str) -> None:
 async def _load(
     mode: str, port: int, streams: int, frames: list[bytes], tick: float, upstream: _Upstream
 ) -> int:
-    """Run many clients at once. Return how many got every byte, or the same answer."""
+    """Run many clients at once. Return how many got every byte (``rewrite``: the same answer)."""
     sent = b"".join(frames)
 
     def is_right(body: bytes) -> bool:
@@ -113,7 +113,7 @@ async def _load(
 
 
 class _Upstream:
-    """The server: it waits for all clients, then sends each one frame per tick, spread over the tick."""
+    """The server. It waits for all clients, then sends each client one frame per tick, not all at once."""
 
     def __init__(self) -> None:
         self.callers: list[asyncio.StreamWriter] = []

@@ -2,9 +2,9 @@
 """Loops that a user would write by hand for speed, each for well-behaved servers only.
 
 The *full* loops return the whole answer: content, reasoning, calls, finish reason and usage of each choice.
-They have no events, no errors and no tolerances. The *limit* does only what the results of sseparse need: it
-decodes the text, makes an event for each delta and keeps the pieces. It knows the frames beforehand. So
-sseparse cannot become faster than the limit.
+They make no events, report no errors and tolerate nothing irregular. The *limit* does only what the results
+of sseparse need: it decodes the text, makes an event for each delta and keeps the pieces. It knows the frames
+beforehand, so sseparse cannot become faster.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def complete() -> dict[str, Loop]:
 
 
 class _Template:
-    """A frame of the workload around its text. ``seam`` has the bytes between the text and the padding."""
+    """The bytes of a frame around its text. ``seam`` has those between the text and the padding, if any."""
 
     def __init__(self, frame: bytes) -> None:
         before, key, rest = frame.partition(b'"arguments":"' if b'"arguments":"' in frame else b'"content":"')
@@ -224,7 +224,7 @@ class Limit:
                 continue
             rest = data[last:]
             run = data[first:last].decode()
-            # At each LF: to search for one character takes half the time of a search for what is between two.
+            # Cut at each LF: the search for one character takes half the time of that for a longer string.
             texts = [line[front:back] for line in run.split("\n")[:-1:2]]
             if f"{head}{(tail + head).join(texts)}{tail}" != run:
                 raise ValueError("not this template")

@@ -39,10 +39,11 @@ class Fact:
 
 
 def within(seconds: float, call: Callable[[], Any]) -> Any:
-    """Call, but raise ``TooSlow`` after so many seconds (not on Windows, which has no such timer).
+    """Return the result of ``call``. Raise ``TooSlow`` if it takes longer than ``seconds``.
 
     Some readers take quadratic time, and would need days for a stream that others read in a second. The timer
-    counts wall time: while a timer of CPU time runs, ``process_time`` has steps of 4 ms on Linux.
+    counts wall time: while a timer of CPU time runs, ``process_time`` has steps of 4 ms on Linux. Windows has
+    no such timer, so nothing is stopped there.
     """
     if not hasattr(signal, "setitimer"):
         return call()
@@ -99,10 +100,10 @@ class Timing:
 def interleaved(
     calls: dict[str, Callable[[], Any]], rounds: int, first: dict[str, float], budget: float
 ) -> dict[str, Timing]:
-    """Measure all calls in turn: A B C, A B C, … The times are divided by that of the first one, the floor.
+    """Measure all calls in turn: A B C, A B C, … The ratios are to the first one, the floor.
 
     ``first`` has the approximate time of each. A call that has used up its ``budget`` of seconds is left out
-    of the remaining rounds, but is measured at least once.
+    of the remaining rounds. Each call is measured at least once.
     """
     samples: dict[str, list[float]] = {name: [] for name in calls}
     floor = next(iter(calls))
@@ -116,7 +117,7 @@ def interleaved(
 
 
 def pair(call: Callable[[], Any], reference: Callable[[], Any], rounds: int) -> tuple[Timing, Timing]:
-    """Measure a call and its reference in turn."""
+    """Measure a call and its reference in turn. The ratios of both are to the reference."""
     set_apart()
     calls = {"reference": reference, "call": call}
     first = {name: once(run) for name, run in calls.items()}

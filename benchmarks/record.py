@@ -2,7 +2,7 @@
 """``python -m benchmarks record URL FILE``: record one streamed answer of a real server, with its timing.
 
 FILE gets the body, byte for byte, without the transfer coding. ``name.timed.jsonl`` beside it gets one line
-for each chunk: ``{"t": seconds since the request was sent, "b64": the bytes}``. A recording can be shared: it
+for each chunk: ``{"t": seconds since the request began, "b64": the bytes}``. A recording can be shared: it
 has no URL, no header and no body of the request, and no header of the answer. A stream that breaks off is
 recorded up to there.
 """
@@ -100,7 +100,7 @@ def _headers(texts: list[str], has_body: bool) -> dict[str, str]:
     for line in "\n".join(texts).splitlines():
         name, colon, value = line.partition(":")
         if colon:
-            # Names without case, as in HTTP, so that a given content-type replaces the one above.
+            # HTTP compares names without case, so "content-type" must replace the "Content-Type" above.
             headers = {key: kept for key, kept in headers.items() if key.lower() != name.strip().lower()}
             headers[name.strip()] = value.strip()
         elif line.strip():

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The parts of sseparse alone, row by row, for any checkout of it.
+"""The parts of sseparse, and sseparse against another checkout of it, row by row.
 
-``layers`` measures what is not a whole way from bytes to the final object. ``against`` measures sseparse and
-another checkout of it in one process, in turn. The ratio of two such times is much steadier than a time, so a
-row that is 3 % worse can be seen on a busy machine.
+``layers`` measures what the tables of streams do not: heartbeats, ``frames()``, decoded chunks, and writing.
+``against`` measures sseparse and another checkout of it in one process, in turn. The ratio of two such times
+is much steadier than a time, so a row that is 3 % worse can be seen on a busy machine.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _BEGINNING = workloads.plain(20).frames[:21]
 
 
 def cut(library: Any, pieces: list[bytes]) -> None:
-    """Each frame with its own bytes: a proxy that passes on most of them."""
+    """Read with ``frames()``, as a proxy does that passes on most frames unchanged."""
     stream = library.ChatStream()
     for piece in pieces:
         for _raw, events in stream.frames(piece):
@@ -194,7 +194,8 @@ def against(
     """Yield the median and the quartiles of new over old for each row with one of the texts in its name."""
     old = another(checkout)
     streams = [make(small if quick else full) for make, full, small in GENERATORS.values()]
-    streams = [it for it in streams if it.name != "one-character deltas"]  # 100 000 frames of plain content
+    # The row "plain content" shows the same with fewer frames than these 100 000.
+    streams = [it for it in streams if it.name != "one-character deltas"]
     there = dict(rows(old, streams, workloads.mixes()))
     for name, call in rows(sseparse, streams, workloads.mixes()):
         if name not in there or not (not wanted or any(text in name for text in wanted)):

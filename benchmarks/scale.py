@@ -2,7 +2,7 @@
 """Long streams, large events, memory, import time, and PartialJSON.
 
 Each function yields facts, one for each line of the table. Times are medians of CPU time. Memory is what
-``tracemalloc`` counts: all memory that Python allocates, without the interpreter's own. PyPy has no
+``tracemalloc`` counts: what was allocated for Python objects since the measurement began. PyPy has no
 ``tracemalloc``, so the lines about memory are missing there.
 """
 
@@ -48,7 +48,7 @@ def _bytes(size: float) -> str:
 
 
 def long_streams(quick: bool, rounds: int) -> Iterator[Fact]:
-    """Measure one frame of longer and longer streams: its cost must not grow."""
+    """Measure longer and longer streams: the cost of one frame must not grow."""
     block = workloads.plain(1000)
     head, middle, tail = block.frames[:1], block.frames[1:1001], block.frames[1001:]
     payloads = block.payloads[1:1001]
@@ -78,7 +78,10 @@ def _read(pieces: Iterable[bytes]) -> None:
 
 
 def large_events(quick: bool, rounds: int) -> Iterator[Fact]:
-    """Measure frames of several sizes, at least 1 MiB of each, in feeds of 64 KiB and of 64 bytes."""
+    """Measure frames of several sizes, in feeds of 64 KiB and of 64 bytes: the cost of a byte must not grow.
+
+    Each stream has at least 1 MiB.
+    """
     for kib in (1, 64) if quick else (1, 16, 256, 1024, 4096, 16384):
         workload = workloads.giant(kib, frames=max(1, (64 if quick else 1024) // kib))
         size = len(workload.wire)
@@ -120,7 +123,7 @@ def _peak(call: Callable[[], Any]) -> int:
 
 
 def open_streams(quick: bool, rounds: int) -> Iterator[Fact]:
-    """Measure many open streams, as a gateway has them: all read the same answer, in turn."""
+    """Measure many open streams, as a gateway has them. All read the same answer, a frame each in turn."""
     count = 200 if quick else 10_000
     frames = workloads.obfuscated(50).frames[:44]
     if tracemalloc is not None:
@@ -136,7 +139,7 @@ def open_streams(quick: bool, rounds: int) -> Iterator[Fact]:
             streams = _open(1000, fed)
             size = tracemalloc.get_traced_memory()[0] / len(streams)
             tracemalloc.stop()
-            yield Fact(f"one open stream, {name}", size / KIB, "KiB", "1 000 of them, over their number")
+            yield Fact(f"one open stream, {name}", size / KIB, "KiB", "mean of 1 000")
         del streams
         gc.collect()
         tracemalloc.start()
@@ -153,7 +156,8 @@ def open_streams(quick: bool, rounds: int) -> Iterator[Fact]:
         for _ in range(count):
             _open(1, frames)
 
-    # The garbage collector visits all open streams again and again, so its time is included.
+    # The garbage collector visits all open streams again and again. That is a cost of many streams, and
+    # ``pair`` leaves the collector on.
     mine, _ = pair(in_turn, one_by_one, 1 if quick else min(3, rounds))
     note = f"{mine.ratio:.2f}× the same streams one after the other" if mine.ratio else ""
     yield Fact(f"{count} streams fed in turn, per frame", mine.median / count / len(frames) * 1e6, "µs", note)
@@ -168,7 +172,7 @@ def _open(count: int, frames: list[bytes]) -> list[Any]:
 
 
 def import_time(quick: bool) -> Iterator[Fact]:
-    """Measure ``import sseparse`` after ``import json``, in new processes, with compiled files."""
+    """Measure ``import sseparse`` after ``import json``, in new processes, from compiled files."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from time import process_time_ns as now\n"
         "start = now(); import json; middle = now(); import sseparse; print(middle - start, now() - middle)"
@@ -178,7 +182,7 @@ def import_time(quick: bool) -> Iterator[Fact]:
     for _ in range(4 if quick else 31):
         found = subprocess.run(command, check=True, capture_output=True, timeout=60).stdout.split()
         taken.append((int(found[0]) / 1e6, int(found[1]) / 1e6))
-    del taken[0]  # compiles
+    del taken[0]  # the first process compiles the files
     its, mine = (median(times) for times in zip(*taken))
     ratio = median(mine / its for its, mine in taken)
     yield Fact("import sseparse, over import json", ratio, "×", f"{mine:.2f} ms beyond {its:.2f} ms")

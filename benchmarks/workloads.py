@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The streams: generated ones, each with the events and texts that a reader must find, and recorded ones.
 
-This module does not import sseparse, so its counts are independent of it: each generator counts its events
-and collects its text while it writes the frames, and the tests check both with a loop of ``json.loads``. The
+This module does not import sseparse, so its counts are independent of it. Each generator counts its events
+and collects its text while it writes the frames. The tests check both with a loop of ``json.loads``. The
 frames imitate real servers to the byte (order of keys, separators, the place of ``obfuscation``), because the
 fast path depends on such details. All random choices are seeded: the same name and size give the same bytes
 everywhere.
@@ -39,10 +39,10 @@ FEEDS: dict[str, int | str] = {
 class Workload:
     """One stream and its contents.
 
-    ``frames`` has the bytes, cut after each blank line. ``payloads`` has the JSON texts in them. ``events``
-    counts the events by type, ``comments`` the comment lines. The keys of ``content`` and ``reasoning`` are
-    choices, those of ``arguments`` are (choice, index). For a recording only ``content`` is known, and only
-    if its final object is beside it; the others are None.
+    ``frames`` has the bytes, cut after each blank line. ``payloads`` has the JSON objects in them, as bytes.
+    ``events`` counts the events by type, ``comments`` the comment lines. The keys of ``content`` and
+    ``reasoning`` are choices, those of ``arguments`` are (choice, index). For a recording ``comments`` is 0,
+    ``content`` is known if its final object is beside it, and the others are None.
     """
 
     def __init__(self, name: str, frames: list[bytes], payloads: list[bytes]) -> None:
@@ -61,7 +61,7 @@ class Workload:
         return b"".join(self.frames)
 
     def cut(self, feed: str) -> list[bytes]:
-        """Return the bytes in pieces as ``feed`` (a key of ``FEEDS``) says, ``[]`` if they are not known."""
+        """Return the bytes in pieces. ``feed`` is a key of ``FEEDS``. ``[]`` if the pieces are not known."""
         size, wire = FEEDS[feed], self.wire
         if isinstance(size, int):
             return [wire[at : at + size] for at in range(0, len(wire), size)]
@@ -146,7 +146,7 @@ _WORDS = re.findall(
 
 
 def _tokens(name: str, count: int) -> Iterator[str]:
-    """Yield pieces of English as a tokenizer cuts it: mostly a blank and a word."""
+    """Yield pieces of English as a tokenizer cuts it: mostly a space and a word."""
     dice = random.Random(f"sseparse/{name}")
     for _ in range(count):
         roll = dice.random()
@@ -266,7 +266,10 @@ def tool_arguments(count: int) -> Workload:
 
 
 def arguments(size: int) -> str:
-    """Return arguments of about ``size`` characters with all types of values: an editor's list of changes."""
+    """Return arguments of about ``size`` characters, a list of changes to a file.
+
+    They have strings, integers, floats, booleans, objects and lists.
+    """
     edits: list[dict[str, Any]] = []
     tokens = _tokens("arguments", size)
     while size > 0:
@@ -602,7 +605,7 @@ def azure(count: int) -> Workload:
 
 
 def _python_chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
-    """Return a chunk of llama-cpp-python, with the blanks that ``json.dumps`` writes by default."""
+    """Return a chunk of llama-cpp-python."""
     return {
         "id": "chatcmpl-34f3c795-4798-4f4e-a8c7-3b5ac45505ed",
         "model": "tiny",
@@ -613,7 +616,7 @@ def _python_chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str,
 
 
 def crlf(count: int, name: str = "CRLF framing", tokens: Callable[[str, int], Any] = _tokens) -> Workload:
-    """Python servers on sse-starlette: CRLF, blanks after the separators."""
+    """Python servers on sse-starlette: CRLF, and spaces in the JSON, as ``json.dumps`` writes by default."""
     script = _Script(dumps=json.dumps, end=b"\r\n\r\n")
     script.send(_python_chunk({"role": "assistant"}))
     for text in tokens(name, count):
@@ -705,7 +708,7 @@ def giant(count: int, frames: int = 1) -> Workload:
 
 
 def hostile(count: int, repeats: int = 1, name: str = "hostile, no two alike") -> Workload:
-    """Every frame has another order of keys and another id, so nothing can be learnt."""
+    """Every frame has a random order of keys and a new id, so learning never pays."""
     script, dice = _Script(), random.Random(name)
     script.send(_head("m", choices=[_entry(_ROLE)]))
     for number, text in enumerate(_tokens(name, count)):
@@ -721,12 +724,12 @@ def hostile(count: int, repeats: int = 1, name: str = "hostile, no two alike") -
 
 
 def hostile_pairs(count: int) -> Workload:
-    """Every frame comes twice and never again, so learning at the second time is useless."""
+    """Two frames in a row have the same order of keys and the same id. What is learnt then is useless."""
     return hostile(count, 2, "hostile, in pairs")
 
 
 def weather(count: int) -> Workload:
-    """A recording of 12 frames: one tool call of ``gpt-4-0613``. ``count`` is ignored."""
+    """A recording of 12 frames: one tool call of ``gpt-4-0613``. ``count`` has no effect."""
     workload = load(RECORDINGS / "weather_tool_call.sse")
     workload.name = "weather stream"
     types = {"start": 1, "tool_call.start": 1, "tool_call.delta": 9, "tool_call.done": 1}
@@ -736,7 +739,7 @@ def weather(count: int) -> Workload:
     return workload
 
 
-# By name of the stream: its generator, and the generator's argument in a full and in a quick run.
+# Each stream by name: its generator, and the argument of the generator in a full run and in a quick one.
 GENERATORS: dict[str, tuple[Callable[[int], Workload], int, int]] = {
     "plain content": (plain, 2000, 200),
     "with obfuscation": (obfuscated, 2000, 200),
@@ -794,7 +797,7 @@ def mixes() -> list[Workload]:
 
 
 def load(path: Path) -> Workload:
-    """Return a recorded body. Its final object may be beside it (``name.json``), and ``name.timed.jsonl``."""
+    """Return a recorded body. Its final object (``.json``) and timing (``.timed.jsonl``) may be beside it."""
     wire = path.read_bytes()
     # Cut after each blank line, for any line ends.
     frames = [frame for frame in re.split(rb"(?<=\n\n)|(?<=\r\n\r\n)|(?<=\r\r)", wire) if frame]
@@ -823,7 +826,7 @@ def recordings() -> list[Path]:
 
 
 def _payload(frame: bytes) -> Iterator[bytes]:
-    """Return the JSON object in a frame, which a floor decodes, or None."""
+    """Yield the data of a frame if it is a JSON object: that is what a floor decodes."""
     lines = [line[5:].lstrip(b" ") for line in frame.splitlines() if line.startswith(b"data:")]
     payload = b"\n".join(lines)
     try:

@@ -6,24 +6,27 @@
     python -m unittest -k rule_04                              # one rule
     python -m unittest -k "an empty id is no id"               # one row of a table, by its name
 
-Where to find the test of a sentence:
+Where to find a test:
 
-    a rule of reading (1 to 16)     rules/rule_NN_*.py, run by test_rules.py; rows are made as wire.py says
-    a rule of writing               test_encoder.py; canonical.py checks written bytes against these rules
-    the event stream standard       test_decoder.py
-    the same bytes, cut elsewhere   test_invariant.py; test_both_paths.py for the fast path and the full one
-                                    test_fast.py for how many frames the fast path reads
-    limits, time and memory         test_limits.py, test_complexity.py
+    a rule of reading (1 to 16)     rules/rule_NN_*.py, run by test_rules; wire.py says how a row is written
+    a rule of writing               test_encoder; canonical.py checks written bytes against these rules
+    the event stream standard       test_decoder
+    the same bytes, cut elsewhere   test_invariant; test_wires (bodies on which small changes were noticed)
+    the fast path                   test_both_paths (the full path gives the same), test_fast (how many frames
+                                    it reads)
+    limits, time and memory         test_limits, test_complexity
     a class or function             test_partial_json, test_http_body, test_sources, test_think, test_frames,
                                     test_objects (events, errors, properties), test_cli
-    a server or a client            test_shared.py, test_servers.py, test_clients.py, test_many.py
-    an example, the README          test_examples.py, test_systems.py, test_readme.py
+    a server or a client            test_shared, test_servers, test_clients, test_many
+    an example, the README          test_examples, test_systems, test_readme
     the folder, a copy, the types   test_package, test_setup, test_vendoring, test_type_checkers,
                                     test_typed_consumer
+    the benchmarks                  test_benchmarks
 
-``reference/`` is a second implementation, slow and simple. Random streams are compared with it in
-``test_against_reference.py``. All tests import the package through the one import below, so they can be run
-against a copy. ``test_vendoring`` does that: it copies this folder and rewrites that line.
+``reference/`` is a second implementation, slow and simple. ``test_against_reference`` compares random streams
+with it, ``test_reference`` compares it with the rows of the rules. All tests import the package through the
+one import below, so they can be run against a copy. ``test_vendoring`` does that: it copies this folder and
+rewrites that line.
 """
 
 from __future__ import annotations
