@@ -234,7 +234,7 @@ _PEERS: dict[str, tuple[str, Callable[[], Run]]] = {
 
 
 class Field:
-    """The readers. ``runs`` has them by name, the floor first. ``own``, ``peers``, ``absent``: their names."""
+    """The readers. ``runs`` has them by name, the floor first. ``own``, ``peers``, ``absent``: names."""
 
     def __init__(self, peers: bool = True) -> None:
         self.runs: dict[str, Run] = {"floor": floor, "ours": ours, "full": ours_full, "kept": ours_kept}

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: MIT
 """The answer so far: choices, their calls, and the final object made of them.
 
-This file holds the state that the assembler and the fast path change. It knows no chunks and no events, and
-decides nothing. ``Reading`` has the methods that read this state. ``ChatAssembler`` and ``ChatStream`` both
-inherit them. For example, after the deltas "Hel" and "lo" ``text()`` returns "Hello", and ``message()``
-returns ``{"role": "assistant", "content": "Hello"}``.
+This file holds the state that the assembler and the fast path change. It knows no chunks, and of the events
+only the errors, which it keeps. ``Reading`` has the methods that read this state. ``ChatAssembler`` and
+``ChatStream`` both inherit them. For example, after the deltas "Hel" and "lo" ``text()`` returns "Hello", and
+``message()`` returns ``{"role": "assistant", "content": "Hello"}``.
 
-Each choice has a ``stage`` (rule 7):
+Each choice has a ``stage``, which the assembler changes. It tells whether "stop" replaces the finish_reason
+"tool_calls" (rule 7):
 
-    state     meaning                                                       next state
-    OPEN      the first state                                               CALLED
-    CALLED    finish_reason is tool_calls, and no content has come since    ANSWERED at content
-    ANSWERED  content has come after that                                   CALLED at another tool_calls
+    stage     meaning                                                       next stage
+    OPEN      finish_reason is not "tool_calls"                             CALLED at "tool_calls"
+    CALLED    finish_reason is "tool_calls"; "stop" does not replace it     ANSWERED at content
+    ANSWERED  the same, but content has come since; "stop" replaces it      CALLED at "tool_calls"
 
-Any other finish_reason makes it OPEN again.
+Any other finish_reason makes it OPEN again, and so does a "stop" in ANSWERED.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 
 OPEN, CALLED, ANSWERED = "open", "called", "answered"
 
-# The shape of a choice: an entry with ``text`` makes it TEXT_SHAPE, one with a delta or a message CHAT_SHAPE,
-# which is final.
+# The shape of a choice. An entry with ``text`` makes it TEXT_SHAPE. An entry with a delta or a message makes
+# it CHAT_SHAPE, which is final.
 UNKNOWN_SHAPE, TEXT_SHAPE, CHAT_SHAPE = "unknown", "text", "chat"
 
 _BLANKS = dict.fromkeys(map(ord, " \t\n\r\f\v"))
@@ -47,7 +48,7 @@ _BLANKS = dict.fromkeys(map(ord, " \t\n\r\f\v"))
 class Audio:
     """The audio of a message. ``data`` and ``transcript`` are false until they are sent, even if as ``""``.
 
-    ``joined`` has the last result of ``joined_data`` and the size of its data.
+    ``joined`` has the size of the data at the last call of ``joined_data``, and the result of that call.
     """
 
     __slots__ = ("data", "fields", "joined", "transcript")
@@ -96,8 +97,8 @@ class Choice:
 
     ``emitted_reasoning`` is the reasoning that the events carried. Usually it is the same ``Text`` as the one
     in ``message_extras`` under its wire name. ``reasoning_field`` is the wire name of its last piece.
-    ``message_extras`` has the unknown fields of the message, ``extras`` those of the choice. The first also
-    has a ``refusal`` that was always null, the second such ``logprobs``.
+    ``message_extras`` has the unknown fields of the message, and ``refusal`` if that came as null. ``extras``
+    has the unknown fields of the choice, and ``logprobs`` if that came as null.
     """
 
     __slots__ = (
@@ -141,7 +142,7 @@ class Choice:
 
 
 def id_tail(id: str | None) -> str:
-    """Return the part of the completion's id that goes into generated call ids: 16 characters at most."""
+    """Return what generated call ids have of the completion's id: "_" and at most 16 characters, or ""."""
     tail = [c for c in id or "" if c.isascii() and (c.isalnum() or c in "-_")][-16:]
     return "_" + "".join(tail) if tail else ""
 
@@ -176,7 +177,7 @@ class Answer:
             id = call.id
             if id is None or id in ids:
                 if self._id_tail is None and self.id is not None:
-                    self._id_tail = id_tail(self.id)  # once: it can be long, the choices many
+                    self._id_tail = id_tail(self.id)  # only once, because the id can be long
                 id = f"call{self._id_tail or ''}_{choice.index}_{call.index}"
                 while id in ids:  # the server sent an id that looks like a generated one
                     id += "_"
@@ -235,8 +236,7 @@ class Answer:
     def tool_calls(self, choice: Choice) -> list[ToolCall]:
         finals: list[Any] = []
         for id, call in zip(self.call_ids(choice), choice.calls):
-            # A known type is replaced by the kind that the call was read as: they differ if the server sent
-            # a type that contradicts the call's fields.
+            # If the server sent a known type that contradicts the fields of the call, the fields count.
             kind = call.kind if call.type in (None, "function", "custom") else call.type
             final: dict[str, Any] = {"id": id, "type": kind}
             final[call.kind] = self._inside(call, "input" if call.kind == "custom" else "arguments")

@@ -8,13 +8,14 @@ nothing of events, chunks or bytes.
 
 Rule 4. Tool calls. A fragment's id is a non-empty string, or an integer (then its digits are the id). If it
     has none, ``function.id`` is used. Its index is an integer, or a string of an integer's digits. An index
-    names a call; it is never a position in a list. The call *at* an index is the call of the last fragment with that
+    is a key, never a position in a list. The call *at* an index is the call of the last fragment with that
     index. A fragment with no id, no name, no argument text and no unknown field is ignored. For any other,
-    the first row that fits tells which call it belongs to. An example has two fragments, the second one for
-    the row: the id, the index, the name and the arguments of each, "-" for what it does not have.
+    the first row that fits tells which call it belongs to. Each row has an example of two fragments: the row
+    is about the second. A fragment is written as its id, index, name and arguments, with "-" for what it does
+    not have.
 
-        The id is known. KNOWN: the call with it that was last seen at the index, or else the latest with it.
-        *Elsewhere*: it has an index, at which no call with its id was seen.
+        The id is known. KNOWN: of the calls with this id, the one that was seen last at the index, or else
+        the latest. *Elsewhere*: the fragment has an index, but no call with its id was seen there.
     a1  no name                                         KNOWN       a 0 f {    +  a 0 - }
     a2  elsewhere, KNOWN's name and arguments, and      ignored     a 0 f {}   +  a 1 f {}
         these are whole JSON
@@ -26,9 +27,8 @@ Rule 4. Tool calls. A fragment's id is a non-empty string, or an integer (then i
         It has an index. HERE: the call at it.
     b1  there is none                                   a new call  a 0 f {}   +  b 1 f {}
     b2  another id than HERE's, but HERE's name, and    HERE        a 0 f {    +  b 0 f }
-        arguments that continue HERE's: these are
-        unfinished, and the new ones do not begin
-        with "{"
+        arguments that do not begin with "{", while
+        HERE's are unfinished
     b3  a name, and another id than HERE's              a new call  a 0 f {    +  b 0 f {
     b4  any other: HERE, but see d                      HERE        a 0 f {    +  - 0 - }
 
@@ -39,15 +39,15 @@ Rule 4. Tool calls. A fragment's id is a non-empty string, or an integer (then i
     c3  any other: LAST, but see d; a new call if       LAST        a - f {    +  - - - }
         there is no call yet
 
-    d   in b4 and c3, a name, while that call has no    a new call  - 0 f {}   +  - 0 f {}
-        id and whole arguments: its name is another     a new call  - 0 f {}   +  a 0 g {}
-        one, or it has no id either
+        In b4 and c3, the call has whole arguments and no id, and is not a call of a custom tool.
+    d   a name, but no id                               a new call  - 0 f {}   +  - 0 f {}
+        a name other than the call's                    a new call  - 0 f {}   +  a 0 g {}
 
-    a2 is for a server that sends all calls again: otherwise the tool would run twice. a3 and d are for ids
-    that are not unique, or missing. b2 is for a server that makes a new id for each fragment.
-    The first id of a call is its own. Later ids are aliases: a known alias finds the call as in a1 to a5,
-    unless only other calls were seen at the fragment's index. A fragment without id, index and function adds
-    its other fields to the call of the last fragment.
+    a2 is for a server that sends all calls again: otherwise the tool would run twice. a3 is for ids that are
+    not unique, d for ids that are missing. b2 is for a server that makes a new id for each fragment.
+    The first id of a call is its own, later ids are aliases. A known alias counts as a known id, unless only
+    other calls were seen at the fragment's index. A fragment without id, index, name and function adds its
+    other fields to the call of the last fragment.
 
 Rule 5. The name of a call, if it comes more than once. A repeated name changes nothing. Before any argument
     text, a different name is appended to the name so far; but if it begins with the name so far, it replaces
@@ -60,6 +60,8 @@ A call is in one of three stages. The assembler changes the stage:
     UNNAMED   no name has come: arguments are kept, not emitted  STARTED at the name, or just before DONE
     STARTED   its ToolCallStart was emitted                      DONE at the end of the answer
     DONE      it is final                                        -
+
+A legacy function_call does not start while its choice has tool calls (rule 6). It then stays UNNAMED.
 """
 
 from __future__ import annotations
@@ -85,8 +87,8 @@ class Call:
 
     ``inner`` has the unknown fields of ``function`` or ``custom``, ``extras`` those beside it.
     ``name`` and ``name_rest`` are the pieces of the name, ``name_size`` is their total length.
-    ``seen`` has the indexes at which the call was seen. The values count upwards: a greater value means that
-    the call came to that index later.
+    ``seen`` has the indexes at which the call was seen. Of the calls that were seen at one index, the one
+    with the greatest value came there last.
     ``scanner`` has read the first ``scanned`` blocks of the arguments.
     """
 
@@ -134,9 +136,9 @@ class Call:
         """Whether ``name`` is the call's name."""
         return len(name) == self.name_size and name == self.full_name()
 
-    def is_begin_of(self, name: str) -> bool:
-        """Whether ``name`` begins with the call's name, or the call has no name."""
-        # Compare the sizes first: joining the name at each short piece would take quadratic time.
+    def is_prefix_of(self, name: str) -> bool:
+        """Whether the call's name is a prefix of ``name``, or the call has no name."""
+        # Compare the sizes first: to join the name for each short piece would take quadratic time.
         return len(name) >= self.name_size and name.startswith(self.full_name() or "")
 
     def rename(self, name: str) -> bool:
@@ -144,7 +146,7 @@ class Call:
 
         (In pieces: NVIDIA-NeMo/Switchyard#785; repeated: Fireworks, TGI; longer: unslothai/unsloth#9817)
         """
-        if self.is_begin_of(name):
+        if self.is_prefix_of(name):
             if self.name is not None and len(name) == self.name_size:
                 return False
             self.name = name
@@ -174,10 +176,10 @@ class Calls:
     """The calls of one choice, in order of appearance.
 
     ``at`` has the call at each index, as sent.
-    ``by_id`` has the calls that have an id, own or alias, in order.
+    ``by_id`` has the calls with each id, which may be an alias, in order.
     ``last`` is the call that the last fragment belonged to.
-    ``scans`` counts how often ``find`` read the arguments of a call. If it did, the assembler changes
-    ``version``, so that the fast path does not learn from this fragment.
+    ``scans`` counts how often ``find`` asked whether arguments are whole. If a fragment increases it, the
+    assembler increases ``version``: the fast path must not learn from this fragment.
     """
 
     __slots__ = ("_seen", "at", "by_id", "in_order", "last", "scans")
@@ -202,8 +204,10 @@ class Calls:
     def find(
         self, id: str | None, index: Key | None, name: str | None, text: str
     ) -> tuple[Call | None, bool]:
-        """Return the call that a fragment belongs to (rule 4), or None if it begins a new call; and whether
-        the fragment is a repetition, which the caller must ignore."""
+        """Return the call that a fragment belongs to (rule 4), or None if it begins a new call.
+
+        The second result is True if the fragment is a repetition (a2). The caller must ignore it.
+        """
         here = None if index is None else self.at.get(index)
         known = None if id is None else self.by_id.get(id)
         # An alias does not count at an index where only other calls were seen. (A server that sends the id
@@ -219,7 +223,7 @@ class Calls:
     def _by_id(
         self, known: list[Call], index: Key | None, name: str | None, text: str
     ) -> tuple[Call | None, bool]:
-        """Rows a1 to a5: the id is known. (Servers that repeat it in each fragment: Fireworks, TGI,
+        """Rows a1 to a5: the id is known. (Servers that repeat the id in each fragment: Fireworks, TGI,
         SillyTavern/SillyTavern#5948)"""
         call = known[-1]
         is_elsewhere = index is not None
@@ -235,7 +239,7 @@ class Calls:
             return call, True
         # a3. (Parallel calls that share an id: HKUDS/nanobot#3943; that share id and index:
         # skye-harris/hass_local_openai_llm#92)
-        if not call.is_begin_of(name) and (is_elsewhere or self._is_whole(call)):
+        if not call.is_prefix_of(name) and (is_elsewhere or self._is_whole(call)):
             return None, False
         return (None if is_elsewhere and call.arguments else call), False
 
@@ -259,7 +263,8 @@ class Calls:
         return last
 
     def _is_second(self, call: Call, id: str | None, name: str) -> bool:
-        """Row d: a new call after a whole one, and no ids. (Local servers: huggingface/smolagents#1958)"""
+        """Row d: a new call after one with whole arguments and no id. (Local servers:
+        huggingface/smolagents#1958)"""
         if call.id is not None or call.kind == "custom":
             return False
         differ = call.name is not None and not call.is_named(name)
@@ -283,7 +288,8 @@ class Calls:
         return call
 
     def forget(self, index: Key | None) -> None:
-        """A fragment at this index was refused: fragments that continue it must not go to another call."""
+        """Forget the call at an index, and the last call. A fragment there was refused because there were too
+        many calls, and the fragments that continue it must not go to another call."""
         self.last = None
         if index is not None:
             self.at.pop(index, None)
@@ -291,10 +297,9 @@ class Calls:
                 call.seen.pop(index, None)
 
     def record(self, call: Call, id: str | None, index: Key | None) -> bool:
-        """Record the index and the id of a fragment of this call. Return whether either is new for the call.
+        """Record the index and the id of a fragment of this call. Return whether one of them is new for it.
 
-        The first id is the call's own, others are aliases. (vercel/ai also takes an id that comes after the
-        arguments began)
+        The first id is the call's own, even if it comes after the arguments began. (vercel/ai does the same)
         """
         self.last = call  # the fast path sets this too, or checks it
         is_new = False
