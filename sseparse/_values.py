@@ -180,20 +180,25 @@ def error_of(chunk: dict[str, Any], choices: Any, is_named: bool = False) -> Any
         return None
     if chunk.get("type") == "error" or chunk.get("error_msg") or chunk.get("error_code"):
         return chunk
-    code: Any = chunk.get("code")
-    has_failed = bool(code) and as_index(code) not in (0, 200)
-    keys: tuple[str, ...] = MESSAGE_KEYS[:1]
     if not is_named:  # otherwise it may be the result of a tool
         if chunk.get("errors"):
             return chunk
         outcome: Any = chunk.get("base_resp")
         if outcome.__class__ is dict and outcome.get("status_code"):
             return outcome
+    return chunk if _is_failure(chunk, is_named) else None
+
+
+def _is_failure(chunk: dict[str, Any], is_named: bool) -> bool:
+    """Whether an object has a code or a status of failure, and also a message about it."""
+    code: Any = chunk.get("code")
+    has_failed = bool(code) and as_index(code) not in (0, 200)
+    keys: tuple[str, ...] = MESSAGE_KEYS[:1]
+    if not is_named:
         has_failed = has_failed or chunk.get("success") is False
         has_failed = has_failed or any(map(_is_bad, map(chunk.get, STATUS_KEYS)))
         keys = MESSAGE_KEYS
-    has_words = has_failed and any(one and one.__class__ is str for one in map(chunk.get, keys))
-    return chunk if has_words else None
+    return has_failed and any(one and one.__class__ is str for one in map(chunk.get, keys))
 
 
 def _is_bad(status: Any) -> bool:
@@ -209,13 +214,7 @@ def error_details(error: Any, around: dict[str, Any]) -> tuple[str | None, Any, 
     ggml-org/llama.cpp#16109, old vLLM aaif-goose/goose#8027, RFC 9457, Langchain-Chatchat#1922, watsonx,
     MiniMax)
     """
-    places = [error]
-    for place in places:
-        if place.__class__ is dict:
-            places += map(place.get, INNER_ERROR_KEYS)
-        elif place.__class__ is list and place and place[0].__class__ is dict:
-            places.append(place[0])
-    places.append(around)
+    places: list[Any] = [*_places_in(error), around]
     message = code = status = kind = None
     for number, place in enumerate(places, 1):
         if place.__class__ is str:
@@ -230,6 +229,17 @@ def error_details(error: Any, around: dict[str, Any]) -> tuple[str | None, Any, 
             if place.get("type").__class__ is str and number < len(places):
                 kind = kind or place["type"]
     return message, status if code is None else code, kind or None
+
+
+def _places_in(error: Any) -> list[Any]:
+    """Return an error and the values inside it that may have its message, code and type."""
+    places = [error]
+    for place in places:  # the list grows
+        if place.__class__ is dict:
+            places += map(place.get, INNER_ERROR_KEYS)
+        elif place.__class__ is list and place and place[0].__class__ is dict:
+            places.append(place[0])
+    return places
 
 
 def as_id(value: Any) -> str | None:
@@ -304,7 +314,8 @@ def overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
     """Update ``kept`` with ``new``, field by field, also in objects inside.
 
     Return flags: 0 if nothing changed, CHANGED if a value was replaced, GROWN if ``kept`` may now have more
-    or fewer values than before.
+    or fewer values than before. (20 branches: without the one for numbers, a frame with usage takes 3 %
+    longer.)
     """
     changed = 0
     todo = [(kept, new)]
@@ -506,17 +517,20 @@ def _join_reasoning(kept: Any, new: Any, has_surrogates: bool) -> Any:
         kept = [{"type": "text", "text": kept}]
     elif kept.__class__ is not list:
         kept = []
-    for entry in new:
-        if entry is None:
-            continue
-        if not _is_text_part(entry):
-            kept.append(render(entry, False))
-            continue
-        if not (kept and _is_text_part(kept[-1]) and not kept[-1].get("signature")):
-            kept.append({"text": Text()})
-        kept[-1]["text"].append(entry["text"], has_surrogates)
-        overlay(kept[-1], {key: value for key, value in entry.items() if key != "text"})
+    _add_reasoning_parts(kept, new, has_surrogates)
     return kept
+
+
+def _add_reasoning_parts(kept: list[Any], new: list[Any], has_surrogates: bool) -> None:
+    """Add parts to a list of parts. Adjacent texts are merged, up to a signature."""
+    for entry in new:
+        if _is_text_part(entry):
+            if not (kept and _is_text_part(kept[-1]) and not kept[-1].get("signature")):
+                kept.append({"text": Text()})
+            kept[-1]["text"].append(entry["text"], has_surrogates)
+            overlay(kept[-1], {key: value for key, value in entry.items() if key != "text"})
+        elif entry is not None:
+            kept.append(render(entry, False))
 
 
 def _is_text_part(entry: Any) -> bool:
