@@ -18,13 +18,15 @@ a frame and has the steps. A ``FastPath`` is in one of two stages:
     LEARNING  a template reads it, or the full path does and it may be learnt   GIVEN_UP at too many misses
     GIVEN_UP  the full path reads it; there are no templates                    -
 
+A stream with ``fast_path=False`` begins in GIVEN_UP.
+
 Why this gives the same events as the full path. Suppose that the full path has read a line, and that a later
 line has the same bytes around its holes.
 
 1. *The values in the holes.* In JSON any value can be replaced by any other value, and the inside of any
    string by the inside of any other string, without a change to how the rest is read. A hole is one of these
    two. The JSON scanner of the standard library must accept its content, and must stop exactly at the bytes
-   after the hole. So a hole for a number cannot have a part of a word, and a hole in a string cannot have an
+   after the hole. So a hole for a number cannot hold a part of a word, and a hole in a string cannot hold an
    unescaped quote or a line end. Four contents need no scan: printable text without a quote or a backslash;
    padding of ASCII letters and digits; the part of a growing string (of a message) that was scanned in the
    frame before; and an expected integer, whose bytes equal those that ``%d`` writes. (Integers are expected
@@ -38,32 +40,34 @@ line has the same bytes around its holes.
    line, because the chunk has a value at this path. The place is right under two conditions: the key is in
    the line only once, between quotes and before a colon; and the line has no backslash except inside the
    strings of holes. Then no key is escaped, and each quote outside the holes begins or ends a string. So the
-   text after the key is the value. The long way is a walk along the path. If the conditions do not hold, the
-   line is parsed again with other values in all holes, and the result must equal the chunk with these values
-   at these paths. This excludes a duplicate key that replaces the value later, the same text inside a string,
-   and a key that is written with escapes. A text event is never assigned to a hole only because the text is
-   the same: a delta with two possible sources of one event (``custom`` and ``function`` in one fragment, two
-   reasoning fields) is not learnt.
+   text after the key is the value. The long way is a walk along the path. It is taken if the first condition
+   does not hold. If either condition does not hold, the line is also parsed again with other values in all
+   holes, and the result must equal the chunk with these values at these paths. This excludes a duplicate key
+   that replaces the value later, the same text inside a string, and a key that is written with escapes.
+   A text event is never assigned to a hole only because the text is the same: a delta with two possible
+   sources of one event (``custom`` and ``function`` in one fragment, two reasoning fields) is not learnt.
 3. *The effect of the values.* A value must have the properties that its effect depends on, as it had when the
    line was learnt. A text must be a non-empty string, because the effect of ``""`` may depend on other
    fields. (Content may be empty if its delta has no other field with an effect: then it has none either.)
    Logprobs must be a non-empty object, a whole unknown field must not be null, and a number must be a finite
    number. The steps give logprobs and whole unknown fields to the same methods of the assembler that the full
    path calls. The methods report no error about such values. Three effects are written a second time, in the
-   steps: a text is appended, also to a text in an unknown field; numbers are set in usage, or in an unknown
-   field, that is otherwise the same; an unknown field that came again unchanged causes its Extra. The tests
-   compare the results with the full path.
+   steps: a text is appended, also to a text in an unknown field; numbers are set in usage or in an unknown
+   field that is otherwise the same; and an unknown field that comes again unchanged causes its Extra. The
+   tests compare the results with those of the full path.
 4. *The effect of the rest of the line.* The assembler counts the changes of state that can affect how a later
    chunk is read: ``version``, and ``kept`` for unknown fields. A line is learnt only if ``version`` did not
    change and each of its events belongs to one of the steps. So the rest of the line had no effect. It has no
    effect again while both numbers are the same: then the template *applies*. The template's own steps may
-   change ``kept``. Three changes are in neither number, for these reasons. A text begins: no step and no
-   constant part of a learnt line asks whether a text is empty. (A fragment with an id asks that. So the first
-   arguments of a call are counted if they come with an id.) Usage changes: only other usage asks for it, so
-   a line is learnt only if its usage has a step, and if the choice has no usage. Another call becomes the
-   last one: a fragment without an index goes to the last call. So a template with such a fragment checks
-   which call is the last, and each step for a call makes its call the last. A line with fragments and another
-   text is not learnt.
+   change ``kept``. Four changes are in neither number:
+   - A text begins. No step and no constant part of a learnt line asks whether a text is empty. (A fragment
+     with an id asks that. So the first arguments of a call are counted if they come with an id.)
+   - Usage changes. Only later usage depends on it. So a line is learnt only if its usage has a step, and if
+     its choice has no usage.
+   - Logprobs are extended. Only a whole message depends on them, and that is not learnt without a delta.
+   - Another call becomes the last one. A fragment without an index goes to the last call. So a template with
+     such a fragment checks which call is the last, and each step for a call makes its call the last. A line
+     with fragments and another text is not learnt.
 5. *The order of events* is the order in which the full path emitted them.
 
 Many frames at once. A run of bytes is cut at its line ends. From each piece, as many bytes are removed as the
@@ -117,7 +121,7 @@ COUNTABLE = frozenset((TEXT, CONTENT, NUMBER, SCALAR))
 LARGEST = 1 << 60  # larger integers are always scanned
 _HAS_BULK = sys.implementation.name != "pypy"  # on PyPy, one frame at a time is faster
 _SEPARATOR = "\x7f"  # DEL is rare in text. After a backslash it is an invalid escape, so none is swallowed.
-_QUOTE, _LF, _SPACE = 34, 10, 32
+_LF, _SPACE = 10, 32
 _new = object.__new__
 _FOLD_AT = Text.FOLD_AT
 
@@ -145,7 +149,7 @@ class FastPath:
         self._credit = FIRST_CREDIT  # bytes that learning may still parse
         self._misses = 0
         self._seen: set[Any] | None = None  # unknown fields of earlier frames, and hashes of their key orders
-        self._earlier: dict[str, Any] = {}  # usage and unknown fields of the last frame that was to be learnt
+        self._earlier: dict[str, Any] = {}  # usage and unknown fields of an earlier frame: see ``_note``
         self._last: Any = None  # the template that read the last frame, or was learnt from it
         self._heads: tuple[bytes, ...] = ()  # the beginnings of the templates' frames
         self.stage = LEARNING if is_on else GIVEN_UP
@@ -221,7 +225,7 @@ class FastPath:
             if due.is_plain:
                 end = data.find(_LF, pos) + due.line_end
                 frame = data[pos:end] if end - pos <= LARGEST_BULK else b""
-                # These lines are those of read(). A function for both would cost each frame a call.
+                # The next lines are as in read(). A function for both would cost a call for each frame.
                 inside = frame.removeprefix(due.head).removesuffix(due.last)
                 if len(frame) - len(inside) == due.around:
                     try:
@@ -308,7 +312,7 @@ class FastPath:
     def _read_many(
         self, template: Template, data: bytes, pos: int, events: list[Event], marks: Marks | None
     ) -> int:
-        """Read frames in bulk while all fit one template. Return the end of the last one."""
+        """Read frames in bulk while all fit ``template``. Return the end of the last one."""
         append: Any = template.only
         while len(data) - pos >= 1024:
             end = pos
@@ -412,7 +416,7 @@ class FastPath:
 
 
 class Template:
-    """One frame with holes, and the steps that it takes.
+    """One frame with holes, and its steps.
 
     A *plain* template has one text, perhaps padding after it, and no other hole. Its bytes are ``head``, the
     text, ``middle`` and the padding if there is any, and ``last``. Any other template has ``prefix`` and
@@ -424,7 +428,7 @@ class Template:
     vLLM, xAI and Perplexity; the time of Ollama)
 
     ``prefix``: the bytes before the first hole. ``around``: the number of bytes in ``head`` and ``last``.
-    ``line_end``: the number of bytes of a frame from its first LF on.
+    ``line_end``: the number of bytes from the first LF of a frame to its end.
     ``steps``: what the frame does. ``only``: the step of a plain template that has only one.
     ``version``, ``kept``: the numbers of the reader for which the template applies.
     ``needs_last``: the step whose call must be the last one, or None.
