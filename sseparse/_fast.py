@@ -84,7 +84,7 @@ from operator import add, itemgetter
 
 from ._events import Extra
 from ._json import scan_json, scan_number
-from ._lesson import CONTENT, GROWING, NUMBER, OBJECT, PADDING, PRESENT, SCALAR, TEXT, Lesson
+from ._lesson import CONTENT, GROWING, NUMBER, OBJECT, PADDING, REFUSED, SCALAR, TEXT, Lesson
 from ._partial import scanstring
 from ._text import Text, contains_escaped_surrogate, contains_surrogates
 from ._values import render
@@ -612,8 +612,6 @@ class Template:
                     value, end = scanstring(line, begin)
                     grown = line[pos : end - 1]
                     pos = end
-                elif kind <= SCALAR and line[pos] in "{[":
-                    return None
                 elif kind == NUMBER:
                     value, pos = scan_number(line, pos)
                     if value.__class__ is not int and (
@@ -622,9 +620,7 @@ class Template:
                         return None
                 else:
                     value, pos = scan_json(line, pos)
-                    if kind == OBJECT and (value.__class__ is not dict or not value):
-                        return None
-                    if kind == PRESENT and value is None:
+                    if value.__class__ in REFUSED[kind] or (kind == OBJECT and not value):
                         return None
                 if not line.startswith(piece, pos):
                     return None

@@ -32,6 +32,7 @@ from ._partial import blank, scanstring
 from ._text import Text
 from ._values import (
     NOISE_FIELDS,
+    NULLS,
     SCALARS,
     Items,
     as_key,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 # whole values: a finite number, anything except a container, a non-empty object, anything except null, and
 # anything. (The order matters: ``_fast.py`` compares kinds with ``<``.)
 TEXT, CONTENT, PADDING, GROWING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = range(9)
+REFUSED = {SCALAR: frozenset((dict, list)), OBJECT: SCALARS | {list}, PRESENT: NULLS, ANY: frozenset()}
 
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
 _NOISE = frozenset(NOISE_FIELDS)
