@@ -307,7 +307,7 @@ class FrameParser(EventStreamParser):
         else:
             if name == b"event" and self._body != EVENTS:
                 self._see_stream()
-            EventStreamParser._field(self, line)  # super() takes longer than the rest of this
+            EventStreamParser._field(self, line)  # super() would take longer than the rest of this method
         if self._body == UNKNOWN:
             self._body = STARTED
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 import sys
+from binascii import a2b_base64
 from contextlib import nullcontext, suppress
 from time import perf_counter
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     Pieces = Iterator[tuple[float, bytes]]
 
 _READ_BYTES = 65536
-_INFLATE_BYTES = 4096  # at once: the output can be a thousand times larger
+_INFLATE_BYTES = 4096  # decompressed at once; the output can be a thousand times larger
 _MAX_HEAD = 65536  # bytes
 _MAX_SIZE_LINE = 100  # bytes
 _MAX_RECORD = 1 << 20  # bytes of one line of a recording; a piece in it is 64 KiB at most
@@ -149,7 +150,7 @@ class Input:
                     try:
                         out = machine.decompress(rest)
                     except zlib.error:
-                        if not members or not is_fresh:  # otherwise these bytes are not part of the body
+                        if not members or not is_fresh:  # otherwise they follow the last member
                             self.flaw = f"the {name} body is damaged"
                             yield at, _until(zlib.error, before, rest)
                         return
@@ -239,7 +240,7 @@ class _Source:
             found = re.compile(pattern).search(self._held, begin)
             if found is not None:
                 return found.end()
-            begin = max(0, len(self._held) - 3)  # the pattern may have begun
+            begin = max(0, len(self._held) - 3)  # the last three bytes may begin the pattern
             if len(self._held) > limit or not self._pull():
                 return -1
 
@@ -258,8 +259,6 @@ def _lines(source: Iterable[tuple[float, bytes]]) -> Iterator[bytes]:
 
 def _record(line: bytes) -> tuple[float, bytes] | None:
     """Return the time and the bytes in one line of a recording, or None if it is not such a line."""
-    from binascii import a2b_base64
-
     record = parse_or_none(line.decode("utf-8", "replace"))
     if record.__class__ is not dict:
         return None

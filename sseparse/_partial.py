@@ -176,7 +176,7 @@ class _Reader:
         self._seen = 0  # number of characters fed
         self._held: str = ""
         # The string or number that is being read is in pieces. Full lists of pieces are joined into blocks,
-        # because a str of 4 characters takes 60 bytes. There are no blocks without pieces.
+        # because a str of 4 characters takes 53 bytes. There are no blocks without pieces.
         self._pieces: list[str] = []
         self._blocks: list[str] = []
         # The top of the tree is a list with at most one entry, so that each value has a container.
@@ -558,7 +558,7 @@ def _decidable(text: str) -> int:
     pos = max(0, len(text) - 11)
     if text.find("\\", pos) < 0 and not "\ud800" <= text[-1:] <= "\udbff":
         return len(text)
-    undecided = re.compile(_UNDECIDED).search  # not at import, where it takes as long as two files
+    undecided = re.compile(_UNDECIDED).search  # at import it would take as long as two files
     while True:
         match = undecided(text, pos)
         if match is None:

@@ -251,7 +251,7 @@ class ChatStream(FrameParser, Reading):
         if held is None:
             held = self._held = bytearray()
         if self._where == INSIDE and LF in data and len(held) == len(self._line) < LARGEST_BULK:
-            # The rest of a line came: read the whole line.
+            # The rest of a line came. Put the line together, because the fast path reads whole lines only.
             data = bytes(held) + data
             held.clear()
             self._line.clear()
