@@ -274,11 +274,11 @@ def is_absent(value: Any) -> bool:
 
 
 def is_empty_function(body: Any) -> bool:
-    """Whether a ``function`` has no information: it is absent, empty, or each value is null or ``""``."""
+    """Whether a ``function`` has no information: it is absent, empty, or each value is null, "" or []."""
     if body.__class__ is not dict:
         return not body
     values = [value for key, value in body.items() if key != "name" or is_identity(value)]
-    return not any(value or value == {} for value in values)
+    return all(value is None or value == "" or value == [] for value in values)
 
 
 def is_same(old: Any, new: Any) -> bool:

@@ -566,11 +566,12 @@ class Frames(unittest.TestCase):
         self.assertEqual(header(START, id="i", created=1, model="n"), ("i", 1, "n"))
         self.assertEqual(header(START, model=""), ("chatcmpl-1", 7, ""))
         before = int(time.time())
-        id, created, model = header()
+        id, created, model = header(sseparse.Start(None, None, None))
         self.assertRegex(id, r"\Achatcmpl-[0-9a-f]{24}\Z")
         self.assertTrue(before <= created <= time.time())
         self.assertEqual(model, "")
         self.assertNotEqual(header()[0], id)
+        self.assertTrue(before <= header()[1] <= time.time())
 
     def test_an_extra_before_the_start_is_held_until_it(self):
         encoder = sseparse.ChatEncoder()

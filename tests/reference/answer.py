@@ -1058,7 +1058,7 @@ def is_nothing(body):
     if not isinstance(body, dict):
         return not body
     return not is_known(body.get("name")) and all(
-        value != {} and not value for key, value in body.items() if key != "name"
+        value is None or value == "" or value == [] for key, value in body.items() if key != "name"
     )
 
 
