@@ -29,8 +29,8 @@ Rule 12. Errors, and frames without ``data:``. An error is reported, and reading
      object on one line, if it is no error and has no ``choices``. It is held. If a frame or a data, event or
      error line comes later, the held document is a frame. If none comes, it is read at close in three cases:
      it is an error; it is a whole ``chat.completion``; it is one object with a message of the server under
-     ``message``, ``detail``, ``msg`` or ``error_description``, like ``{"detail": "Not Found"}``. Otherwise
-     the body is ``not_sse``.
+     ``message``, ``detail``, ``msg`` or ``error_description``, like ``{"detail": "Not Found"}``, or inside
+     ``detail``, like ``{"detail": [{"msg": "Field required"}]}``. Otherwise the body is ``not_sse``.
   d. If the pending data begins with ``{`` and is not whole, stray lines that can continue it belong to it.
      (Some frameworks put ``data:`` before the first line of pretty-printed JSON only.)
   e. ``error: {...}`` is a frame of the type ``error`` (llama.cpp).
@@ -100,7 +100,7 @@ from __future__ import annotations
 from ._json import is_too_deep, parse_json, parse_or_none, scan_deep
 from ._partial import BLANK, JSONScanner
 from ._sse import ENDING, LF, EventStreamParser, data_of
-from ._values import MESSAGE_KEYS, error_of
+from ._values import MESSAGE_KEYS, error_details, error_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -469,6 +469,7 @@ class FrameParser(EventStreamParser):
         if value.__class__ is dict and value.get("choices").__class__ is not list:
             found = [value.get(key) for key in MESSAGE_KEYS]
             message = next((one for one in found if one and one.__class__ is str), None)
+            message = message or error_details(value.get("detail"), {})[0]  # (FastAPI: a list or an object)
             if message is not None:
                 self._server_message(message, value)
                 return

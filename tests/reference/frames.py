@@ -6,7 +6,7 @@ The whole body is there at once. So a document is found by one look at all lines
 
 from __future__ import annotations
 
-from .answer import OWN_WORDS, Limit, find_errors, inner_error, is_error
+from .answer import OWN_WORDS, Limit, find_errors, inner_error, is_error, message_and_code
 from .json_text import JSON_SPACE, Ends, Wrong, parse, scan, scan_value
 from .lines import BOM, split_field, split_lines
 
@@ -480,4 +480,5 @@ def is_whole_completion(value):
 
 def words_of(value):
     """Rule 12: the server's words, in an object that is all there is."""
-    return next((value[key] for key in WORDS if isinstance(value.get(key), str) and value[key]), None)
+    words = next((value[key] for key in WORDS if isinstance(value.get(key), str) and value[key]), None)
+    return words or message_and_code(value.get("detail"), {})[0]

@@ -95,6 +95,20 @@ ROWS = [
        [": ping\n\n", f'{{"code":5,"{key}":"W"}}\n', "\nx\n"],
        [server("W", 5, {"code": 5, key: "W"}, 0)], "", {"choices": [], key: ABSENT})
       for key in ("message", "detail", "msg", "error_description")),
+    *((f"the server's words may be inside an object under detail: {detail} (FastAPI)",
+       [f'{{"detail":{text_of(detail)}}}\n'],
+       [server("W", code, {"detail": detail}, 0)], "", {"choices": [], "detail": ABSENT})
+      for detail, code in (
+          ({"error": "W"}, None),
+          ({"error": {"message": "W", "code": 401}}, 401),
+      )),
+    ("the words of a list under detail are those of its first object (FastAPI, status 422)",
+     ['{"detail":[{"type":"missing","loc":["body"],"msg":"W"},{"msg":"V"}]}'],
+     [sseparse.Error("server", "W", None, None,
+                     {"detail": [{"type": "missing", "loc": ["body"], "msg": "W"}, {"msg": "V"}]}, 0,
+                     "missing")],
+     "",
+     {"choices": []}),
     ("a JSON document with the server's words is an error; a list and an empty text are not words",
      ['id: 1\nretry: 1\n{\n"detail": [1],\n"message": "",\n"msg": "W"\n}\n'],
      [server("W", None, {"detail": [1], "message": "", "msg": "W"}, 0)],
