@@ -435,6 +435,11 @@ TABLE = [
     ),
     ("an Extra with the place frame is not written", [EXTRA(None, None, "ping", {}, "frame")], []),
     (
+        "x_groq is written once, with the usage",
+        [EXTRA(None, None, "x_groq", {"id": "a"}, "chunk"), usage(n=1), DONE],
+        [{"choices": [], "usage": {"n": 1}, "x_groq": {"id": "a"}}],
+    ),
+    (
         "null says nothing",
         [
             *[EXTRA(0, 0, "x", float("nan"), place) for place in ("chunk", "choice", "delta", "tool_call")],
@@ -972,6 +977,9 @@ class Completions(unittest.TestCase):
         body = {"name": "f", "arguments": "{}"}
         calls = encoded(tool_calls=[{"type": "function", "function": {"id": "x", **body}}])["tool_calls"]
         self.assertEqual(calls, [{"id": "x", "type": "function", "function": body}])
+        thoughts = [{"type": "thinking", "thinking": [{"type": "text", "text": text}]} for text in "ab"]
+        parts = [thoughts[0], part, thoughts[1]]  # they stay apart, as objects in an unknown list would not
+        self.assertEqual(encoded(content=parts)["content"], parts)
         alike = [{"type": "t", "index": 0, "text": text} for text in "ab"]
         with self.assertRaisesRegex(ValueError, "reasoning_details has objects that would be read as one"):
             encoded(reasoning_details=alike)
