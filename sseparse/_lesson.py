@@ -57,11 +57,13 @@ if TYPE_CHECKING:
 
     Path = tuple[Union[str, int], ...]
 
-# The kinds of holes. The first four are the inside of a string: a text that must not be empty, content that
-# may be, padding, and a string without an effect that usually begins with its earlier value. The others are
-# whole values: a finite number, anything except a container, a non-empty object, anything except null, and
-# anything. (The order matters: ``_fast.py`` compares kinds with ``<``.)
-TEXT, CONTENT, PADDING, GROWING, NUMBER, SCALAR, OBJECT, PRESENT, ANY = range(9)
+# The kinds of holes. The first four are the inside of a string, the others are whole values. (The order
+# matters: ``_fast.py`` compares kinds with ``<``.)
+TEXT, CONTENT = 0, 1  # a text that must not be empty; content that may be empty
+PADDING, GROWING = 2, 3  # without an effect; the second usually begins with its earlier value
+NUMBER, SCALAR = 4, 5  # a finite number; anything except a container
+OBJECT, PRESENT, ANY = 6, 7, 8  # a non-empty object; anything except null; anything
+# The types that a value of these kinds must not have.
 REFUSED = {SCALAR: frozenset((dict, list)), OBJECT: SCALARS | {list}, PRESENT: NULLS, ANY: frozenset()}
 
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
@@ -86,7 +88,7 @@ class Step:
     call: Call | None = None
     calls: Any = None
 
-    def place(self, order: list[Path], path: Path) -> None:
+    def locate(self, order: list[Path], path: Path) -> None:
         """Set ``hole``: its path is ``path``. ``order`` has all paths, in the order of the line."""
         self.hole = order.index(path)
 
@@ -188,18 +190,18 @@ class Again(Step):
 class Unknown(Step):
     """Keep an unknown field whose value changes."""
 
-    __slots__ = ("choice", "field", "place_of")
+    __slots__ = ("choice", "field", "place")
 
     def __init__(self, event: Extra, choice: Any) -> None:
         self.choice: Choice = choice
         self.field = event.field
-        self.place_of = event.place
+        self.place = event.place
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
         fields = {self.field: values[self.hole]}
-        if self.place_of == "delta":
+        if self.place == "delta":
             reader.keep_in_delta(self.choice, fields)
-        elif self.place_of == "choice":
+        elif self.place == "choice":
             reader.keep(self.choice.extras, fields, self.choice.index, None, "choice")
         else:
             reader.keep(reader.answer.extras, fields, None, None, "chunk")
@@ -225,7 +227,7 @@ class Numbers(Step):
         self.inner = containers_in(whole)
         self.places = [(_at(whole, path[:-1]), path[-1]) for path in self.paths]
 
-    def place(self, order: list[Path], path: Path) -> None:
+    def locate(self, order: list[Path], path: Path) -> None:
         count = len(self.paths)
         self.paths.sort(key=lambda inside: order.index(path + inside))
         self.start = order.index(path + self.paths[0]) if count else 0
@@ -388,9 +390,9 @@ class Lesson:
         self.kinds = [holes[path] for path in order]
         self.values = [_at(self.chunk, path) for path in order]
         self.echo = tuple(map(order.index, self.same))
-        for step, place in self.found:
-            if place is not None:
-                step.place(order, place)
+        for step, path_of_step in self.found:
+            if path_of_step is not None:
+                step.locate(order, path_of_step)
             self.steps.append(step)
         return True
 
