@@ -612,6 +612,8 @@ class Template:
                     value, end = scanstring(line, begin)
                     grown = line[pos : end - 1]
                     pos = end
+                elif kind <= SCALAR and line[pos] in "{[":  # the scanner could overflow WebAssembly's stack
+                    return None
                 elif kind == NUMBER:
                     value, pos = scan_number(line, pos)
                     if value.__class__ is not int and (

@@ -63,8 +63,8 @@ TEXT, CONTENT = 0, 1  # a text that must not be empty; content that may be empty
 PADDING, GROWING = 2, 3  # without an effect; the second usually begins with its earlier value
 NUMBER, SCALAR = 4, 5  # a finite number; anything except a container
 OBJECT, PRESENT, ANY = 6, 7, 8  # a non-empty object; anything except null; anything
-# The types that a value of these kinds must not have.
-REFUSED = {SCALAR: frozenset((dict, list)), OBJECT: SCALARS | {list}, PRESENT: NULLS, ANY: frozenset()}
+# The types that a value of these kinds must not have. (SCALAR is checked before the value is scanned.)
+REFUSED = {SCALAR: frozenset(), OBJECT: SCALARS | {list}, PRESENT: NULLS, ANY: frozenset()}
 
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
 _NOISE = frozenset(NOISE_FIELDS)
