@@ -456,7 +456,7 @@ class Lesson:
 
     def _usage(self, usage: dict[str, Any]) -> bool:
         """Compare usage with earlier usage to find the numbers that change in it."""
-        kept = self.reader.answer.usage  # None if every usage so far was {}
+        kept = self.reader.answer.usage
         before: Any = self.earlier.get("usage")
         if kept is None or self.reader.usage_stage == IGNORED:
             return False

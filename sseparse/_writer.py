@@ -131,7 +131,7 @@ class Writer:
     ``id``, ``model``, ``created``, ``is_text`` (a text completion): what the header says.
     ``base``: the header without the fields of LATE_HEADER, ``""`` while it is incomplete.
     ``late``: the fields of LATE_HEADER that are known. ``head``: the header with these.
-    ``last_head``: the header of the last frame.
+    ``last_head``: the header of the last frame: a late field that came after it still needs a frame.
     ``waiting_chunks``: chunks that wait for the header, and the error frames after them.
     ``waiting_fields``: unknown fields of calls that wait for the start, by choice and call.
     ``usage``, ``groq``: the last usage, and the value of ``x_groq``.
@@ -209,7 +209,7 @@ class Writer:
             self.base += f'"model":{quote(self.model or "")},'
             self.last_head = self.base
         self.head = self.base + "".join([f'"{k}":{self.late[k]},' for k in LATE_HEADER if k in self.late])
-        for frame in self.waiting_chunks:
+        for frame in self.waiting_chunks:  # an error frame is whole, a chunk lacks the header
             self.frames.append(frame if frame.startswith("data: ") else self.head + frame)
             self.last_head = self.head
         self.waiting_chunks = []
@@ -288,7 +288,7 @@ class Writer:
             (self.waiting_chunks or self.frames).append(self.cut_error)
         self.settle()
 
-    # The steps that have an effect after [DONE] (rule 7).
+    # The steps that are also taken after [DONE] (rule 7).
     AFTER_DONE = frozenset((start, chunk_extra, set_usage, error, done))
 
     # -- choices --------------------------------------------------------------------------------------

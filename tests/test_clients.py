@@ -2,8 +2,8 @@
 """Streams that ChatEncoder and encode wrote, read by the clients that people use.
 
 Each client reads the same nine answers from a server on the loopback: text, two calls, two calls with a
-field that only Gemini has, a refusal, reasoning, two choices, usage, an error in the middle, a cut. The clients
-are the openai SDK (plain and with its helper), LangChain's ChatOpenAI and httpx. A client that is not
+field that only Gemini has, a refusal, reasoning, two choices, usage, an error in the middle, a cut. The
+clients are the openai SDK (plain and with its helper), LangChain's ChatOpenAI and httpx. A client that is not
 installed is skipped; ``.ci/run`` installs all of them.
 """
 
