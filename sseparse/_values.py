@@ -9,9 +9,11 @@ Rule 1. Null means absent, at every level. Null, a missing key, and ``[]`` in pl
     the text "6" (cloudflare/ai#651).
 
 Rule 10. A string inside an unknown field of a delta is appended if its key is in APPENDED_FIELDS or begins
-    with "reasoning". Any other string is replaced. ``{"x": {"text": "a", "id": "1"}}`` and then
-    ``{"x": {"text": "b", "id": "2"}}`` give ``{"x": {"text": "ab", "id": "2"}}``. A list that no rule
-    merges is replaced, unless it is in GROWING_LISTS.
+    with "reasoning". So is a string under ``content`` inside a field whose name begins with one of THOUGHTS:
+    ``{"reasoning": {"content": "a"}}`` (rule 9 reads it). Any other string is replaced.
+    ``{"x": {"text": "a", "id": "1"}}`` and then ``{"x": {"text": "b", "id": "2"}}`` give
+    ``{"x": {"text": "ab", "id": "2"}}``. A list that no rule merges is replaced, unless it is in
+    GROWING_LISTS.
 
 This file knows JSON values and how they grow (also for rules 2, 8 and 9). It knows nothing of choices or
 events. A kept value may have a ``Text`` in place of a string and ``Items`` in place of a list; ``render``
@@ -53,6 +55,10 @@ APPENDED_FIELDS = frozenset((
     "cot_summary", "data", "summary", "text", "thinking", "thinking_content", "thought", "thought_content",
     "thoughts", "transcript",
 ))  # fmt: skip
+
+# The beginnings of the names of fields in which ``content`` is appended, too (rule 10). (any-llm's gateway:
+# reasoning; claude-code-router: thinking)
+THOUGHTS = ("reasoning", "thinking")
 
 # Unknown fields whose lists are extended and not replaced, and the objects in which they are. (vLLM's
 # token_ids: vllm-project/vllm#27482; annotations on a choice: a list of links that comes in parts)
@@ -370,6 +376,7 @@ def grow(kept: dict[str, Any], key: str, value: Any, has_surrogates: bool) -> bo
     """Merge one unknown field of a delta (rules 9 and 10). Return whether it needs an Extra event."""
     if value.__class__ is not dict and value.__class__ is not list:
         return _grow_scalar(kept, key, value, has_surrogates)
+    has_thoughts = key.startswith(THOUGHTS)
     # Each iterator yields the object to merge into, the key, and the value.
     todo: list[Iterator[tuple[Any, str, Any]]] = [iter(((kept, key, value),))]
     while todo:
@@ -388,11 +395,11 @@ def grow(kept: dict[str, Any], key: str, value: Any, has_surrogates: bool) -> bo
                 for name, inner in value.items():
                     old = into.get(name)
                     if old is None or old.__class__ is not inner.__class__ or old != inner:  # few change
-                        _grow_scalar(into, name, inner, has_surrogates)
+                        _grow_scalar(into, name, inner, has_surrogates, has_thoughts)
             else:
                 todo.append(zip(repeat(into), value, value.values()))
         elif value.__class__ is not list:
-            _grow_scalar(into, key, value, has_surrogates)
+            _grow_scalar(into, key, value, has_surrogates, has_thoughts)
         elif NULLS.issuperset(map(type, value)):
             if into.get(key) is None:
                 into[key] = value.copy()
@@ -405,12 +412,14 @@ def grow(kept: dict[str, Any], key: str, value: Any, has_surrogates: bool) -> bo
     return True
 
 
-def _grow_scalar(kept: dict[str, Any], key: str, value: Any, has_surrogates: bool) -> bool:
+def _grow_scalar(
+    kept: dict[str, Any], key: str, value: Any, has_surrogates: bool, has_thoughts: bool = False
+) -> bool:
     old: Any = kept.get(key)
     if value is None:
         kept.setdefault(key, None)
         return False
-    if value.__class__ is str and is_appended(key):
+    if value.__class__ is str and (is_appended(key) or (has_thoughts and key == "content")):
         if old.__class__ is not Text:
             old = kept[key] = Text()
         elif not value:

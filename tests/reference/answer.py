@@ -240,21 +240,26 @@ def merge_own(key, old, new):
             old = {"text": old}
         elif isinstance(old, dict) and isinstance(new, str):
             new = {"text": new}
-    return merge_delta(key, old, new)
+    return merge_delta(key, old, new, key.startswith(("reasoning", "thinking")))
 
 
-def merge_delta(key, old, new):
+def merge_delta(key, old, new, has_thoughts):
     """Rules 9 and 10, for a delta's own fields and what is inside them."""
+
+    def merge(key, old, new):
+        return merge_delta(key, old, new, has_thoughts)
+
     if isinstance(new, list):
         entries = [entry for entry in new if entry is not None]
         if not entries and old is not MISSING:
             return old  # it adds nothing
         if entries and all(isinstance(entry, dict) for entry in entries):
             kept = old if isinstance(old, list) and all(isinstance(entry, dict) for entry in old) else []
-            return merge_entries(kept, entries)
+            return merge_entries(kept, entries, merge)
     if isinstance(new, dict):
-        return merge_objects(old if isinstance(old, dict) else {}, new, merge_delta)
-    if isinstance(new, str) and isinstance(old, str) and is_appended(key):
+        return merge_objects(old if isinstance(old, dict) else {}, new, merge)
+    grows = is_appended(key) or (has_thoughts and key == "content")
+    if isinstance(new, str) and isinstance(old, str) and grows:
         return old + new
     return merge_last(key, old, new)
 
@@ -270,15 +275,15 @@ def merge_objects(old, new, merge):
     return merged
 
 
-def merge_entries(old, new):
+def merge_entries(old, new, merge):
     """Rule 9: a list of objects, by (type, index)."""
     entries = list(old)
     for entry in new:
         place = find_entry(entries, entry)
         if place is None:
-            entries.append(merge_delta(None, MISSING, entry))
+            entries.append(merge(None, MISSING, entry))
         else:
-            entries[place] = merge_delta(None, entries[place], entry)
+            entries[place] = merge(None, entries[place], entry)
     return entries
 
 
