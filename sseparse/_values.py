@@ -49,12 +49,8 @@ OBJECTS = frozenset((dict, None.__class__))
 NULLS = frozenset((None.__class__,))
 
 # Keys of strings that are appended (rule 10), besides those that begin with "reasoning". (OpenRouter:
-# agno-agi/agno#8794; LiteLLM thinking_blocks. cot_summary is Copilot's: the tests of
-# microsoft/vscode-copilot-chat. The other names for thoughts are known from the tests of six clients.)
-APPENDED_FIELDS = frozenset((
-    "cot_summary", "data", "summary", "text", "thinking", "thinking_content", "thought", "thought_content",
-    "thoughts", "transcript",
-))  # fmt: skip
+# agno-agi/agno#8794; LiteLLM thinking_blocks)
+APPENDED_FIELDS = frozenset(("text", "summary", "data", "thinking", "transcript"))
 
 # The beginnings of the names of fields in which ``content`` is appended, too (rule 10). (any-llm's gateway:
 # reasoning; claude-code-router: thinking)

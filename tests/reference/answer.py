@@ -62,11 +62,7 @@ DETAILS = ("reasoning_details", "thinking_blocks")  # rule 9, after those
 DELTA = ("role", "content", "refusal", "tool_calls", "function_call", "audio", "index", "token_id", *NOISE)
 CALL = ("index", "id", "type", "function", "custom", *NOISE)
 IDENTITIES = ("id", "name", "type", "model", "finish_reason")  # rule 1
-# Rule 10, and names that begin with "reasoning".
-APPENDED = (
-    *("text", "summary", "data", "thinking", "transcript"),
-    *("cot_summary", "thinking_content", "thought", "thought_content", "thoughts"),
-)
+APPENDED = ("text", "summary", "data", "thinking", "transcript")  # rule 10, and names with "reasoning" first
 # Rule 10: lists that grow, by where they stand.
 GROWING = {"chunk": ("token_ids",), "choice": ("token_ids", "annotations"), "delta": ("token_ids",)}
 FINAL_REASONS = ("tool_calls", "function_call", "length", "content_filter", "error")  # rule 7
