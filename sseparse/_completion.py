@@ -81,9 +81,10 @@ def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | Non
         usage: if False, the token counts are left out.
         size: the number of characters of text in one frame; None for all of them.
 
-    ``parse(b"".join(encode(c)))`` equals ``c`` if ``parse()`` or ``snapshot()`` returned ``c``. Any other
-    completion comes back in the shape that these return: without unknown fields that are null, without the
-    ``index`` of calls, and with the choices in order.
+    ``parse(b"".join(encode(c)))`` equals ``c`` if ``parse()`` or ``snapshot()`` returned ``c``. (If ``c`` has
+    no ``id`` or no ``created``, one is generated.) Any other completion comes back in the shape that these
+    return: without unknown fields that are null, without the ``index`` of calls, and with the choices in
+    order.
 
     Raises ValueError, which names the field, if no stream can carry it: a field of a wrong type, two calls of
     a choice with one id, an ``error``. Raises ValueError, too, if ``size`` is below 1, and TypeError if
@@ -222,8 +223,8 @@ def _pieces(text: str, size: int | None) -> Iterator[str]:
         yield quote(text[at : at + size])
 
 
-# The functions below yield the steps of a completion. The frames of a step are yielded before the next step
-# is made, so no more than a few frames are in memory at a time.
+# The functions below yield the steps of a completion. ``_frames`` yields the frames of a step before it asks
+# for the next step, so the frames are never all in memory.
 
 
 def _completion_steps(completion: dict[str, Any], is_text: bool, size: int | None) -> Iterator[Step]:
@@ -298,7 +299,7 @@ def _reasoning_steps(index: int, message: dict[str, Any], size: int | None) -> I
     reasoning.
     """
     others = {name: message[name] for name in REASONING_NAMES if message.get(name) is not None}
-    # (A string under another name is replaced by the next one.)
+    # A string under a name whose strings are not appended must not be cut: a reader would keep the last piece.
     texts = {name: value for name, value in others.items() if value.__class__ is str and is_appended(name)}
     for name in texts:
         del others[name]
