@@ -522,11 +522,11 @@ class ChunkReader:
         """
         answer = self.answer
         self.counted = None
-        if self.usage_stage == FULL:
-            self.usage_stage = IGNORED
-            what = f"usage has more than {MAX_USAGE_VALUES} values"
-            self._malformed(f"{what}; this one was ignored, and later ones are")
-        if self.usage_stage == IGNORED:
+        if self.usage_stage != KNOWN:
+            if self.usage_stage == FULL:
+                self.usage_stage = IGNORED
+                what = f"usage has more than {MAX_USAGE_VALUES} values"
+                self._malformed(f"{what}; this one was ignored, and later ones are")
             return
         kept = answer.usage
         before = render(kept, False) if len(usages) > 1 else None
@@ -553,7 +553,7 @@ class ChunkReader:
         arguments. (24 branches: cut in two, each frame on the full path takes 3 % longer.)
         """
         delta: Any = entry.get("delta")
-        if delta.__class__ is not dict or len(entry) > 4 or (is_borrowed and len(delta) != 1):
+        if len(entry) > 4 or delta.__class__ is not dict or (is_borrowed and len(delta) != 1):
             return False
         index: Any = entry.get("index")
         choice = self.choices.get(index) if index.__class__ is int else None
@@ -626,11 +626,13 @@ class ChunkReader:
                 if key == "logprobs" and key not in choice.extras:
                     choice.extras[key] = None
                     self.version += 1
+            elif key in ENTRY_FIELDS:
+                continue
             elif key == "finish_reason":
                 reason = value
             elif key == "logprobs" and value.__class__ is dict:
                 logprobs = value
-            elif key not in ENTRY_FIELDS:
+            else:
                 rest[key] = value
         return reason, logprobs, rest
 
@@ -800,7 +802,7 @@ class ChunkReader:
         kept = choice.message_extras
         for key, value in fields.items():
             old: Any = kept.get(key)
-            if key in REASONING_FIELDS and value.__class__ is dict and old.__class__ is Text:
+            if value.__class__ is dict and old.__class__ is Text and key in REASONING_FIELDS:
                 kept[key] = {"text": old}  # a string came first, then an object (a signature)
             if value.__class__ is list and old.__class__ is list and "delta" in GROWING_LISTS.get(key, ()):
                 old += render(value, self._has_surrogates)
