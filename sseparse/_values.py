@@ -316,8 +316,7 @@ def overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
     """Update ``kept`` with ``new``, field by field, also in objects inside.
 
     Return flags: 0 if nothing changed, CHANGED if a value was replaced, GROWN if ``kept`` may now have more
-    or fewer values than before. (20 branches: without the one for numbers, a frame with usage takes 3 %
-    longer.)
+    or fewer values than before.
     """
     changed = 0
     todo = [(kept, new)]
@@ -327,23 +326,22 @@ def overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
             if value is old:  # most values are null, true, false or small
                 continue
             kind = value.__class__
-            if old is ...:
-                kept[key] = render(value, False)
-                changed |= GROWN
-            elif value is None or (kind is str and value == old):
-                continue
-            elif kind is old.__class__ and (kind is int or kind is float):
-                if value != old:
+            if kind is old.__class__:
+                if kind is dict:
+                    todo.append((old, value))
+                elif kind is list:
+                    changed |= 0 if is_same(old, value) else GROWN
+                    kept[key] = render(value, False)
+                elif value != old and (value or replaces(key, old, value)):
                     kept[key] = value
                     changed |= CHANGED
-            elif kind is dict and old.__class__ is dict:
-                todo.append((old, value))
-            elif kind is dict or kind is list or old.__class__ is dict or old.__class__ is list:
-                changed |= 0 if is_same(old, value) else GROWN
+            elif kind in SCALARS and old.__class__ in SCALARS:
+                if value is not None and replaces(key, old, value):
+                    kept[key] = value
+                    changed |= CHANGED
+            elif value is not None or old is ...:
                 kept[key] = render(value, False)
-            elif replaces(key, old, value):
-                kept[key] = value
-                changed |= CHANGED
+                changed |= GROWN
     return changed
 
 
