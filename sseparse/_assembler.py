@@ -2,8 +2,8 @@
 """From chunks to events and the final message.
 
 This file reads chunks (decoded JSON objects), emits events, and keeps in ``Answer`` what the non-streaming
-response would contain. It knows no bytes, no frames and no ``[DONE]``: its caller does, and calls ``finish()``
-at the end.
+response would contain. It knows no bytes, no frames and no ``[DONE]``. The caller that knows them calls
+``finish()`` at the end.
 
 The other rules are in ``_values.py`` (1 and 10), ``_calls.py`` (4 and 5), ``_frames.py`` (12 and 13) and
 ``_text.py`` (15). These are in this file:
@@ -55,8 +55,8 @@ in ``_calls.py``. It ends with its choice and never before, because arguments th
 continue.
 
 Each effect that a field can have is one method of ``ChunkReader``: ``content``, ``reasoning``, ``refusal``,
-``arguments``, ``logprobs``, ``usage``, ``keep`` and ``keep_in_delta``. The fast path (``_fast.py``) calls some
-of them. Two numbers tell the fast path what a chunk has changed. ``kept`` increases when the kept value of an
+``arguments``, ``logprobs``, ``usage``, ``keep`` and ``keep_in_delta``. The fast path (``_fast.py``) calls
+some of them. Two numbers tell the fast path what a chunk has changed. ``kept`` increases when the kept value of an
 unknown field changes. ``version`` increases with every other state change that can affect how a later chunk
 is read. Four changes do not count: text appended to a text of an event (also its first piece), usage,
 logprobs, and which call is the last. If a chunk changed neither number, the same chunk with another text

@@ -299,7 +299,7 @@ def _reasoning_steps(index: int, message: dict[str, Any], size: int | None) -> I
     reasoning.
     """
     others = {name: message[name] for name in REASONING_NAMES if message.get(name) is not None}
-    # A string under a name whose strings are not appended must not be cut: a reader would keep the last piece.
+    # A string under any other name must not be cut: a reader does not append its pieces, and keeps the last.
     texts = {name: value for name, value in others.items() if value.__class__ is str and is_appended(name)}
     for name in texts:
         del others[name]
