@@ -56,12 +56,12 @@ continue.
 
 Each effect that a field can have is one method of ``ChunkReader``: ``content``, ``reasoning``, ``refusal``,
 ``arguments``, ``logprobs``, ``usage``, ``keep`` and ``keep_in_delta``. The fast path (``_fast.py``) calls
-some of them. Two numbers tell the fast path what a chunk has changed. ``kept`` increases when the kept value of an
-unknown field changes. ``version`` increases with every other state change that can affect how a later chunk
-is read. Four changes do not count: text appended to a text of an event (also its first piece), usage,
-logprobs, and which call is the last. If a chunk changed neither number, the same chunk with another text
-would have the same effects. (The reasons why these four need not count are in ``_fast.py``, at 4.) If you add
-state here, increase ``version`` where it changes.
+some of them. Two numbers tell the fast path what a chunk has changed. ``kept`` increases when the kept value
+of an unknown field changes. ``version`` increases with every other state change that can affect how a later
+chunk is read. Four changes do not count: text appended to a text of an event (also its first piece), usage,
+logprobs, and which call is the last. (The reasons are in ``_fast.py``, at 4.) If a chunk changed neither
+number, the same chunk with another text would have the same effects. If you add state here, increase
+``version`` where it changes.
 """
 
 from __future__ import annotations
