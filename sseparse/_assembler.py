@@ -584,10 +584,12 @@ class ChunkReader:
 
     def _entry(self, entry: dict[str, Any], position: int) -> Any:
         """Read an entry of ``choices`` with any fields. Return its usage, or None."""
-        index: Any = entry.get("index")
-        choice = self._choice(position if index is None else index)
+        index: Any = entry.get("index", position)
+        choice = self.choices.get(index) if index.__class__ is int else None
         if choice is None:
-            return None
+            choice = self._choice(position if index is None else index)
+            if choice is None:
+                return None
         delta: Any = entry.get("delta")
         reason, logprobs, rest = self._fields_of_entry(choice, entry)
         if delta.__class__ is dict:
@@ -650,9 +652,6 @@ class ChunkReader:
     def _choice(self, index: Any) -> Choice | None:
         """Return the choice with this index, a new one if needed. If the index is bad, report it and return
         None."""
-        choice = self.choices.get(index) if index.__class__ is int else None
-        if choice is not None:
-            return choice
         number = as_index(index)
         if number is None or number < 0 or index == "-0":
             self._malformed("index of a choice is not an integer from 0 on; the entry was ignored")
@@ -868,7 +867,9 @@ class ChunkReader:
         """Read the fields of a delta in the documented order of events."""
         if not MAY_HOLD_REASONING.isdisjoint(rest):
             self._read_reasoning(choice, rest)
-        if is_text(content):
+        if content.__class__ is str:
+            self.content(choice, content)
+        elif is_text(content):
             self.content(choice, text_of(content))
         elif content is not None:
             parts: list[Any] = content if content.__class__ is list else [content]
