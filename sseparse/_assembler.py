@@ -960,7 +960,7 @@ class ChunkReader:
             add_part(kept, part, self._has_surrogates)
             kind = part_kind(part)
             if kind == "text":
-                self.content(choice, text_of(part if is_text(part) else part["text"]))
+                self.content(choice, part if part.__class__ is str else part["text"])
             elif kind is None:
                 self._extra(choice.index, None, "content", part, "delta")
             elif not is_emitted:

@@ -456,14 +456,13 @@ def part_kind(part: Any) -> str | None:
 
     (Parts without a type, and ``output_text``: reports like vercel/ai#4747. Reasoning: Databricks)
     """
-    if is_text(part):
+    if part.__class__ is str:
         return "text"
     if part.__class__ is not dict:
         return None
     kind: Any = part.get("type")
     if kind in (None, "text", "output_text"):
-        text: Any = part.get("text")
-        return "text" if is_text(text) or text.__class__ is Text else None
+        return "text" if part.get("text").__class__ in (str, Text) else None
     return kind if kind in ("thinking", "reasoning") else None
 
 
@@ -477,7 +476,7 @@ def add_part(parts: list[Any], part: Any, has_surrogates: bool) -> None:
     if kind is None:
         parts.append(render(part, False))
         return
-    if is_text(part):
+    if part.__class__ is str:
         part = {"type": "text", "text": part}
     last: Any = parts[-1] if parts else None
     if part_kind(last) != kind or not (
@@ -488,7 +487,7 @@ def add_part(parts: list[Any], part: Any, has_surrogates: bool) -> None:
     rest: dict[str, Any] = {}
     for key, value in part.items():
         if kind == "text" and key == "text":
-            last[key].append(text_of(value), has_surrogates)
+            last[key].append(value, has_surrogates)
         elif kind != "text" and key in REASONING_TEXT_FIELDS:
             last[key] = _join_reasoning(last.get(key), value, has_surrogates)
         else:

@@ -712,10 +712,8 @@ class Answer:
             before = choice.content.raw
             choice.parts = [{"type": "text", "text": before}] if before else []
         kind = part_kind(part)
-        if is_text_like(part):
+        if isinstance(part, str):
             part = {"type": "text", "text": part}
-        if kind == "text":
-            part = {**part, "text": text_of(part["text"])}
         choice.parts = join_parts(choice.parts, part)
         if kind == "text":
             self.say_content(choice, part["text"])
@@ -1142,12 +1140,12 @@ def text_inside(value):
 
 def part_kind(part):
     """Rule 8: "text", "thinking", "reasoning", or None for any other part of a content."""
-    if is_text_like(part):
+    if isinstance(part, str):
         return "text"
     if not isinstance(part, dict):
         return None
     kind = part.get("type")
-    if (kind is None or kind in ("text", "output_text")) and is_text_like(part.get("text")):
+    if (kind is None or kind in ("text", "output_text")) and isinstance(part.get("text"), str):
         return "text"
     return kind if kind in ("thinking", "reasoning") else None
 
