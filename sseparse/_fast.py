@@ -49,9 +49,9 @@ line has the same bytes around its holes.
 3. *The effect of the values.* A value must have the properties that its effect depends on, as it had when the
    line was learnt. A text must be a non-empty string, because the effect of ``""`` may depend on other
    fields. (Content may be empty if its delta has no other field with an effect: then it has none either.)
-   Logprobs must be a non-empty object, a whole unknown field must not be null, and a number must be a finite
-   number. The steps give logprobs and whole unknown fields to the same methods of the assembler that the full
-   path calls. The methods report no error about such values. Three effects are written a second time, in the
+   Logprobs must be a non-empty object, and a number must be a finite number. The steps give logprobs and
+   whole unknown fields to the same methods of the assembler that the full path calls. The methods report no
+   error about such values, and ignore null. Three effects are written a second time, in the
    steps: a text is appended, also to a text in an unknown field; numbers are set in usage or in an unknown
    field that is otherwise the same; and an unknown field that comes again unchanged causes its Extra. The
    tests compare the results with those of the full path.
@@ -84,7 +84,7 @@ from operator import add, itemgetter
 
 from ._events import Extra
 from ._json import scan_json, scan_number
-from ._lesson import CONTENT, GROWING, NUMBER, OBJECT, PADDING, REFUSED, SCALAR, TEXT, Lesson
+from ._lesson import CONTENT, GROWING, NUMBER, OBJECT, PADDING, SCALAR, TEXT, Lesson
 from ._partial import scanstring
 from ._text import Text, contains_escaped_surrogate, contains_surrogates
 from ._values import render
@@ -622,7 +622,7 @@ class Template:
                         return None
                 else:
                     value, pos = scan_json(line, pos)
-                    if value.__class__ in REFUSED[kind] or (kind == OBJECT and not value):
+                    if kind == OBJECT and (value.__class__ is not dict or not value):
                         return None
                 if not line.startswith(piece, pos):
                     return None

@@ -32,7 +32,6 @@ from ._partial import blank, scanstring
 from ._text import Text
 from ._values import (
     NOISE_FIELDS,
-    NULLS,
     SCALARS,
     Items,
     as_key,
@@ -62,9 +61,7 @@ if TYPE_CHECKING:
 TEXT, CONTENT = 0, 1  # a text that must not be empty; content that may be empty
 PADDING, GROWING = 2, 3  # without an effect; the second usually begins with its earlier value
 NUMBER, SCALAR = 4, 5  # a finite number; anything except a container
-OBJECT, PRESENT, ANY = 6, 7, 8  # a non-empty object; anything except null; anything
-# The types that a value of these kinds must not have. (SCALAR is checked before the value is scanned.)
-REFUSED = {SCALAR: frozenset(), OBJECT: SCALARS | {list}, PRESENT: NULLS, ANY: frozenset()}
+OBJECT, ANY = 6, 7  # a non-empty object; anything
 
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
 _NOISE = frozenset(NOISE_FIELDS)
@@ -555,7 +552,7 @@ class Lesson:
         if event.place == "delta":
             key = self._growing(event)
             if key is None:
-                self._step(Unknown(event, self.reader.choices[event.choice]), path, PRESENT)
+                self._step(Unknown(event, self.reader.choices[event.choice]), path)
             else:
                 text = self._kept_entry(event)[key]
                 self._step(Detail(event, key, text), (*path, 0, key), TEXT)
@@ -573,7 +570,7 @@ class Lesson:
         if is_kept and before.__class__ is dict is value.__class__:
             paths = _differences(before, value)
         if paths is None:
-            self._step(Unknown(event, self.reader.choices.get(event.choice)), path, PRESENT)
+            self._step(Unknown(event, self.reader.choices.get(event.choice)), path)
         else:
             without_value = Extra(event.choice, None, field, None, event.place)
             self.found.append((Numbers(without_value, kept, paths), path))
