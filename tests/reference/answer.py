@@ -236,7 +236,7 @@ def merge_own(key, old, new):
             old = {"text": old}
         elif isinstance(old, dict) and isinstance(new, str):
             new = {"text": new}
-    return merge_delta(key, old, new, key.startswith(("reasoning", "thinking")))
+    return merge_delta(key, old, new, key in (*REASONING, "reasoning_details", "thinking_blocks"))
 
 
 def merge_delta(key, old, new, has_thoughts):
