@@ -122,6 +122,25 @@ def counted(dice, choice):
     return frame
 
 
+def accounted(dice, choice):
+    """Usage of all kinds, in three places: for some frames the same, then another."""
+    first = head(dice)
+    values = (None, {}, {"n": 1}, {"n": 2, "d": {"m": None}}, {f"k{number}": number for number in range(140)})
+    now = [dice.choice(values), "chunk"]
+
+    def frame(text, number):
+        if dice.random() < 0.2:
+            now[:] = dice.choice(values), dice.choice(("chunk", "chunk", "choice", "x_groq"))
+        usage, place = now
+        one = entry(choice, {"content": text}, **({"usage": usage} if place == "choice" else {}))
+        chunk = {**first, "choices": [one]}
+        if place != "choice":
+            chunk.update({"usage": usage} if place == "chunk" else {"x_groq": {"usage": usage}})
+        return chunk
+
+    return frame
+
+
 def stepping(dice, choice):
     """Integers that change by as much in each frame, mostly: in usage, in timings, the time; before and after
     the text."""
@@ -284,8 +303,8 @@ def in_parts(dice, choice):
 
 
 SHAPES = (
-    plain, padded, thinking, details, counted, stepping, judged, cited, doubled, timed, likely, moving,
-    completions, calling, calling_loosely, legacy, spoken, in_parts,
+    plain, padded, thinking, details, counted, accounted, stepping, judged, cited, doubled, timed, likely,
+    moving, completions, calling, calling_loosely, legacy, spoken, in_parts,
 )  # fmt: skip
 
 
