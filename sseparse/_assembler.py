@@ -105,8 +105,10 @@ from ._values import (
     CHANGED,
     GROWING_LISTS,
     GROWN,
+    MAY_HOLD_REASONING,
     MESSAGE_KEYS,
     NOISE_FIELDS,
+    REASONING_FIELDS,
     TEXTS,
     Unreadable,
     add_part,
@@ -152,17 +154,6 @@ MAX_USAGE_VALUES = 128  # each Usage event copies them, so their number is limit
 KNOWN, FULL, IGNORED = "known", "full", "ignored"
 
 # The comment of each table names the servers or reports that made it necessary.
-
-# Fields of a delta that are reasoning (rule 9). (DeepSeek, Qwen, xAI; OpenRouter, Groq, vLLM:
-# vllm-project/vllm#27755; GitHub Copilot: ericc-ch/copilot-api#152; two at once: OpenRouter,
-# azrtydxb/Fastllm-proxy#23)
-REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
-
-# Fields that may hold reasoning if no string does. (OpenRouter: BerriAI/litellm#27483; LiteLLM:
-# BerriAI/litellm#16854; objects and lists in REASONING_FIELDS: envoyproxy/ai-gateway#1222,
-# anima-research/animachat#129)
-DETAIL_FIELDS = ("reasoning_details", "thinking_blocks")
-MAY_HOLD_REASONING = frozenset((*REASONING_FIELDS, *DETAIL_FIELDS))
 
 # A later "stop" does not replace these. (ChatMock and other converters: RayBytes/ChatMock#114)
 LASTING_FINISH_REASONS = frozenset(("tool_calls", "function_call", "length", "content_filter", "error"))
@@ -900,7 +891,7 @@ class ChunkReader:
             if name in rest and is_text(rest[name]):
                 is_emitted = self.reasoning(choice, name, text_of(rest.pop(name)), is_emitted)
         if rest and not is_emitted:
-            for name in (*REASONING_FIELDS, *DETAIL_FIELDS):
+            for name in MAY_HOLD_REASONING:
                 piece = reasoning_in(rest[name]) if name in rest else ""
                 if piece:
                     self._emit_reasoning(choice, self._separate_reasoning(choice), piece, name)

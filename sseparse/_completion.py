@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from json.encoder import encode_basestring as quote
 
-from ._assembler import DELTA_NOISE, REASONING_FIELDS, ChatAssembler
+from ._assembler import DELTA_NOISE, ChatAssembler
 from ._values import (
+    MAY_HOLD_REASONING,
     NOISE_FIELDS,
+    REASONING_FIELDS,
     Unreadable,
     add_part,
     as_id,
@@ -24,7 +26,7 @@ from ._values import (
     plain_json,
     render,
 )
-from ._writer import REASONING_NAMES, Writer, dump
+from ._writer import Writer, dump
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -286,7 +288,7 @@ def _message_steps(
         yield from _call_steps(index, call_index, call, size)
     if message.get("function_call") is not None:
         yield from _call_steps(index, None, {"function_call": message["function_call"]}, size)
-    for name, value in _unknown(message, _MESSAGE, REASONING_NAMES, DELTA_NOISE):
+    for name, value in _unknown(message, _MESSAGE, MAY_HOLD_REASONING, DELTA_NOISE):
         yield Writer.entry, (index, f"{quote(name)}:{value}")
     if message.get("audio") is not None:
         yield Writer.entry, (index, f'"audio":{dump(message["audio"])}')
@@ -298,9 +300,10 @@ def _reasoning_steps(index: int, message: dict[str, Any], size: int | None) -> I
     All names must be in the same deltas. Otherwise a reader would emit the text of a second name as more
     reasoning.
     """
-    others = {name: message[name] for name in REASONING_NAMES if message.get(name) is not None}
+    others = {name: message[name] for name in MAY_HOLD_REASONING if message.get(name) is not None}
     # A string under any other name must not be cut: a reader does not append its pieces, and keeps the last.
-    texts = {name: value for name, value in others.items() if value.__class__ is str and is_appended(name)}
+    may_be_cut = [name for name in others if name in REASONING_FIELDS or is_appended(name)]
+    texts = {name: others[name] for name in may_be_cut if others[name].__class__ is str}
     for name in texts:
         del others[name]
     if not texts and not others:

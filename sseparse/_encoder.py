@@ -50,8 +50,8 @@ from json.encoder import encode_basestring as quote
 from ._assembler import DELTA_NOISE
 from ._json import TOO_DEEP, is_too_deep, write_json
 from ._text import well_formed
-from ._values import NOISE_FIELDS, PRINTED, Unreadable, plain_json, reasoning_in
-from ._writer import REASONING_NAMES, Writer, json_of
+from ._values import MAY_HOLD_REASONING, NOISE_FIELDS, PRINTED, Unreadable, plain_json, reasoning_in
+from ._writer import Writer, json_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _extra(event: Any) -> Step | None:
         return Writer.entry, (_index(event), "", f"{field},")
     if place != "delta":
         return _call_extra(event, text)
-    if name in REASONING_NAMES and value.__class__ in (dict, list):
+    if name in MAY_HOLD_REASONING and value.__class__ in (dict, list):
         return Writer.reason_object, (_index(event), name, text, quote(reasoning_in(value)))
     return Writer.entry, (_index(event), field)
 

@@ -25,13 +25,15 @@ from __future__ import annotations
 
 from itertools import repeat
 
-from ._assembler import DELTA_NOISE, DETAIL_FIELDS, FIELDS_WITH_RULES, IGNORED, REASONING_FIELDS
+from ._assembler import DELTA_NOISE, FIELDS_WITH_RULES, IGNORED
 from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
 from ._json import scan_json
 from ._partial import blank, scanstring
 from ._text import Text
 from ._values import (
+    DETAIL_FIELDS,
     NOISE_FIELDS,
+    REASONING_FIELDS,
     SCALARS,
     Items,
     as_key,

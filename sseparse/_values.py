@@ -9,8 +9,8 @@ Rule 1. Null means absent, at every level. Null, a missing key, and ``[]`` in pl
     the text "6" (cloudflare/ai#651).
 
 Rule 10. A string inside an unknown field of a delta is appended if its key is in APPENDED_FIELDS or begins
-    with "reasoning". So is a string under ``content`` inside one of THOUGHT_FIELDS, because rule 9 reads it
-    as a piece of reasoning: ``{"reasoning": {"content": "a"}}``. Any other string is replaced.
+    with "reasoning". So is a string under ``content`` inside one of MAY_HOLD_REASONING, because rule 9 reads
+    it as a piece of reasoning: ``{"reasoning": {"content": "a"}}``. Any other string is replaced.
     ``{"x": {"text": "a", "id": "1"}}`` and then ``{"x": {"text": "b", "id": "2"}}`` give
     ``{"x": {"text": "ab", "id": "2"}}``. A list that no rule merges is replaced, unless it is in
     GROWING_LISTS.
@@ -52,11 +52,19 @@ NULLS = frozenset((None.__class__,))
 # agno-agi/agno#8794; LiteLLM thinking_blocks)
 APPENDED_FIELDS = frozenset(("text", "summary", "data", "thinking", "transcript"))
 
-# The fields of a delta that have reasoning (rule 9). ``content`` in them is appended. (any-llm's gateway:
+# Fields of a delta that are reasoning (rule 9). (DeepSeek, Qwen, xAI; OpenRouter, Groq, vLLM:
+# vllm-project/vllm#27755; GitHub Copilot: ericc-ch/copilot-api#152; two at once: OpenRouter,
+# azrtydxb/Fastllm-proxy#23)
+REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+
+# Fields that may hold reasoning if no string does. (OpenRouter: BerriAI/litellm#27483; LiteLLM:
+# BerriAI/litellm#16854; objects and lists in REASONING_FIELDS: envoyproxy/ai-gateway#1222,
+# anima-research/animachat#129)
+DETAIL_FIELDS = ("reasoning_details", "thinking_blocks")
+
+# All of them, in order of preference. A string under ``content`` in one is appended. (any-llm's gateway:
 # reasoning; claude-code-router: thinking)
-THOUGHT_FIELDS = frozenset((
-    "reasoning", "reasoning_content", "reasoning_details", "reasoning_text", "thinking", "thinking_blocks",
-))  # fmt: skip
+MAY_HOLD_REASONING = dict.fromkeys((*REASONING_FIELDS, *DETAIL_FIELDS)).keys()
 
 # Unknown fields whose lists are extended and not replaced, and the objects in which they are. (vLLM's
 # token_ids: vllm-project/vllm#27482; annotations on a choice: a list of links that comes in parts)
@@ -372,7 +380,7 @@ def grow(kept: dict[str, Any], key: str, value: Any, has_surrogates: bool) -> bo
     """Merge one unknown field of a delta (rules 9 and 10). Return whether it needs an Extra event."""
     if value.__class__ is not dict and value.__class__ is not list:
         return _grow_scalar(kept, key, value, has_surrogates)
-    has_thoughts = key in THOUGHT_FIELDS
+    has_thoughts = key in MAY_HOLD_REASONING
     # Each iterator yields the object to merge into, the key, and the value.
     todo: list[Iterator[tuple[Any, str, Any]]] = [iter(((kept, key, value),))]
     while todo:

@@ -42,10 +42,9 @@ from json.encoder import encode_basestring as quote
 from os import urandom
 
 from ._answer import id_tail
-from ._assembler import REASONING_FIELDS
 from ._json import parse_json, write_json
 from ._text import well_formed
-from ._values import overlay
+from ._values import REASONING_FIELDS, overlay
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,9 +62,6 @@ NO_TEXT = '"role":"assistant","content":null'
 # Rule 3: the end of every frame with an entry, except the one with the finish_reason. (Vercel AI's schema
 # requires ``finish_reason``.)
 TAIL = '"finish_reason":null}]}\n\n'
-
-# Fields of a delta that are reasoning, as text or as an object.
-REASONING_NAMES = (*REASONING_FIELDS, "reasoning_details", "thinking_blocks")
 
 # The states of the reasoning of a choice.
 UNSEEN, TEXT, OBJECTS = "unseen", "text", "objects"

@@ -507,7 +507,7 @@ KEPT = {"extras", "message_extras"}
 
 # Texts that may begin.
 BEGINNING = {"content", "emitted_reasoning", "refusal"}
-REASONING = {repr(name) for name in sseparse._assembler.REASONING_FIELDS}
+REASONING = {repr(name) for name in sseparse._values.REASONING_FIELDS}
 
 
 def state_of(value, seen, passing=frozenset(PASSING)):

@@ -102,6 +102,19 @@ ROWS = [
       thought_done("Add two."), *STOPPED],
      "done finished",
      message({"reasoning_content": {"text": "Add two.", "signature": "s"}})),
+    *[
+        (
+            f"the text under content in an object under {name} is appended",
+            [delta({name: {"content": "a"}}), delta({name: {"content": "b"}}), STOP, END],
+            [
+                START, thought("a", field=name), extra(name, {"content": "a"}, 0), thought("b", field=name),
+                extra(name, {"content": "b"}, 0), thought_done("ab"), *STOPPED,
+            ],
+            "done finished",
+            message({name: {"content": "ab"}}),
+        )
+        for name in ("reasoning_content", "reasoning", "reasoning_text")
+    ],  # fmt: skip
     ("the text of thoughts under content is appended, too, in an object and in an entry; elsewhere it is not",
      [delta({"thinking": {"content": "Add"}}), delta({"thinking": {"content": " two."}}),
       delta({"thinking": {"signature": "s"}, "other": {"content": "a"}}), delta({"other": {"content": "b"}}),
