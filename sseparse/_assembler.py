@@ -106,7 +106,6 @@ from ._values import (
     GROWING_LISTS,
     GROWN,
     MAY_HOLD_REASONING,
-    MESSAGE_KEYS,
     NOISE_FIELDS,
     REASONING_FIELDS,
     TEXTS,
@@ -187,11 +186,11 @@ RARE_FIELDS = frozenset(("message", "text", "logprobs", "error", "usage"))
 
 # Fields of a chunk, a choice or a delta that have a rule. If one comes as an Extra, its value has the wrong
 # type for the rule, but the next value may have the right one. So the fast path never learns such an Extra.
-# If you add a rule for a field, add the field here.
+# If you add a rule for a field, add the field here. (The signs of an error without choices need not be here:
+# the fast path reads only chunks with a choice.)
 FIELDS_WITH_RULES = frozenset((
-    "audio", "base_resp", "choices", "content", "delta", "error", "error_code", "error_msg", "errors",
-    "finish_reason", "function_call", "index", "logprobs", "refusal", "role", "text", "tool_calls", "usage",
-    "x_groq", *GROWING_LISTS, *MESSAGE_KEYS, *REASONING_FIELDS,
+    "audio", "choices", "content", "delta", "error", "finish_reason", "function_call", "index", "logprobs",
+    "message", "refusal", "role", "text", "tool_calls", "usage", "x_groq", *GROWING_LISTS, *REASONING_FIELDS,
 ))  # fmt: skip
 
 

@@ -323,6 +323,8 @@ PATTERNS = [
     ("numbers of an unknown field of a choice",
      chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "x": with_usage(HOLE)}]), "#5"),
     ("one that stays (Perplexity)", {"citations": ["a", {"b": HOLE}], **FIELDS}, "1"),
+    ("signs of an error without choices, beside choices (MiniMax)",
+     {**FIELDS, "base_resp": {"status_code": 0, "status_msg": ""}, "error_code": HOLE, "detail": "d"}, "0"),
     ("one of a choice (Azure)",
      chunk({}, choices=[{"index": 0, "delta": {"content": MARK}, "x": {"y": HOLE}}]), "true"),
     ("one of a delta", chunk({"content": MARK, "x": HOLE}), '{"text":"a#"}'),
