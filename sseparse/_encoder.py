@@ -47,7 +47,7 @@ from __future__ import annotations
 
 from json.encoder import encode_basestring as quote
 
-from ._assembler import DELTA_NOISE
+from ._assembler import CHUNK_FIELDS, DELTA_NOISE, ENTRY_FIELDS, FRAGMENT_FIELDS
 from ._json import TOO_DEEP, is_too_deep, write_json
 from ._text import well_formed
 from ._values import MAY_HOLD_REASONING, NOISE_FIELDS, PRINTED, Unreadable, plain_json, reasoning_in
@@ -70,14 +70,15 @@ SSE_HEADERS = (
 )
 
 # Rule 9: the places of an Extra. For each place, the number of JSON containers around the field, and the
-# names of the known fields: no Extra can have one of these.
-PLACES: dict[str, tuple[int, tuple[str, ...]]] = {
-    "chunk": (1, ("id", "object", "created", "model", "choices", "usage", "error")),
-    "choice": (3, ("index", "delta", "message", "finish_reason", "usage", "error")),
-    "delta": (4, ("role", "refusal", "function_call", *DELTA_NOISE)),
-    "tool_call": (6, ("index", "id", "type", "function", "custom")),
-    "function": (7, ("name",)),
-    "frame": (0, ()),
+# names of the known fields: no Extra can have one of these. (One can have the ``text`` or the ``logprobs`` of
+# a choice: the first beside a delta, the second if it is a number.)
+PLACES: dict[str, tuple[int, frozenset[str]]] = {
+    "chunk": (1, CHUNK_FIELDS | {"choices"}),
+    "choice": (3, ENTRY_FIELDS | {"message", "finish_reason", "usage", "error"}),
+    "delta": (4, DELTA_NOISE | {"role", "refusal", "function_call"}),
+    "tool_call": (6, FRAGMENT_FIELDS),
+    "function": (7, frozenset(("name", *NOISE_FIELDS))),
+    "frame": (0, frozenset()),
 }
 
 NONE = type(None)
@@ -161,7 +162,7 @@ def _extra(event: Any) -> Step | None:
     if place not in PLACES:
         raise ValueError(f"its place is {place!r}, not one of {', '.join(PLACES)}")
     depth, known = PLACES[place]
-    if name in known or (name in NOISE_FIELDS and place != "frame"):
+    if name in known:
         raise ValueError(f"it is {name!r} at the place {place!r}, which is not an unknown field")
     if place == "delta" and name in ("content", "tool_calls") and value.__class__ is not list:
         value = [value]  # one part, one fragment
