@@ -236,6 +236,9 @@ class ChatStream(FrameParser, Reading):
         feed() returns. A pair may have no events (a comment) or no bytes (an event that came before the end
         of its frame). After a limit error the bytes are returned unread. Use either frames() or feed() for a
         stream, not both. It raises the same exceptions as feed().
+
+        No method returns the pending bytes. Keep the last ``pending`` bytes that you fed, and send them when
+        the body ends.
         """
         events: list[Event] = []
         marks: Marks = []
@@ -317,7 +320,10 @@ class ChatStream(FrameParser, Reading):
 
     @property
     def pending(self) -> int:
-        """The number of bytes held of an unfinished frame. A proxy may write frames of its own if it is 0."""
+        """The number of bytes held of an unfinished frame: with frames(), the last bytes that were fed.
+
+        A proxy may write frames of its own if it is 0. close() does not change it after frames().
+        """
         if self._held is not None:
             return len(self._held)
         if self._reading != OPEN or self._is_at_boundary():
