@@ -149,7 +149,10 @@ class ContentDelta(_Text):
 
 @final
 class ContentDone(_Text):
-    """The answer of one choice is final. Fields: ``choice`` (int), ``text`` (str, all deltas joined)."""
+    """The answer of one choice is final. It comes only if there was a ContentDelta.
+
+    Fields: ``choice`` (int), ``text`` (str, all deltas joined).
+    """
 
     __slots__ = ()
     type: Literal["content.done"] = "content.done"
@@ -174,7 +177,10 @@ class ReasoningDelta(_Record):
 
 @final
 class ReasoningDone(_Text):
-    """The reasoning of one choice is final. Fields: ``choice`` (int), ``text`` (str, all deltas joined)."""
+    """The reasoning of one choice is final. It comes only if there was a ReasoningDelta.
+
+    Fields: ``choice`` (int), ``text`` (str, all deltas joined).
+    """
 
     __slots__ = ()
     type: Literal["reasoning.done"] = "reasoning.done"
@@ -190,7 +196,10 @@ class RefusalDelta(_Text):
 
 @final
 class RefusalDone(_Text):
-    """The refusal of one choice is final. Fields: ``choice`` (int), ``text`` (str, all deltas joined)."""
+    """The refusal of one choice is final. It comes only if there was a RefusalDelta.
+
+    Fields: ``choice`` (int), ``text`` (str, all deltas joined).
+    """
 
     __slots__ = ()
     type: Literal["refusal.done"] = "refusal.done"
@@ -243,8 +252,9 @@ class ToolCallDone(_Record):
     ``arguments`` (str, as sent, never repaired), ``kind`` (as in ``ToolCallStart``), ``status``.
 
     The status of a function's arguments: ``"complete"`` is one JSON object, ``"empty"`` no argument text,
-    ``"incomplete"`` the beginning of a JSON object, ``"invalid"`` anything else. The input of a custom tool
-    is ``"complete"`` or ``"incomplete"``.
+    ``"incomplete"`` the beginning of a JSON object, ``"invalid"`` anything else, or a call without a name.
+    The input of a custom tool is ``"complete"`` or ``"incomplete"``. If the choice ended badly (for example
+    with the finish_reason ``"length"``, or cut), that input and empty arguments are ``"incomplete"``.
     """
 
     __slots__ = __match_args__ = ("choice", "index", "id", "name", "arguments", "kind", "status")
@@ -314,7 +324,7 @@ class LogprobsDelta(_Record):
 
 @final
 class ChoiceDone(_Record):
-    """A choice is final.
+    """A choice is final. Each choice has this event, also in a stream that was cut.
 
     Fields: ``choice`` (int), ``finish_reason`` (str, or None if the server gave none).
     """
@@ -329,7 +339,10 @@ class ChoiceDone(_Record):
 
 @final
 class Usage(_Record):
-    """The token counts (``usage`` of a chunk) have changed. Field: ``usage`` (dict, all counts so far)."""
+    """The token counts (``usage`` of a chunk) have changed. It may come after ``Done``.
+
+    Field: ``usage`` (dict, all counts so far).
+    """
 
     __slots__ = __match_args__ = ("usage",)
     type: Literal["usage"] = "usage"
@@ -347,6 +360,8 @@ class Extra(_Record):
     that has the field: ``"chunk"``, ``"choice"``, ``"delta"``, ``"tool_call"``, or ``"function"`` for
     ``function`` and ``custom``). If ``place`` is ``"frame"``, the value is a whole frame whose SSE event
     type is not one of this API's, and ``field`` is that type.
+
+    Reasoning in an object or a list (``reasoning_details``) is an Extra too, besides the ReasoningDelta.
     """
 
     __slots__ = __match_args__ = ("choice", "index", "field", "value", "place")
@@ -373,8 +388,8 @@ class Error(_Record):
     Fields: ``kind``, ``message`` (str, a sentence; for ``server`` the server's own), ``choice`` (int or
     None), ``code`` (the server's, as sent, or None), ``data`` (for ``server`` the error value as parsed; for
     other kinds at most 200 characters of the input, or None), ``frame`` (int, the number of the frame,
-    counted from 0, or None), ``server_type`` (str, the server's own ``type``, e.g. ``"rate_limit_error"``,
-    or None).
+    counted from 0, ``[DONE]`` and empty frames included, or None), ``server_type`` (str, the server's own
+    ``type``, e.g. ``"rate_limit_error"``, or None).
     """
 
     __slots__ = __match_args__ = ("kind", "message", "choice", "code", "data", "frame", "server_type")
@@ -401,7 +416,10 @@ class Error(_Record):
 
 @final
 class Done(_Record):
-    """The server sent ``[DONE]``. No fields. It comes after all other Done events."""
+    """The server sent ``[DONE]``. No fields. It comes after all other Done events.
+
+    A stream that was cut has none. Usage, Extra and Error may come after it.
+    """
 
     __slots__ = __match_args__ = ()
     type: Literal["done"] = "done"

@@ -363,7 +363,8 @@ class ChatStream(FrameParser, Reading):
     def close(self) -> list[Event]:
         """End the input. Return the last events, with an Error among them if the stream was cut.
 
-        A last frame without its blank line is read. Later calls return ``[]``.
+        If no ``[DONE]`` came, ContentDone, ToolCallDone, ChoiceDone and the like come from here. A last frame
+        without its blank line is read. Later calls return ``[]``.
         """
         if self._reading == CLOSED:
             return []
