@@ -1322,7 +1322,9 @@ class ChatAssembler(Reading):
     has a finish_reason), ``closed`` (bool: closed without ``done=True``), ``errors`` (list of the Error
     events so far), ``id``, ``model`` (str or None until known), ``usage`` (dict or None).
 
-    Raises ValueError at once if a limit is below 0.
+    It has the methods of ``ChatStream`` that read the answer: ``text()``, ``completion()`` and so on.
+
+    Raises TypeError at once if a limit is not an int, ValueError if it is below 0.
 
     It does not change the chunks and does not keep them. It can be pickled and deep-copied at any point.
     """
@@ -1375,7 +1377,8 @@ class ChatAssembler(Reading):
         """End the answer: return the Done events, each exactly once, with ``Done`` last if ``done``.
 
         ``done=True`` says that the server declared the end (``[DONE]``). Idempotent. It reports no
-        truncation: only the caller knows whether more chunks should have come.
+        truncation: only the caller knows whether more chunks should have come. So completion() returns an
+        answer that was cut: check ``finished`` first.
         """
         reader = self._reader
         reader.finish(done)

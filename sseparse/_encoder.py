@@ -237,8 +237,9 @@ class ChatEncoder:
         id, model, created: fields of every chunk. They replace those of ``Start``. A field that neither has
             is generated once: ``chatcmpl-`` and random digits, ``""``, the current time.
         usage: if False, the token counts are left out.
-        reasoning: the field for all reasoning, e.g. ``"reasoning_content"``. If None, each event keeps its
-            own field.
+        reasoning: the field for the text of all reasoning, e.g. ``"reasoning"``. If None, each event keeps
+            its own field if that is one of the usual four (rule 9 of reading). Other fields become
+            ``"reasoning_content"``.
 
     It takes the events of ``ChatStream`` and ``ChatAssembler``, also those of another copy of this package.
     You may filter or change them, or make your own. Use one encoder for one answer. It can be pickled.

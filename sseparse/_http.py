@@ -37,7 +37,8 @@ _CHUNK, _LENGTH, _REST, _COMPLETE = "chunk", "body by content-length", "body unt
 class HTTPBody:
     """Takes the bytes of one HTTP/1.1 response (RFC 9112) and returns its body.
 
-    It is not for responses to HEAD and CONNECT requests.
+    It is not for responses to HEAD and CONNECT requests. It refuses a content coding (ask for identity), a
+    transfer coding other than chunked, and a head over 64 KiB.
 
     Attributes: ``status`` (int, None before the end of the head; 1xx responses are skipped), ``headers``
     (list of (name, value) in the order received: str, decoded as Latin-1, names in lower case, no trailers),

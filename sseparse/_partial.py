@@ -411,6 +411,7 @@ class PartialJSON(_Reader):
     (``sys.set_int_max_str_digits``) is an error. It can be pickled and copied at any point.
 
     Attributes:
+        complete: bool, whether the first value has ended.
         error: None, or the ``JSONProblem`` that ended the reading. The values before it remain.
         end: int, the offset just after the first value, or None until that has ended. (A number at the top
             level ends at the white space after it, or at ``close()``.)

@@ -90,9 +90,10 @@ class ChatStream(FrameParser, Reading):
         max_errors: maximum number of Error events. The next one has the kind ``limit``, and reading ends.
 
     Attributes: ``done`` (bool: ``[DONE]`` came), ``finished`` (bool: there is a choice, and each has a
-    finish_reason), ``truncated`` (bool: it was closed before either, or cut inside its last frame),
-    ``closed`` (bool), ``errors`` (list of the Error events so far), ``id``, ``model`` (str, or None until
-    known), ``usage`` (dict or None), ``comments`` (int, the number of comments: heartbeats of the server).
+    finish_reason), ``truncated`` (bool: it was closed while neither was True, or cut inside its last frame;
+    False if the body is no chat stream), ``closed`` (bool), ``errors`` (list of the Error events so far),
+    ``id``, ``model`` (str, or None until known), ``usage`` (dict or None), ``comments`` (int, the number of
+    comments: heartbeats of the server).
 
     Raises TypeError at once if a limit is not an int, ValueError if it is below 0.
 
