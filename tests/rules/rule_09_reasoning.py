@@ -114,7 +114,7 @@ ROWS = [
             message({name: {"content": "ab"}}),
         )
         for name in ("reasoning_content", "reasoning", "reasoning_text")
-    ],  # fmt: skip
+    ],
     ("the text of thoughts under content is appended, too, in an object and in an entry; elsewhere it is not",
      [delta({"thinking": {"content": "Add"}}), delta({"thinking": {"content": " two."}}),
       delta({"thinking": {"signature": "s"}, "other": {"content": "a"}}), delta({"other": {"content": "b"}}),
