@@ -244,7 +244,8 @@ class ChatEncoder:
     It takes the events of ``ChatStream`` and ``ChatAssembler``, also those of another copy of this package.
     You may filter or change them, or make your own. Use one encoder for one answer. It can be pickled.
 
-    Raises TypeError for an argument of a wrong type, ValueError if ``created`` is NaN or too large.
+    Raises TypeError for an argument of a wrong type, ValueError if ``created`` is NaN or too large, or if
+    ``reasoning`` is a field that means something else.
     """
 
     __slots__ = ("_closed", "_writer")
@@ -261,6 +262,8 @@ class ChatEncoder:
         for name, value in (("id", id), ("model", model), ("reasoning", reasoning)):
             if value is not None and not isinstance(value, str):  # pyright: ignore
                 raise TypeError(f"{name} takes a string, not {value!r}")
+        if reasoning in PLACES["delta"][1] | {"", "content", "tool_calls"}:
+            raise ValueError(f"reasoning takes the name of a field for reasoning, not {reasoning!r}")
         if created is not None:
             if not isinstance(created, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"created takes a number of seconds, not {created!r}")

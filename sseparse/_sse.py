@@ -90,6 +90,8 @@ class EventStreamParser:
 
     def __init__(self, max_event_bytes: int, last_event_id: str) -> None:
         check_limits(max_event_bytes=max_event_bytes)
+        if not isinstance(last_event_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"last_event_id takes a string, not {last_event_id!r}")
         self._max_event_bytes = max_event_bytes
         self._line: bytearray = bytearray()
         self._skippable = _BOM

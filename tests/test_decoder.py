@@ -229,6 +229,10 @@ class Misuse(unittest.TestCase):
             self.assertEqual(str(caught.exception), says)
         self.assertEqual(decoder.feed(b"data: a\n\n"), [text("a")])
 
+    def test_a_last_event_id_that_is_no_string(self):
+        with self.assertRaisesRegex(TypeError, "^last_event_id takes a string, not 5$"):
+            sseparse.SSEDecoder(last_event_id=5)
+
     def test_feed_after_close(self):
         decoder = sseparse.SSEDecoder()
         decoder.close()

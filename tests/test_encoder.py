@@ -728,6 +728,9 @@ class Frames(unittest.TestCase):
         for name in ("id", "model", "reasoning"):
             with self.assertRaisesRegex(TypeError, f"^{name} takes a string, not 5$"):
                 sseparse.ChatEncoder(**{name: 5})
+        for name in ("", "content", "tool_calls", "refusal", "p"):
+            with self.assertRaisesRegex(ValueError, f"^reasoning takes the name .* not '{name}'$"):
+                sseparse.ChatEncoder(reasoning=name)
         with self.assertRaisesRegex(TypeError, "^created takes a number of seconds, not '5'$"):
             sseparse.ChatEncoder(created="5")
         for text in (5, None, b"ping"):
