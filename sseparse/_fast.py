@@ -571,9 +571,8 @@ class Template:
         """Read the frame at ``pos`` like ``read()``, for a template with ``holes``."""
         blank = self.blank
         stop = data.find(_LF, pos) + 1 - len(blank) // 2
-        if not data.startswith(self.prefix, pos) or not data.startswith(blank, stop):
-            return False
-        if not pos < stop <= pos + LARGEST_BULK:
+        fits = pos < stop <= pos + LARGEST_BULK and data.startswith(self.prefix, pos)
+        if not (fits and data.startswith(blank, stop)):
             return False
         values = self._values(data[pos + len(self.prefix) : stop])
         if values is None:

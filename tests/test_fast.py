@@ -271,6 +271,22 @@ class Runs(unittest.TestCase):
         self.assertEqual(events, deliver(wires, fast_path=False)[1])
         self.assertEqual(read_in_full(stream), len(wires))
 
+    def test_a_long_line_of_a_template_with_several_holes(self):
+        frames = run_of(COUNTED, WORDS, NUMBERS)
+        frames[30:30] = run_of(COUNTED, ["w" * sseparse._fast.LARGEST_BULK], ["7"])
+        stream, events = deliver(wires_of(frames))
+        self.assertEqual(events, deliver(wires_of(frames), fast_path=False)[1])
+        others, _ = deliver(wires_of(frames[:30] + frames[31:]))
+        self.assertEqual(read_in_full(stream), read_in_full(others) + 1)
+
+    def test_a_lesson_whose_event_has_no_source(self):
+        text = chunk({"refusal": "a"})
+        stream, _ = deliver(wires_of([text_of(chunk({"content": "a", "refusal": "b"}))]))
+        for kind in (sseparse.ContentDelta, sseparse.RefusalDelta):
+            lesson = sseparse._lesson.Lesson(text_of(text), text, stream._fast._reader, {})
+            with self.subTest(kind):
+                self.assertEqual(lesson.learn([kind(0, "a")], 0), kind is sseparse.RefusalDelta)
+
     def test_comments_between_frames(self):
         wires = [wire for frame in wires_of(run_of(CONTENT, WORDS)) for wire in (frame, b": ping\n\n")]
         stream, events = deliver(wires)
