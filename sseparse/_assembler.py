@@ -540,7 +540,7 @@ class ChunkReader:
 
         Return False for any other entry; then nothing was read. A caller's entry (``is_borrowed``) may have
         values of any type and lone surrogates. So it is read here only if it has one piece of content or of
-        arguments. (24 branches: cut in two, each frame on the full path takes 3 % longer.)
+        arguments. (Cut in two, each frame on the full path takes 3 % longer.)
         """
         delta: Any = entry.get("delta")
         if len(entry) > 4 or delta.__class__ is not dict or (is_borrowed and len(delta) != 1):
@@ -754,7 +754,7 @@ class ChunkReader:
     ) -> None:
         """Keep unknown fields outside deltas: the last value that is not null. Objects are merged.
 
-        ``silent``: emit no Extra. (16 branches: the fast path calls this for frames with such fields.)
+        ``silent``: emit no Extra.
         """
         if place == "chunk":
             self._header = None  # a chunk with its fields again must be read: other values are kept now
@@ -814,7 +814,7 @@ class ChunkReader:
     def _delta(self, choice: Choice, delta: dict[str, Any], is_emitted: bool = False) -> None:
         """Read a delta. ``is_emitted``: its reasoning was emitted before.
 
-        (22 branches: cut in two, a chunk with reasoning takes 2 % longer.)
+        (Cut in two, a chunk with reasoning takes 2 % longer.)
         """
         content: Any = None
         fragments: Any = None

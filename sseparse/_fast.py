@@ -641,6 +641,7 @@ class Template:
         numbers = self.numbers = self.following
         at = self.at
         values = (*numbers[:at], text, *numbers[at:]) if at else (text, *numbers)
+        # These lines are those of read_holes(). A function for both would cost each frame a call.
         held = reader.events
         reader.events = events
         for step in self.steps:
