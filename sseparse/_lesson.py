@@ -526,13 +526,12 @@ class Lesson:
         if fragments.__class__ is not list or len(fragments) != 1 or delta.get("function_call"):
             return None
         fragment = fragments[0]
-        call = choice.calls[index]
-        if not _only_continues(fragment, call):
-            return None
         path = ("delta", "tool_calls", 0, "function", "arguments")
         if fragment.get("custom") is not None:
             path = ("delta", "tool_calls", 0, "custom", "input")
-        return path, call, fragment.get("index") is None
+            if fragment.get("function") is not None:
+                return None
+        return path, choice.calls[index], fragment.get("index") is None
 
     def _extra(self, event: Any, is_again: bool) -> bool:
         """Find the unknown field that an Extra comes from."""
@@ -653,22 +652,6 @@ class Lesson:
                 node = node.setdefault(key, {})
             node[path[-1]] = path
         return tree
-
-
-def _only_continues(fragment: Any, call: Call) -> bool:
-    """Whether a fragment belongs to its call whatever the arguments are.
-
-    It does if its name and its id are those of the call, or absent, and if it has only one of ``function``
-    and ``custom``.
-    """
-    function = fragment.get("function")
-    custom = fragment.get("custom")
-    body = custom if function is None else function
-    if body.__class__ is not dict or not (function is None or custom is None):
-        return False
-    name = body.get("name")
-    id = fragment.get("id")
-    return (not id or id == call.id) and (not name or (bool(id) and name == call.full_name()))
 
 
 def _at(value: Any, path: Path) -> Any:

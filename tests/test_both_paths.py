@@ -416,7 +416,7 @@ GUARDS = (
     ("a number without an effect must be a number again",
      "value, pos = scan_json(line, pos)", "value, pos = 1, max(pos, line.find(piece, pos))", "content", "p"),
     ("a text comes from the one place that may cause its event",
-     " or not (function is None or custom is None):", ":", "input", "arguments"),
+     'if fragment.get("function") is not None:', "if False:", "input", "arguments"),
     ("an empty text is read in full",
      "if not value and kind == TEXT:", "if False:", "reasoning", "details"),
     ("an empty text is read in full, also if it is the only hole",
