@@ -78,7 +78,7 @@ from ._answer import (
     Choice,
     Reading,
 )
-from ._calls import DONE, STARTED, UNNAMED, Call, key_of
+from ._calls import DONE, STARTED, UNNAMED, Call, id_of, key_of
 from ._errors import LimitReached, check_limits
 from ._events import (
     AudioDelta,
@@ -1095,8 +1095,9 @@ class ChunkReader:
             return
         kind, body = self._body_of(choice, fragment)
         name, text, inner = self._read_body(choice, body or {}, kind)
-        id = self._id_of(fragment, inner)
         extras = {key: one for key, one in fragment.items() if key not in FRAGMENT_FIELDS}
+        id = id_of(fragment.get("id"), extras, inner)
+        id = None if id is None else self._text(id)
         if id is None and name is None and not text and not _is_information(inner, extras):
             return  # (lmstudio-ai/lmstudio-bug-tracker#830)
         if id is None and index is None and body is None and choice.calls.last is None:
@@ -1119,18 +1120,6 @@ class ChunkReader:
         if inner:
             is_silent = call.index is None and call.stage == UNNAMED and len(choice.calls) > 0
             self.keep(call.inner, inner, choice.index, call.index, "function", is_silent)
-
-    def _id_of(self, fragment: dict[str, Any], inner: dict[str, Any]) -> str | None:
-        """Return the id of a fragment, or None. If ``inner`` (from ``_read_body``) has it, it is taken out.
-
-        (An id inside function: ggml-org/llama.cpp#13774; integers: anomalyco/opencode#19947)
-        """
-        id = as_id(fragment.get("id"))
-        if id is None:
-            id = as_id(inner.get("id"))
-            if id is not None:
-                del inner["id"]
-        return None if id is None else self._text(id)
 
     def _read_body(
         self, choice: Choice, body: dict[str, Any], kind: str

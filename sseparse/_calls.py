@@ -68,7 +68,7 @@ from __future__ import annotations
 
 from ._partial import JSONScanner
 from ._text import Text
-from ._values import SMALL_INT, as_index
+from ._values import SMALL_INT, as_id, as_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +80,10 @@ if TYPE_CHECKING:
     Key = Union[int, str]  # an index as sent, or the digits of a large one: see key_of()
 
 UNNAMED, STARTED, DONE = "unnamed", "started", "done"
+
+# Fields that are the id of a fragment without an ``id``, each with its place (as in Extra). In any other
+# fragment they are unknown fields. (An id inside function: ggml-org/llama.cpp#13774)
+OTHER_IDS = (("function", "id"),)
 
 
 class Call:
@@ -321,6 +325,22 @@ class Calls:
 
 def _place(call: Call) -> int:
     return call.index or 0
+
+
+def id_of(id: Any, outer: dict[str, Any], inner: dict[str, Any]) -> str | None:
+    """Return the id of a fragment whose field ``id`` has this value, or None (rule 4).
+
+    ``outer`` and ``inner`` are the fields beside and inside ``function`` or ``custom``. If the id is one of
+    OTHER_IDS, it is taken out of them. (Integers: anomalyco/opencode#19947)
+    """
+    found = as_id(id)
+    for place, name in OTHER_IDS:
+        if found is None:
+            fields = inner if place == "function" else outer
+            found = as_id(fields.get(name))
+            if found is not None:
+                del fields[name]
+    return found
 
 
 def key_of(index: Any) -> Key | None:

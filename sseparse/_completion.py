@@ -13,13 +13,13 @@ from __future__ import annotations
 from json.encoder import encode_basestring as quote
 
 from ._assembler import DELTA_NOISE, ChatAssembler
+from ._calls import OTHER_IDS, id_of
 from ._values import (
     MAY_HOLD_REASONING,
     NOISE_FIELDS,
     REASONING_FIELDS,
     Unreadable,
     add_part,
-    as_id,
     grow,
     is_absent,
     is_appended,
@@ -202,9 +202,7 @@ def _normalise_calls(calls: Iterable[dict[str, Any]], path: str) -> None:
         if len(kinds) != 1:
             raise ValueError(f"{where} has neither function nor custom, or both")
         body = call[kinds[0]]
-        if not call.get("id") and as_id(body.get("id")):
-            call["id"] = as_id(body.pop("id"))  # rule 4 of reading
-        id: Any = call.get("id")
+        id = call["id"] = id_of(call.get("id"), call, body)
         if id in ids:
             raise ValueError(f"{where}.id is that of another call: they would be read as one")
         if id:
@@ -337,13 +335,13 @@ def _call_steps(index: int, call_index: int | None, call: dict[str, Any], size: 
     if type in ("function", "custom"):
         type = kind
     # Two kinds of unknown fields must be in the first fragment (rule 4 of reading). In a fragment of its own,
-    # an empty string would be ignored, and an id inside ``function`` would be the id of the call.
+    # an empty string would be ignored, and one of OTHER_IDS would be the id of the call.
     inner, outer = _unknown(body, ("name", text_name)), _unknown(call, _CALL, ("index", kind))
     first = {"function": "", "tool_call": ""}
     then: list[Step] = []
     for place, fields in (("function", inner), ("tool_call", outer)):
         for name, value in fields:
-            if value == '""' or name == "id":
+            if value == '""' or (place, name) in OTHER_IDS:
                 first[place] += f",{quote(name)}:{value}"
             else:
                 then.append((Writer.call_extra, (index, call_index, place, name, value)))

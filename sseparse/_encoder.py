@@ -48,6 +48,7 @@ from __future__ import annotations
 from json.encoder import encode_basestring as quote
 
 from ._assembler import CHUNK_FIELDS, DELTA_NOISE, ENTRY_FIELDS, FRAGMENT_FIELDS
+from ._calls import OTHER_IDS
 from ._json import TOO_DEEP, is_too_deep, write_json
 from ._text import well_formed
 from ._values import MAY_HOLD_REASONING, NOISE_FIELDS, PRINTED, Unreadable, plain_json, reasoning_in
@@ -184,10 +185,10 @@ def _extra(event: Any) -> Step | None:
 def _call_extra(event: Any, text: str) -> Step | None:
     """Return the step of an unknown field of a call. Return None for two that cannot be written alone.
 
-    A reader ignores a fragment with nothing but an empty string, and takes an id inside ``function`` for the
-    id of the call (rule 4 of reading).
+    A reader ignores a fragment with nothing but an empty string, and takes one of OTHER_IDS for the id of the
+    call (rule 4 of reading).
     """
-    if event.value == "" or (event.place == "function" and event.field == "id"):
+    if event.value == "" or (event.place, event.field) in OTHER_IDS:
         return None
     call = _call_index(event) if event.place == "function" else _index(event, "index")
     return Writer.call_extra, (_index(event), call, event.place, event.field, text)
