@@ -452,6 +452,8 @@ class ChunkReader:
         groq: Any = extras.get("x_groq")
         # This usage is copied, because the Extra has it too.
         of_groq = render(groq.get("usage"), False) if groq.__class__ is dict else None
+        if groq.__class__ is dict and groq.get("error"):  # it was reported, so no encoder may write it again
+            extras["x_groq"] = {key: one for key, one in groq.items() if key != "error"}
         if extras:
             self.keep(self.answer.extras, extras, None, None, "chunk")
         self._header = chunk if self._is_repeatable(extras) else None

@@ -151,6 +151,9 @@ def _check(value: Any, path: str, allowed: Any) -> None:
 def _normalise(completion: dict[str, Any]) -> bool:
     """Change a completion to the shape that a reader returns. Return whether it is a text completion."""
     _check(completion, "completion", _COMPLETION)
+    groq: Any = completion.get("x_groq")
+    if groq.__class__ is dict:
+        _check(groq.get("error"), "completion.x_groq.error", ())
     choices: list[dict[str, Any]] | None = completion.get("choices")
     if choices is None:
         raise ValueError("completion.choices is missing")

@@ -177,15 +177,18 @@ def as_index(value: Any) -> int | None:
 
 
 def error_of(chunk: dict[str, Any], choices: Any, is_named: bool = False) -> Any:
-    """Return the error in an object (rule 12): the object itself, or what it has under ``error`` or
-    ``base_resp``. None if it is no error.
+    """Return the error in an object (rule 12): the object itself, or what it has under ``error``,
+    ``x_groq.error`` or ``base_resp``. None if it is no error.
 
     ``choices`` is ``chunk["choices"]``, or None. ``is_named``: the frame has an event type of its own.
     (``error_msg``: Langchain-Chatchat#1922; ``errors``: watsonx, langchain-ai/langchainjs#10721;
-    ``base_resp``: MiniMax)
+    ``base_resp``: MiniMax; ``x_groq.error``: groq-python's XGroq)
     """
     if chunk.get("error"):
         return chunk["error"]
+    groq: Any = chunk.get("x_groq")
+    if groq.__class__ is dict and groq.get("error"):
+        return groq["error"]
     if chunk.get("object") == "error":
         return chunk
     if choices.__class__ is list:

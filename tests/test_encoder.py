@@ -917,6 +917,7 @@ REFUSED = [
     (answer(usage=[1]), "usage"),
     (answer(error="E"), "error"),
     (answer(error={"message": "E"}), "error"),
+    (answer(x_groq={"id": "r", "error": "E"}), "x_groq.error"),
     (answer(index="0"), "choices[0].index"),
     (answer(index=-1), "choices[0].index"),
     (answer(index=True), "choices[0].index"),

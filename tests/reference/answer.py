@@ -96,7 +96,7 @@ def event(kind, *values):
 
 def is_error(chunk, event_type=""):
     """Is this object an error, by itself or beside what else it has?"""
-    if chunk.get("error") or chunk.get("object") == "error":
+    if chunk.get("error") or groq_error(chunk) or chunk.get("object") == "error":
         return True
     if isinstance(chunk.get("choices"), list):
         return False
@@ -116,6 +116,12 @@ def is_error(chunk, event_type=""):
     return has_words and (is_bad_code or is_bad_status or chunk.get("success") is False)
 
 
+def groq_error(chunk):
+    """Groq says under ``x_groq`` why it stopped the stream."""
+    groq = chunk.get("x_groq")
+    return groq.get("error") if isinstance(groq, dict) else None
+
+
 def failed_outcome(chunk):
     """MiniMax says under ``base_resp`` whether all went well."""
     outcome = chunk.get("base_resp")
@@ -133,8 +139,8 @@ def inner_error(value, event_type=""):
     """The error value: what stands under ``error`` or ``base_resp``, or the whole where there is nothing."""
     if not isinstance(value, dict):
         return value
-    if value.get("error"):
-        return value["error"]
+    if value.get("error") or groq_error(value):
+        return value.get("error") or groq_error(value)
     is_stronger = (
         value.get("object") == "error"
         or isinstance(value.get("choices"), list)
@@ -511,6 +517,8 @@ class Answer:
             kind = "text_completion" if is_text_completion else "chat.completion"
             self.emit("start", self.id, self.model, self.created, kind)
         for field, value in chunk.items():
+            if field == "x_groq" and groq_error(chunk):
+                value = {key: one for key, one in value.items() if key != "error"}
             if field not in TOP:
                 self.keep("chunk", None, None, self.extra, field, value, merge_growing("chunk"))
         usages = []

@@ -403,7 +403,7 @@ class Maker:
             service_tier=self.some(self.scalar, 8),
             x=self.some(self.unknown, 8),
             usage=self.some(self.any(self.usage, lambda: None)),
-            x_groq=self.some(lambda: self.object(usage=self.usage), 12),
+            x_groq=self.some(lambda: self.object(usage=self.usage, error=self.some(self.error, 3)), 12),
             p=self.some(self.word, 12),
             error=self.some(self.error, 12),
             code=self.some(self.scalar, 12),
