@@ -87,7 +87,7 @@ subclass that counts a frame needs ``_before_frame`` in the other states only (s
     state          the pending data                                      next state
     UNSEEN         was not looked at                                     any other one, at the next line
     a dict         is one line, and this is the object in it             UNSEEN, when delivered
-    "[DONE]"       is one line, ``[DONE]``                               UNSEEN, when delivered
+    DONE           is one line, ``[DONE]``                               UNSEEN, when delivered
     INCOMPLETE     is one line, empty or with ``{`` first, not whole     a _Continuation, at a stray line
     _Continuation  is the beginning of an object; this scans it          NO_OBJECT
     NO_OBJECT      is no object, and no line can make it one             UNSEEN, at the blank line
@@ -110,6 +110,7 @@ UNKNOWN, STARTED, FOREIGN = "unknown", "started", "foreign"
 LINES, ANSWERED, OPENED, EVENTS = "lines", "answered", "opened", "events"
 UNSEEN, INCOMPLETE, NO_OBJECT = "unseen", "incomplete", "no object"
 
+DONE = "[DONE]"  # the data of the last frame
 QUOTED = 200  # characters of the input that an Error quotes
 _BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", b"\xef\xbb\xbf")  # of an event stream
 
@@ -230,8 +231,8 @@ class FrameParser(EventStreamParser):
     def _parse_line(self) -> None:
         """Parse the one pending line, and set ``_pending``."""
         text = data_of(self._data).strip(BLANK)
-        if text == "[DONE]":
-            self._pending = text
+        if is_end(text):
+            self._pending = DONE
         elif text[:1] not in ("{", ""):
             self._pending = NO_OBJECT
         else:
@@ -246,7 +247,7 @@ class FrameParser(EventStreamParser):
             self._parse_line()
         value = self._pending
         if value.__class__ is not dict:
-            if value != "[DONE]":
+            if value != DONE:
                 return
             value = ABSENT
         text = data_of(self._data)
@@ -567,6 +568,11 @@ def lacks_line_ends(line: bytes) -> bool:
 def is_error(value: dict[str, Any]) -> bool:
     """Whether an object says that it is an error."""
     return error_of(value, value.get("choices")) is not None
+
+
+def is_end(text: str) -> bool:
+    """Whether the data of a frame says that the stream is complete (rule 13)."""
+    return text.strip(BLANK) == DONE
 
 
 def is_list_of_errors(value: Any) -> bool:

@@ -34,7 +34,7 @@ from ._answer import Reading
 from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChunkReader
 from ._errors import LimitReached, check_limits
 from ._fast import LARGEST_BULK, LEARNING, FastPath
-from ._frames import ABSENT, ANSWERED, EVENTS, FOREIGN, OPENED, QUOTED, FrameParser, is_list_of_errors
+from ._frames import ABSENT, ANSWERED, EVENTS, FOREIGN, OPENED, QUOTED, FrameParser, is_end, is_list_of_errors
 from ._json import is_too_deep, parse_json, scan_json
 from ._partial import BLANK, MAX_DEPTH
 from ._sse import CLOSED, CR, ENDING, LF, MAX_EVENT_BYTES, OPEN
@@ -470,6 +470,10 @@ class ChatStream(FrameParser, Reading):
     def _frame(self, event: str, text: str, value: Any = ABSENT) -> None:
         self._count()
         if value is ABSENT:
+            if is_end(text):
+                self._judge_api()
+                self._reader.finish(True)
+                return
             try:
                 value = parse_json(text)
             except ValueError as reason:
@@ -521,17 +525,10 @@ class ChatStream(FrameParser, Reading):
         self._count()
         self._server_error(value, {"message": message}, True)
 
-    def _finish(self) -> None:
-        """Read ``[DONE]``."""
-        self._judge_api()
-        self._reader.finish(True)
-
     def _no_json(self, event: str, text: str, reason: ValueError) -> None:
-        """Read a frame whose data is not JSON: ``[DONE]``, an error message, a heartbeat or a bad frame."""
+        """Read a frame whose data is not JSON: an error message, a heartbeat or a bad frame."""
         stripped = text.strip(BLANK)
-        if stripped == "[DONE]":
-            self._finish()
-        elif event == "error" and not stripped:
+        if event == "error" and not stripped:
             self._server_error(text, {}, False)
         elif not stripped or text[0] == ":":
             pass  # a heartbeat
@@ -673,9 +670,8 @@ class ChatStream(FrameParser, Reading):
             text = data.decode()  # less work than with an error handler
         except UnicodeDecodeError:
             text = data.decode("utf-8", "replace")
-        if text == "[DONE]":
-            self._count()
-            self._finish()
+        if text[:1] != "{":  # usually ``[DONE]``
+            self._frame(event, text)
             return
         value: Any
         try:
@@ -692,7 +688,7 @@ class ChatStream(FrameParser, Reading):
         except (ValueError, StopIteration, RecursionError):
             self._frame(event, text)
             return
-        if end != len(text) or value.__class__ is not dict or value.get("choices").__class__ is not list:
+        if end != len(text) or value.get("choices").__class__ is not list:
             self._frame(event, text, value if end == len(text) else ABSENT)
             return
         self._api = CHAT

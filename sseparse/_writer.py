@@ -42,6 +42,7 @@ from json.encoder import encode_basestring as quote
 from os import urandom
 
 from ._answer import id_tail
+from ._frames import DONE
 from ._json import parse_json, write_json
 from ._text import well_formed
 from ._values import REASONING_FIELDS, overlay
@@ -276,7 +277,7 @@ class Writer:
         if not self.is_done:
             self.is_done = True
             self.settle()
-            self.frames.append("data: [DONE]\n\n")
+            self.frames.append(f"data: {DONE}\n\n")
 
     def close(self) -> None:
         """Write what waits, ``cut_error`` first."""
