@@ -33,26 +33,28 @@ Where things live:
     _input.py       the input of the command line: files, HTTP heads, gzip, recordings
     types.py        TypedDicts of the final object; nothing else imports it
 
-How a frame is read. Each arrow is a call, and both paths change the same answer:
+How a frame is read. All paths emit events and change the same answer. The fast path compares the bytes around
+the values that change, and decodes only these values:
 
-    bytes --> ChatStream.feed                                                        _stream.py
+    bytes --> ChatStream.feed                                                _stream.py
                 |
-                |-- like an earlier frame? --> FastPath.read: compare the bytes      _fast.py
-                |                              around the text, decode the text -------------------+
-                |                                                                                  |
-                |-- one data line? ---------> _read_in_full ------+                  _stream.py    |
-                |                                                 |                                |
-                +-- anything else ----------> lines               |                  _sse.py       |
-                                                |                 |                                |
-                                              frames              |                  _frames.py    |
-                                                |                 |                                |
-                                                +--> JSON --------+                  _json.py      |
-                                                                  |                                |
-                                              ChunkReader.read <--+                  _assembler.py |
-                                                |                                                  |
-                events <------------------------+--> Answer <--------------------------------------+
-                                                       |                             _answer.py
-                completion() <-------------------------+
+                |-- like an earlier frame? --> FastPath.read ------------+   _fast.py
+                |                                                        |
+                |-- one data line? --> _read_in_full --+                 |   _stream.py
+                |                                      |                 |
+                +-- anything else ---> lines           |                 |   _sse.py
+                                         |             |                 |
+                                       frames          |                 |   _frames.py
+                                         |             |                 |
+                                         +---> JSON <--+                 |   _json.py
+                                                |                        |
+                                         ChunkReader.read                |   _assembler.py
+                                                |                        |
+                                                +-----> events <---------+   _events.py
+                                                |                        |
+                                                +-----> Answer <---------+   _answer.py
+                                                          |
+                                                     completion()
 """
 
 from __future__ import annotations
