@@ -3,7 +3,7 @@
 
     python -m sseparse answer.sse               the answer, with reasoning and tool calls in sections
     python -m sseparse --text answer.sse        the text and nothing else
-    curl -sSN ... | python -m sseparse --sse    the same answer as a stream that every client can read
+    curl -sSN ... | python -m sseparse --sse    the same answer as a canonical stream (see _encoder.py)
 
 This file knows files and terminals, and nothing of the stream's format. The answer goes to standard output.
 Messages about it go to standard error. Text of the server or the model reaches a terminal only after

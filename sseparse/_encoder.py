@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writing streams: events become a stream that every known client accepts.
+"""Writing streams: events become a stream that every client we tried accepts.
 
     encoder = ChatEncoder()
     encoder.feed(events)                    # b'data: {"id":"c1",...}\\n\\ndata: ...': whole frames
@@ -8,10 +8,10 @@
 has all state, and knows frames but no events. ``encode`` (in ``_completion.py``) makes the same steps from a
 whole completion, and does the reverse of ``parse``.
 
-The stream that both write is called canonical. These are its rules, for both. Each rule is needed by some
-client. Twelve clients were tried: openai-python and openai-node, plain and with their helpers, the Vercel AI
-SDK, LangChain in both languages, litellm, pydantic-ai, and simonw/llm. ("Rules of reading" are those in
-``_assembler.py`` and in the files that it names.)
+The stream that both write is called *canonical*. These are its rules, for both. Each rule is needed by some
+client. These were tried: openai-python and openai-node, plain and with their helpers, the Vercel AI SDK,
+LangChain in both languages, LlamaIndex, litellm, pydantic-ai, and simonw/llm. (``tests/test_clients.py`` runs
+three of them. "Rules of reading" are those in ``_assembler.py`` and in the files that it names.)
 
 Rule 1. Every frame has ``id`` (not empty), ``object``, ``created`` and ``model`` (``""`` if not known), with
   the same values in all frames, and ``choices``, a list. ``service_tier`` and ``system_fingerprint`` are in
