@@ -911,7 +911,7 @@ class ChunkReader:
         if self._has_surrogates or text.held:
             text.has_surrogates = True
             self.version += 1
-            return text.emittable(piece)
+            return text.release(piece)
         return piece
 
     def content(self, choice: Choice, piece: str) -> None:

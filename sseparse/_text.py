@@ -4,7 +4,7 @@
 Rule 15. Text is valid Unicode. JSON can carry one half of a surrogate pair (``"\\ud83d"``), and servers that
     cut text by UTF-16 units send the other half in the next chunk (elizaOS/eliza#30904). Two halves that meet
     become one character: ``"\\ud83d"`` and then ``"\\ude00"`` give one emoji. A half without its other half
-    becomes U+FFFD. NaN and Infinity, also ``1e999``, become null. Integers stay exact.
+    becomes U+FFFD. NaN and Infinity, also ``1e999``, become null, and integers stay exact (``_json.py``).
 
 In this package a *half* is one half of a surrogate pair. A Python str can contain a half, but such a str
 cannot be encoded. Text is stored as received, because the other half may come later, and is repaired when it
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Text:
     """Text that grows.
 
-    ``pieces`` are joined into ``blocks`` from time to time. Otherwise each piece would take some 58 bytes
-    more than its characters. (The rows "one open stream"; no other row is slower for it.) ``held`` is a first
+    ``pieces`` are joined into ``blocks`` from time to time, because a string takes some 58 bytes besides its
+    characters. (The rows "one open stream" show the gain, and no other row is slower.) ``held`` is a first
     half (a high surrogate) at the end of the text: no event has it until the next piece comes.
     ``has_surrogates`` is True if it may contain halves.
     """
@@ -48,8 +48,8 @@ class Text:
         self.blocks.append("".join(self.pieces))
         self.pieces.clear()
 
-    def emittable(self, text: str) -> str:
-        """Return the part of the new piece ``text`` that an event can have now. A first half is held back."""
+    def release(self, text: str) -> str:
+        """Return ``held`` and the new piece ``text`` for an event. A first half at the end is held back."""
         text = self.held + text
         self.held = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
         return well_formed(text[:-1] if self.held else text)
@@ -73,7 +73,7 @@ class Text:
         return text
 
     def emitted(self) -> str:
-        """Return the text that events have had: all of it, repaired, except a half that is held back."""
+        """Return the text that the events have so far: all of it, repaired, without a half that is held."""
         text = self.join()
         return text[:-1] if self.held else text
 
