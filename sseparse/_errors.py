@@ -41,7 +41,7 @@ class StreamError(ValueError):
 
     Attributes:
         errors: list of the ``Error`` events of the stream, unabridged. (Empty if ``HTTPBody`` raised it, or
-            if the connection broke when each choice had its finish_reason.)
+            if the connection broke after each choice got its finish_reason.)
         snapshot: dict, the completion as far as it arrived (None if ``HTTPBody`` raised it).
 
     It can be pickled. Input causes no other exception: if it does, that is a bug of this library.

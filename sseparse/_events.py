@@ -101,7 +101,8 @@ class ServerSentEvent(_Record):
         text = "\n".join([*lines, "", ""])
         try:
             return text.encode()
-        except UnicodeEncodeError:  # a lone surrogate
+        except UnicodeEncodeError:
+            # A lone surrogate. well_formed() of _text.py does the same, but this file imports no other.
             return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
@@ -149,7 +150,7 @@ class ContentDelta(_Text):
 
 @final
 class ContentDone(_Text):
-    """The answer of one choice is final. It comes only if there was a ContentDelta.
+    """The content of one choice is final. It comes only if there was a ContentDelta.
 
     Fields: ``choice`` (int), ``text`` (str, all deltas joined).
     """
@@ -416,7 +417,7 @@ class Error(_Record):
 
 @final
 class Done(_Record):
-    """The server sent ``[DONE]``. No fields. It comes after all other Done events.
+    """The server sent ``[DONE]``. No fields. It comes after the events of all classes named ``...Done``.
 
     A stream that was cut has none. Usage, Extra and Error may come after it.
     """

@@ -96,7 +96,7 @@ class HTTPBody:
         return bytes(body)
 
     def close(self) -> None:
-        """End the connection. Raises StreamError if the response was cut, is invalid or is not supported."""
+        """Say that the connection ended. Raises StreamError if the response is cut, wrong or unsupported."""
         self._closed = True
         if self._state == _REST:
             self._state = _COMPLETE
@@ -106,6 +106,7 @@ class HTTPBody:
             raise StreamError(self._error)
 
     def _fail(self, what: str) -> str:
+        """Keep the message of the StreamError. Return the state, which stays as it is."""
         self._error = f"The HTTP response {what}."
         return self._state
 
@@ -137,6 +138,7 @@ class HTTPBody:
         Extensions (7.1.1) and blanks after the size (h11 issue 133) are ignored.
         """
         size = re.fullmatch(r"(\r\n)?0*([0-9a-fA-F]{1,16})[ \t]*(;[^\r]*)?\r\n", line)
+        # Only the CRLF that ends the chunk before may stand before a size, so none before the first size.
         if not size or bool(size[1]) != bool(self._received):
             return self._fail("has a wrong chunk size: discard it and reconnect")
         self._left = int(size[2], 16)

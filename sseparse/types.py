@@ -72,7 +72,7 @@ class Message(_MessageBase, total=False):
     """A message. It always has ``role`` and ``content``; it has the other fields if they were sent.
 
     ``content`` is None if never sent, and a list of parts if the server sent parts. Reasoning has the name
-    that the server gave it (the tables in ``_assembler.py``).
+    that the server gave it (the tables in ``_values.py``).
     """
 
     refusal: Union[str, None]
