@@ -560,24 +560,20 @@ def render(value: Any, repair: bool) -> Any:
     """Return a copy of a kept value as plain JSON. With ``repair``, also repair lone surrogates."""
     if repair:
         return _repaired(value)
-    kind = value.__class__
-    if kind in SCALARS:
+    if value.__class__ in SCALARS:
         return value
-    if kind is dict and SCALARS.issuperset(map(type, value.values())):
-        return value.copy()  # the common case
-    top: list[Any] = [value]
+    top = value.copy()
     todo: list[Any] = [top]
     for one in todo:
         for key, inner in one.items() if one.__class__ is dict else enumerate(one):
-            kind = inner.__class__
-            if kind in SCALARS:
+            if inner.__class__ in SCALARS:
                 continue
-            if kind is Text:
+            if inner.__class__ is Text:
                 one[key] = inner.emitted()
             else:
-                one[key] = inner = inner.entries.copy() if kind is Items else inner.copy()
+                one[key] = inner = inner.entries.copy() if inner.__class__ is Items else inner.copy()
                 todo.append(inner)
-    return top[0]
+    return top
 
 
 def _repaired(value: Any) -> Any:
@@ -588,7 +584,7 @@ def _repaired(value: Any) -> Any:
             kind = inner.__class__
             made: Any = inner
             if kind is str:
-                made = inner if inner.isascii() else well_formed(inner)
+                made = well_formed(inner)
             elif kind is Text:
                 made = inner.emitted()
             elif kind is dict:
@@ -642,13 +638,13 @@ def copy_of(value: Any, inner: tuple[Any, ...]) -> Any:
 
 def count_values(value: Any) -> int:
     """Return the number of values inside a JSON object or array, at all levels."""
-    count = 0
-    todo = [value]
-    for one in todo:
-        count += len(one)
-        inner = one.values() if one.__class__ is dict else one
-        todo += [item for item in inner if item.__class__ is dict or item.__class__ is list]
-    return count
+    values = [value]
+    for one in values:  # the list grows
+        if one.__class__ is dict:
+            values += one.values()
+        elif one.__class__ is list:
+            values += one
+    return len(values) - 1
 
 
 def plain_copy(value: Any) -> Any:
