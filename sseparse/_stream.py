@@ -35,8 +35,8 @@ from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChunkReader
 from ._errors import LimitReached, check_limits
 from ._fast import LARGEST_BULK, LEARNING, FastPath
 from ._frames import ABSENT, ANSWERED, EVENTS, FOREIGN, OPENED, QUOTED, FrameParser, is_end, is_list_of_errors
-from ._json import is_too_deep, parse_json, scan_json
-from ._partial import BLANK, MAX_DEPTH
+from ._json import parse_json
+from ._partial import BLANK
 from ._sse import CLOSED, CR, ENDING, LF, MAX_EVENT_BYTES, OPEN
 from ._text import contains_escaped_surrogate
 from ._values import error_of
@@ -489,33 +489,36 @@ class ChatStream(FrameParser, Reading):
         elif value is not None:
             self._report("malformed", "data is JSON but not an object; the frame was ignored", text)
 
+    def _is_chunk(self, value: dict[str, Any]) -> bool:
+        """Whether an object is a chunk that has choices. (Any of its other fields may be an error.)"""
+        return value.get("choices").__class__ is list
+
     def _object(self, event: str, text: str, value: dict[str, Any]) -> None:
-        """Read a frame whose data is an object: a chunk, an error, a ping, or another API's."""
-        reader = self._reader
+        """Read a frame whose data is an object: a chunk, an error, a ping, or another API's frame."""
         has_surrogates = contains_escaped_surrogate(text)
-        choices: Any = value.get("choices")
+        is_chunk = self._is_chunk(value)
         is_named = event not in ("", "message")
-        error = error_of(value, choices, is_named and event != "error")
+        error = error_of(value, value.get("choices"), is_named and event != "error")
         if event == "error" and error is None:
             error = value
-        # Anthropic's message_delta has a usage too, but also an event type and a ``type``.
-        is_typed = is_named or value.get("type").__class__ is str
-        has_usage = value.get("usage").__class__ is dict and not is_typed
-        if self._api != CHAT and (has_usage or error is not None or choices.__class__ is list):
+        if is_chunk:
             self._api = CHAT
-        if error is not None and choices.__class__ is not list:
+            self._reader.read(value, text, has_surrogates, error)
+        elif error is not None:
             self._server_error(error, value, has_surrogates)
-        elif error is None and (not value or (len(value) == 1 and "type" in value)):
-            pass  # a ping
-        else:
-            if self._api != CHAT:
+        elif value.keys() - {"type"}:  # otherwise it is a ping
+            usage: Any = value.get("usage")
+            # Anthropic's message_delta has a usage too, but also an event type and a ``type``.
+            if usage.__class__ is dict and not (is_named or value.get("type").__class__ is str):
+                self._api = CHAT
+            elif self._api != CHAT:
                 if self._api is None:
                     self._api = _OtherAPI(text[:QUOTED])
                 self._api.name = self._api.name or other_api(value)
-            if is_named and choices is None and value.get("usage") is None and value.get("error") is None:
-                reader.foreign_frame(event, value, has_surrogates)
+            if is_named and usage is None and value.get("choices") is None and value.get("error") is None:
+                self._reader.foreign_frame(event, value, has_surrogates)
             else:
-                reader.read(value, text, has_surrogates, error)
+                self._reader.read(value, text, has_surrogates)
 
     def _server_error(self, error: Any, around: Any, has_surrogates: bool) -> None:
         self._api = CHAT
@@ -662,7 +665,7 @@ class ChatStream(FrameParser, Reading):
         self._before_frame()
 
     def _read_in_full(self, line: bytes, event: str = "") -> None:
-        """Parse the frame of one data line, and let the fast path learn it."""
+        """Parse the frame of one data line, judge it, and read it. The fast path may learn it."""
         if self._body != EVENTS:
             self._begin()
         data = line[6:] if line[5:6] == b" " else line[5:]
@@ -673,23 +676,13 @@ class ChatStream(FrameParser, Reading):
         if text[:1] != "{":  # usually ``[DONE]``
             self._frame(event, text)
             return
-        value: Any
         try:
-            # Check the depth before the recursive scanner runs: it overflows WebAssembly's stack at 3000
-            # levels. The cheap test: a level takes at least two characters if it is an array, five if it is
-            # an object, and there are at most as many arrays as characters from the first "[" to the last.
-            # (Finding these two takes half the time of counting the brackets. Most frames are too short to be
-            # too deep: asking for the length first is worth 7 % of the row "hostile".)
-            if len(text) > 2 * MAX_DEPTH:
-                arrays = text.rfind("[") - text.find("[") + 1
-                if len(text) > 5 * MAX_DEPTH - 3 * arrays and is_too_deep(text):
-                    raise ValueError
-            value, end = scan_json(text, 0)
-        except (ValueError, StopIteration, RecursionError):
+            value = parse_json(text)
+        except ValueError:
             self._frame(event, text)
             return
-        if end != len(text) or value.get("choices").__class__ is not list:
-            self._frame(event, text, value if end == len(text) else ABSENT)
+        if not self._is_chunk(value):
+            self._frame(event, text, value)
             return
         self._api = CHAT
         reader = self._reader
