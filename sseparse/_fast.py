@@ -121,7 +121,7 @@ COUNTABLE = frozenset((TEXT, CONTENT, NUMBER, SCALAR))
 LARGEST = 1 << 60  # larger integers are always scanned
 _HAS_BULK = sys.implementation.name != "pypy"  # on PyPy, one frame at a time is faster
 _SEPARATOR = "\x7f"  # DEL is rare in text. After a backslash it is an invalid escape, so none is swallowed.
-_LF, _SPACE = 10, 32
+_LF = 10
 _new = object.__new__
 _FOLD_AT = Text.FOLD_AT
 
@@ -335,10 +335,10 @@ class FastPath:
             template.bulk = min(template.bulk * 2, LARGEST_BULK)
         return pos
 
-    def learn(self, line: bytes, text: str, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
+    def learn(self, begin: bytes, text: str, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
         """Learn the frame of one data line. The full path just read it, and ``version`` did not change.
 
-        ``text`` is the data of the line, ``chunk`` its JSON value. ``caused`` are the events of the frame.
+        ``begin`` and ``text`` are the line: ``data:``, and its data. ``chunk`` is its JSON value. ``caused`` are the events of the frame.
         ``kept`` is the value of ``reader.kept`` before the frame.
         """
         if not caused and not self.templates:
@@ -357,7 +357,7 @@ class FastPath:
         # when it comes again. And learning takes as long as reading four frames: an answer of one word has
         # fewer.
         if self._knows([hash(tuple(chunk)), *[event.field for event in caused if event.__class__ is Extra]]):
-            self._learn(line, text, chunk, caused, kept)
+            self._learn(begin, text, chunk, caused, kept)
         else:
             self._note(chunk, caused, kept)
 
@@ -370,12 +370,12 @@ class FastPath:
                 if event.__class__ is Extra and event.place != "delta" and event.value.__class__ is dict:
                     self._earlier[event.field] = render(event.value, False)
 
-    def _learn(self, line: bytes, text: str, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
+    def _learn(self, begin: bytes, text: str, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
         reader = self._reader
-        cost = 2 * len(line)
-        self._credit += len(line) // 2
+        cost = 2 * len(text)
+        self._credit += len(text) // 2
         attempts = MAX_ATTEMPTS + self._misses // 8 + self.hits // 4
-        if self._attempts >= attempts or cost > self._credit + 64 * self.hits or len(line) > MAX_LINE:
+        if self._attempts >= attempts or cost > self._credit + 64 * self.hits or len(text) > MAX_LINE:
             return
         self._credit -= cost
         self._attempts += 1
@@ -386,7 +386,7 @@ class FastPath:
         except RecursionError:  # a deep value, while the stack is nearly full
             return
         if is_learnt:
-            template = Template(lesson, line[: 5 + (line[5] == _SPACE)], self.blank)
+            template = Template(lesson, begin, self.blank)
             template.version = reader.version
             template.kept = reader.kept
             self._add(template)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 MAX_EVENT_BYTES = 64 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
-LF, CR, _COLON = 10, 13, 58
+LF, CR, COLON = 10, 13, 58
 OPEN, ENDING, STOPPED, CLOSED = "open", "ending", "stopped", "closed"
 _MAX_RETRY_DIGITS = 18  # about 31 million years in milliseconds; int() takes quadratic time in the digits
 
@@ -198,7 +198,7 @@ class EventStreamParser:
                     size = self._pending_bytes + len(line)
                 pending.append(line)
                 self._pending_bytes = size
-            elif line[0] == _COLON:  # a comment, which is how servers keep a connection alive
+            elif line[0] == COLON:  # a comment, which is how servers keep a connection alive
                 self.comments += 1
             else:
                 self._field(line)

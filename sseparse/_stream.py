@@ -37,7 +37,7 @@ from ._fast import LARGEST_BULK, LEARNING, FastPath
 from ._frames import ABSENT, ANSWERED, EVENTS, FOREIGN, OPENED, QUOTED, FrameParser, is_end, is_list_of_errors
 from ._json import parse_json
 from ._partial import BLANK
-from ._sse import CLOSED, CR, ENDING, LF, MAX_EVENT_BYTES, OPEN
+from ._sse import CLOSED, COLON, CR, ENDING, LF, MAX_EVENT_BYTES, OPEN
 from ._text import contains_escaped_surrogate
 from ._values import error_of
 
@@ -156,32 +156,31 @@ class ChatStream(FrameParser, Reading):
         """
         events: list[Event] = []
         piece: Any = data
+        only: bytes | None = None
         if self._where == BETWEEN and piece.__class__ is bytes:
             # Most feeds are one frame, and most frames are read here.
             pos = self._fast.read(piece, 0, events)
             if pos == len(piece):
                 return events
             piece = piece[pos:]
-            line = self._whole_line(piece) if len(piece) < _SMALL else None
-            if line is None and piece[:1] == b":" and self._is_comment(piece):
+            if piece[0] == COLON and self._is_comment(piece):
                 self.comments += 1
                 return events
+            only = self._only_data(piece)
         elif self._where == INSIDE and piece.__class__ is bytes and len(piece) < _SMALL:
-            line = None
             rest = self._read_inside(piece, events)
             if rest is None:
                 return events
             piece = rest
         else:
-            line = None
             piece = self._feedable(piece)
             if self._reading != OPEN or not piece:
                 return events
         fast = self._fast
         self._reader.events = events
         try:
-            if line is not None:
-                self._read_in_full(line)
+            if only is not None:
+                self._read_in_full(only)
             else:
                 self._read_any(piece)
             if fast.templates:
@@ -555,15 +554,15 @@ class ChatStream(FrameParser, Reading):
             or self._held_document is not None
         )
 
-    def _whole_line(self, data: bytes) -> bytes | None:
-        """Return the line if a feed is one data line and its blank line, otherwise None.
+    def _only_data(self, data: bytes) -> bytes | None:
+        """Return the data if a feed is one data line and its blank line, otherwise None.
 
         (Without this shortcut, the row "hostile, no two alike" takes 20 % longer.)
         """
-        line = data.removesuffix(self._fast.blank)
-        if len(line) == len(data) or not line.startswith(b"data: ") or LF in line or CR in line:
+        if len(data) >= _SMALL:
             return None
-        return line
+        inside = data.removeprefix(b"data: ").removesuffix(self._fast.blank)
+        return None if len(data) - len(inside) < 8 or LF in inside or CR in inside else inside
 
     def _is_comment(self, data: bytes) -> bool:
         """Whether a feed is one comment and its blank line. (Most heartbeats come alone.)"""
@@ -585,7 +584,8 @@ class ChatStream(FrameParser, Reading):
     def _read_line(self, line: bytes, event: str = "") -> None:
         fast = self._fast
         if not fast.templates or not fast.resume(line + fast.blank, 0, self._reader.events):
-            self._read_in_full(line, event)
+            begin = b"data: " if line[5:6] == b" " else b"data:"
+            self._read_in_full(line[len(begin) :], event, begin)
 
     def _read(self, data: bytes) -> None:
         """Read any number of frames, each on the shortest path."""
@@ -596,40 +596,49 @@ class ChatStream(FrameParser, Reading):
         if not fast.templates:
             # The search for one byte is more than fifty times as fast as that for two.
             fast.blank = b"\r\n\r\n" if CR in data and b"\r\n" in data else b"\n\n"
-        blank = fast.blank
         if self._line:
             if LF not in data:
                 self._parse(data)
                 return
             data = self._continued(data)
+        blank = fast.blank
         events = self._reader.events
         pos = 0
-        while True:
+        while pos < len(data):
             if fast.templates and data.startswith(b"data:", pos):
                 pos = fast.resume(data, pos, events)
-            end = self._end_of_line(data, pos)
-            if end - pos > _HUGE:
-                text = self._text_of_huge(data, pos, end)
-                if text is not None:
-                    self._frame("", text)
-                    pos = end + len(blank)
-                    continue
-            elif end >= 0:
-                line = data[pos:end]
-                if CR not in line:
-                    pos = end + len(blank)
-                    self._read_in_full(line)
-                    continue
-            end = data.find(blank, pos)
-            if end < 0:
-                break
-            end += len(blank)
-            self._parse(data[pos:end])
+            end = self._read_one(data, pos)
+            if end == pos:
+                end = data.find(blank, pos) + len(blank)
+                if end < len(blank):
+                    break
+                self._parse(data[pos:end])
+                if self._skippable or not self._is_between_frames():
+                    pos = end
+                    break
             pos = end
-            if pos == len(data) or self._skippable or not self._is_between_frames():
-                break
         if pos < len(data):
             self._parse(data[pos:] if pos else data)
+
+    def _read_one(self, data: bytes, pos: int) -> int:
+        """Read the frame at ``pos`` in full, if it is one data line and its blank line. Return its end.
+
+        Return ``pos`` if it is anything else.
+        """
+        end = self._end_of_line(data, pos)
+        if end < 0:
+            return pos
+        if end - pos > _HUGE:
+            text = self._text_of_huge(data, pos, end)
+            if text is None:
+                return pos
+            self._frame("", text)
+        else:
+            inside = data[pos + 6 : end]
+            if CR in inside:
+                return pos
+            self._read_in_full(inside)
+        return end + len(self._fast.blank)
 
     def _continued(self, data: bytes) -> bytes:
         """Return the unfinished line with ``data``. A huge frame that is complete now is read and removed."""
@@ -664,11 +673,13 @@ class ChatStream(FrameParser, Reading):
         self._see_stream()
         self._before_frame()
 
-    def _read_in_full(self, line: bytes, event: str = "") -> None:
-        """Parse the frame of one data line, judge it, and read it. The fast path may learn it."""
+    def _read_in_full(self, data: bytes, event: str = "", begin: bytes = b"data: ") -> None:
+        """Read the frame of one data line: parse it, judge it, read it, and let the fast path learn it.
+
+        ``data`` is the line after ``begin``.
+        """
         if self._body != EVENTS:
             self._begin()
-        data = line[6:] if line[5:6] == b" " else line[5:]
         try:
             text = data.decode()  # less work than with an error handler
         except UnicodeDecodeError:
@@ -699,7 +710,7 @@ class ChatStream(FrameParser, Reading):
         chunk = value.copy()  # read() takes fields out of it
         reader.read(value, text, has_surrogates)
         if reader.version == version:
-            fast.learn(line, text, chunk, events[count:], kept)
+            fast.learn(begin, text, chunk, events[count:], kept)
 
     def __repr__(self) -> str:
         if self._reader.stopped:
