@@ -101,8 +101,8 @@ if TYPE_CHECKING:
 
 MAX_TEMPLATES = 16
 # These constants limit the cost of learning. Learning a line parses it at most twice: in a walk, and once
-# with other values. The bytes that may be parsed are FIRST_CREDIT, half of each line that could be learnt,
-# and 64 bytes for each frame that a template read. A *miss* is a frame that the full path read although a
+# with other values. The characters that may be parsed are FIRST_CREDIT, half of each line that could be
+# learnt, and 64 for each frame that a template read. A *miss* is a frame that the full path read although a
 # template could have: ``version`` did not change. There are MAX_ATTEMPTS attempts at first, one more for
 # eight misses, and one more for four frames that a template read. Learning stops, and all templates are
 # dropped, after MAX_MISSES misses and two more for each frame that a template read.
@@ -111,7 +111,7 @@ MAX_ATTEMPTS = 4
 MAX_MISSES = 26
 MAX_SEEN = 64  # keys that are remembered: see ``_knows``
 MAX_BRACKETS = 96  # after the first hole of a line, if a hole may have a container: few are open before it
-MAX_LINE = 16384  # bytes; templates for longer frames gain nothing
+MAX_LINE = 16384  # characters; templates for longer frames gain nothing
 SMALLEST_BULK = 2048  # bytes
 LARGEST_BULK = 65536  # bytes that are read at once, and the longest line that is read here
 
@@ -146,7 +146,7 @@ class FastPath:
     def __init__(self, reader: ChunkReader, is_on: bool) -> None:
         self._reader = reader
         self._attempts = 0  # lines that it tried to learn
-        self._credit = FIRST_CREDIT  # bytes that learning may still parse
+        self._credit = FIRST_CREDIT  # characters that learning may still parse
         self._misses = 0
         self._seen: set[Any] | None = None  # unknown fields of earlier frames, and hashes of their key orders
         self._earlier: dict[str, Any] = {}  # usage and unknown fields of an earlier frame: see ``_note``
@@ -338,8 +338,8 @@ class FastPath:
     def learn(self, begin: bytes, text: str, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
         """Learn the frame of one data line. The full path just read it, and ``version`` did not change.
 
-        ``begin`` and ``text`` are the line: ``data:``, and its data. ``chunk`` is its JSON value. ``caused`` are the events of the frame.
-        ``kept`` is the value of ``reader.kept`` before the frame.
+        ``begin`` is ``data:``, perhaps with a space, ``text`` the rest of the line, and ``chunk`` its JSON
+        value. ``caused`` are the events of the frame. ``kept`` is the value of ``reader.kept`` before it.
         """
         if not caused and not self.templates:
             return

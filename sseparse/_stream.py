@@ -10,19 +10,23 @@ the bytes:
 
 1. ``FastPath.read``, at the beginning of a frame: reads frames like earlier ones without parsing JSON.
 2. A comment that comes alone is counted.
-3. ``_read_in_full`` reads one data line and its blank line. It parses the JSON and gives the chunk to the
-   assembler. Then the fast path learns from the frame.
-4. ``_parse`` reads everything else, with the grammar of ``_sse.py`` and the rules of ``_frames.py``.
+3. ``_read_in_full`` reads one data line and its blank line. If it is a chunk, the assembler reads it, and the
+   fast path learns from it. Otherwise ``_frame`` reads it.
+4. ``_parse`` reads everything else, with the grammar of ``_sse.py`` and the rules of ``_frames.py``, which
+   give each frame to ``_frame`` or, if it is one data line, to ``_read_in_full``.
 
-``_where`` is the position of the next bytes. Only feed() and close() change it:
+What a JSON value is (a chunk, an error, a ping, a frame of another API) is decided in ``_is_chunk`` and
+``_object``.
+
+``_where`` is the position of the next bytes. Only feed(), frames() and close() change it:
 
     state      the next bytes                                     paths
     BETWEEN    begin a frame                                      1 to 4
     INSIDE     continue the first line of a frame (``_line``)     1, with ``_line`` put before them; 4
-    ELSEWHERE  may be anything                                    3 and 4
+    ELSEWHERE  may be anything                                    4; 1 and 3 from the next frame on
 
-ELSEWHERE is also the state until the first bytes show that there is no HTTP head, and the only state if a
-limit is so low that the fast path could exceed it.
+ELSEWHERE is also the state until the first bytes show that there is no HTTP head, and the only state if there
+is a limit that the other paths do not check.
 
 A frame is counted either by ``_count`` or by the fast path (``hits``). The number of a frame in an Error is
 the sum of the two.
@@ -109,10 +113,10 @@ class ChatStream(FrameParser, Reading):
         "_api",
         "_budget",
         "_fast",
+        "_foreign",
         "_full",
         "_head",
         "_held",
-        "_may_be_fast",
         "_reader",
         "_where",
         "truncated",
@@ -134,15 +138,15 @@ class ChatStream(FrameParser, Reading):
         self._reader = ChunkReader(max_choices, max_tool_calls, max_errors)
         self._answer = self._reader.answer
         self._fast = FastPath(self._reader, fast_path)
-        self._budget = max_total_bytes  # bytes that may still come, or None; below 0 if more came
+        self._budget = max_total_bytes  # bytes that may still come, or None
         self._full = 0  # number of frames that the fast path did not read
         self._head: bytes | None = b""  # the first bytes of the body, while they may begin one of _HEADS
-        # The API of the stream: None before the first frame, CHAT, or an _OtherAPI.
-        self._api: Any = None
+        self._api: str | None = None  # the API of the stream: CHAT, a name in OTHER_APIS, or not known
+        self._foreign: str | None = None  # the beginning of the first frame that was not of CHAT
         self.truncated = False
-        # The fast path checks no limits, so it is not used if it could exceed one.
-        self._may_be_fast = max_event_bytes >= 2 * LARGEST_BULK and max_total_bytes is None
-        self._where = BETWEEN if self._may_be_fast else ELSEWHERE
+        # The paths 1 to 3 check no limits, so feed() does not take them if they could exceed one.
+        is_limited = max_event_bytes < 2 * LARGEST_BULK or max_total_bytes is not None
+        self._where = ELSEWHERE if is_limited else BETWEEN
         self._held: bytearray | None = None  # the bytes of the unfinished frame, if frames() is used
 
     # -- bytes in -----------------------------------------------------------------------------------
@@ -216,13 +220,18 @@ class ChatStream(FrameParser, Reading):
 
     def _read_any(self, data: bytes) -> None:
         """Read any bytes, and set ``_where``."""
-        if self._head is not None or self._budget is not None:
-            data = self._within_total(data)
+        budget = self._budget
+        is_over = False
+        if budget is not None:
+            is_over = len(data) > budget
+            data = data[:budget]
+            self._budget = budget - len(data)
+        if self._head is not None:
+            self._sniff(data)
         self._read(data)
-        if self._budget is not None and self._budget < 0:
+        if is_over:
             raise LimitReached(_OVER_TOTAL)
-        may_begin = self._may_be_fast and self._head is None and not self._skippable
-        if may_begin and self._is_between_frames():
+        if budget is None and self._head is None and self._may_take_short_path():
             self._where = INSIDE if self._line else BETWEEN
         else:
             self._where = ELSEWHERE
@@ -339,20 +348,6 @@ class ChatStream(FrameParser, Reading):
         """Whether no part of a frame is held."""
         return not self._line and self._is_between_frames()
 
-    def _within_total(self, data: bytes) -> bytes:
-        """Return the part of the data that is within max_total_bytes. Check the first bytes of the body."""
-        if self._budget is not None:
-            allowed = data[: self._budget]
-            self._budget -= len(data)
-            data = allowed
-        if self._head is not None:
-            if not self._head and data[:1] in _BEGINNINGS:
-                self._head = None
-                self._skippable = b""
-            else:
-                self._sniff(data)
-        return data
-
     def _end_reading(self, limit: LimitReached) -> None:
         """A limit was exceeded: report it, unless the assembler did, and read nothing more."""
         if not self._reader.stopped:
@@ -392,6 +387,10 @@ class ChatStream(FrameParser, Reading):
 
     def _sniff(self, data: bytes) -> None:
         """Check the first bytes for inputs that are often fed by mistake (``_HEADS``)."""
+        if not self._head and data[:1] in _BEGINNINGS:
+            self._head = None
+            self._skippable = b""
+            return
         # Look at max_event_bytes at most. Otherwise the result would depend on how the input is cut.
         head = self._head = ((self._head or b"") + data[:7])[: self._max_event_bytes + 1]
         for begin, what in _HEADS:
@@ -449,9 +448,10 @@ class ChatStream(FrameParser, Reading):
 
     def _judge_api(self) -> None:
         """If all frames were those of another API, report that."""
-        api = self._api
-        if api.__class__ is _OtherAPI:
-            self._report("not_chat", api.message(), api.first)
+        if self._foreign is not None and self._api != CHAT:
+            what = "frames came, but none is of a Chat Completions stream"
+            what = what if self._api is None else f"{what}: they look like {self._api}"
+            self._report("not_chat", what, self._foreign)
 
     # -- frames ---------------------------------------------------------------------------------------
 
@@ -493,31 +493,33 @@ class ChatStream(FrameParser, Reading):
         return value.get("choices").__class__ is list
 
     def _object(self, event: str, text: str, value: dict[str, Any]) -> None:
-        """Read a frame whose data is an object: a chunk, an error, a ping, or another API's frame."""
+        """Read a frame whose data is an object: a chunk, an error, a ping, or another API's."""
         has_surrogates = contains_escaped_surrogate(text)
-        is_chunk = self._is_chunk(value)
-        is_named = event not in ("", "message")
-        error = error_of(value, value.get("choices"), is_named and event != "error")
+        error = error_of(value, value.get("choices"), event not in ("", "message", "error"))
         if event == "error" and error is None:
             error = value
-        if is_chunk:
+        if self._is_chunk(value):
             self._api = CHAT
             self._reader.read(value, text, has_surrogates, error)
         elif error is not None:
             self._server_error(error, value, has_surrogates)
-        elif value.keys() - {"type"}:  # otherwise it is a ping
-            usage: Any = value.get("usage")
-            # Anthropic's message_delta has a usage too, but also an event type and a ``type``.
-            if usage.__class__ is dict and not (is_named or value.get("type").__class__ is str):
-                self._api = CHAT
-            elif self._api != CHAT:
-                if self._api is None:
-                    self._api = _OtherAPI(text[:QUOTED])
-                self._api.name = self._api.name or other_api(value)
-            if is_named and usage is None and value.get("choices") is None and value.get("error") is None:
-                self._reader.foreign_frame(event, value, has_surrogates)
-            else:
-                self._reader.read(value, text, has_surrogates)
+        elif not value.keys() <= {"type"}:  # otherwise it is a ping
+            self._without_choices(event, text, value, has_surrogates)
+
+    def _without_choices(self, event: str, text: str, value: dict[str, Any], has_surrogates: bool) -> None:
+        """Read an object that is neither an error nor a ping: a chunk without choices, or another API's."""
+        usage: Any = value.get("usage")
+        is_named = event not in ("", "message")
+        # Anthropic's message_delta has a usage too, but also an event type and a ``type``.
+        if usage.__class__ is dict and not (is_named or value.get("type").__class__ is str):
+            self._api = CHAT
+        elif self._api != CHAT:
+            self._foreign = self._foreign or text[:QUOTED]
+            self._api = self._api or other_api(value)
+        if is_named and usage is None and value.get("choices") is None and value.get("error") is None:
+            self._reader.foreign_frame(event, value, has_surrogates)
+        else:
+            self._reader.read(value, text, has_surrogates)
 
     def _server_error(self, error: Any, around: Any, has_surrogates: bool) -> None:
         self._api = CHAT
@@ -554,6 +556,15 @@ class ChatStream(FrameParser, Reading):
             or self._held_document is not None
         )
 
+    def _may_take_short_path(self) -> bool:
+        """Whether a shorter path than ``_parse`` may read the next bytes.
+
+        It may if they begin a frame, or continue its first line. The fast path does not check
+        max_event_bytes, so this must be higher than all that the fast path reads at once.
+        """
+        is_high = self._max_event_bytes >= 2 * LARGEST_BULK
+        return is_high and not self._skippable and self._is_between_frames()
+
     def _only_data(self, data: bytes) -> bytes | None:
         """Return the data if a feed is one data line and its blank line, otherwise None.
 
@@ -589,8 +600,8 @@ class ChatStream(FrameParser, Reading):
 
     def _read(self, data: bytes) -> None:
         """Read any number of frames, each on the shortest path."""
-        if self._skippable or self._max_event_bytes < 2 * LARGEST_BULK or not self._is_between_frames():
-            self._parse(data)  # (also if the limit is low: the fast path does not check it)
+        if not self._may_take_short_path():
+            self._parse(data)
             return
         fast = self._fast
         if not fast.templates:
@@ -607,18 +618,17 @@ class ChatStream(FrameParser, Reading):
         while pos < len(data):
             if fast.templates and data.startswith(b"data:", pos):
                 pos = fast.resume(data, pos, events)
+                if pos == len(data):
+                    return
             end = self._read_one(data, pos)
             if end == pos:
-                end = data.find(blank, pos) + len(blank)
-                if end < len(blank):
-                    break
+                end = data.find(blank, pos)
+                end = len(data) if end < 0 else end + len(blank)
                 self._parse(data[pos:end])
-                if self._skippable or not self._is_between_frames():
-                    pos = end
-                    break
+                if not self._may_take_short_path():
+                    self._parse(data[end:])
+                    return
             pos = end
-        if pos < len(data):
-            self._parse(data[pos:] if pos else data)
 
     def _read_one(self, data: bytes, pos: int) -> int:
         """Read the frame at ``pos`` in full, if it is one data line and its blank line. Return its end.
@@ -736,23 +746,6 @@ def cut_at(marks: Marks, data: bytes, start: int, end: int, events: list[Event])
     if start < end:
         frames.append((data[start:end], events[first:]))
     return frames
-
-
-class _OtherAPI:
-    """A stream in which no frame of Chat Completions has come yet.
-
-    ``first``: the beginning of its first frame. ``name``: the name of its API, or None if not known.
-    """
-
-    __slots__ = ("first", "name")
-
-    def __init__(self, first: str) -> None:
-        self.first = first
-        self.name: str | None = None
-
-    def message(self) -> str:
-        what = "frames came, but none is of a Chat Completions stream"
-        return what if self.name is None else f"{what}: they look like {self.name}"
 
 
 def other_api(value: dict[str, Any]) -> str | None:
