@@ -84,7 +84,7 @@ from operator import add, itemgetter
 
 from ._events import Extra
 from ._json import scan_json, scan_number
-from ._lesson import CONTENT, GROWING, NUMBER, OBJECT, PADDING, SCALAR, TEXT, Lesson
+from ._lesson import CONTENT, GROWING, NUMBER, OBJECT, PADDING, SCALAR, TEXT, Lesson, is_countable
 from ._partial import scanstring
 from ._text import Text, contains_escaped_surrogate, contains_surrogates
 from ._values import render
@@ -117,8 +117,6 @@ LARGEST_BULK = 65536  # bytes that are read at once, and the longest line that i
 
 LEARNING, GIVEN_UP = "learning", "given up"
 
-COUNTABLE = frozenset((TEXT, CONTENT, NUMBER, SCALAR))
-LARGEST = 1 << 60  # larger integers are always scanned
 _HAS_BULK = sys.implementation.name != "pypy"  # on PyPy, one frame at a time is faster
 _SEPARATOR = "\x7f"  # DEL is rare in text. After a backslash it is an invalid escape, so none is swallowed.
 _LF = 10
@@ -425,7 +423,7 @@ class Template:
     A template with ``holes`` is plain, too, while it has one text, all other values are integers, and these
     come as expected. Then ``head`` and ``last`` have the integers that are expected in the next frame. A
     count is expected to change by as much as it did in the frame before, a time to stay the same. (Counts of
-    vLLM, xAI and Perplexity; the time of Ollama)
+    vLLM, xAI and Perplexity; the time of Ollama) The steps take the text as the last value, after these.
 
     ``prefix``: the bytes before the first hole. ``around``: the number of bytes in ``head`` and ``last``.
     ``line_end``: the number of bytes from the first LF of a frame to its end.
@@ -437,7 +435,8 @@ class Template:
     ``at``: the number of the hole with the text. ``numbers``: the integers in the other holes, as they were
     in the last frame. ``gains``: by how much each of them changed there. ``following``: the integers that are
     expected next. ``forms``: ``head`` and ``last`` with ``%d`` in place of integers, b"" if they have none;
-    None if there are other values than integers.
+    None if there are other values than integers. ``moving``: the forms in which an integer is expected to
+    change, b"" for one without; None if there is none.
     ``grown``: the inside of the string in a GROWING hole, as it was in the last frame.
     ``echo``: the numbers of two holes that must have the same text.
     ``number``, ``then``: the numbers of this template and of the one that came after it the last time. (A
@@ -449,8 +448,8 @@ class Template:
 
     __slots__ = (
         "allows_empty", "around", "at", "blank", "bulk", "echo", "ended", "following", "forms", "gains",
-        "grown", "head", "holes", "is_plain", "kept", "last", "line_end", "middle", "most", "needs_last",
-        "nests", "number", "numbers", "only", "prefix", "steps", "then", "version",
+        "grown", "head", "holes", "is_plain", "kept", "last", "line_end", "middle", "most", "moving",
+        "needs_last", "nests", "number", "numbers", "only", "prefix", "steps", "then", "version",
     )  # fmt: skip
 
     def __init__(self, lesson: Lesson, begin: bytes, blank: bytes) -> None:
@@ -469,14 +468,22 @@ class Template:
         self.around = len(self.head) + len(self.last)
         self.line_end = len(blank) // 2 + 1
         self.holes: tuple[tuple[int, str, int], ...] = ()
-        self.at = 0
-        self.numbers: tuple[Any, ...] = ()
-        self.following: tuple[Any, ...] = ()
-        self.gains: tuple[int, ...] = ()
-        self.forms: tuple[bytes, bytes] | None = None
         self.grown = ""
+        self.at = lesson.at
+        self.numbers: tuple[int, ...] = lesson.numbers
+        self.following: tuple[int, ...] = ()
+        self.gains = (0,) * len(self.numbers)
+        self.forms: tuple[bytes, bytes] | None = None
+        self.moving: tuple[bytes, bytes] | None = None
         if not self.is_plain:
-            self._find_holes(pieces, kinds, lesson.values)
+            # Without the closing quote, which the string scanner reads.
+            behind = [piece[kind <= GROWING :] for kind, piece in zip(kinds, pieces[1:])]
+            self.holes = tuple(zip(kinds, behind, map(len, behind)))
+        if self.numbers:
+            at = lesson.at + 1
+            self.forms = (_form(pieces[:at]), _form(pieces[at:], blank))
+            self.is_plain = True
+            self._count()
         self.only: Any = steps[0] if self.is_plain and len(steps) == 1 else None
         self.bulk = SMALLEST_BULK if _HAS_BULK and self.only is not None else 0
         self.most = 2 * self.around if self.is_plain else 0
@@ -485,23 +492,6 @@ class Template:
         self.needs_last = next((step for step in steps if step.needs_last), None)
         self.version = 0
         self.kept = 0
-
-    def _find_holes(self, pieces: list[str], kinds: list[int], values: list[Any]) -> None:
-        """Set ``holes``. If there is one text, and all other values are integers, expect these next."""
-        # Without the closing quote, which the string scanner reads.
-        behind = [piece[kind <= GROWING :] for kind, piece in zip(kinds, pieces[1:])]
-        self.holes = tuple(zip(kinds, behind, map(len, behind)))
-        texts = [number for number, kind in enumerate(kinds) if kind <= CONTENT]
-        if len(texts) != 1 or not COUNTABLE.issuperset(kinds):
-            return
-        at = self.at = texts[0]
-        numbers = (*values[:at], *values[at + 1 :])
-        if all(map(_is_countable, numbers)):
-            self.numbers = numbers
-            self.gains = (0,) * len(numbers)
-            self.forms = (_form(pieces[: at + 1]), _form(pieces[at + 1 :], self.blank))
-            self.is_plain = True
-            self._expect()
 
     def applies(self, reader: ChunkReader) -> bool:
         """Whether a frame of this template has the same effects as the one that was learnt (4. above)."""
@@ -516,33 +506,43 @@ class Template:
             return False
         return bool(self.holes) or (self.middle == other.middle and self.last == other.last)
 
-    def _expect(self) -> None:
-        """Write the integers that are expected in the next frame into ``head`` and ``last``."""
-        numbers = self.following = tuple(map(add, self.numbers, self.gains))
-        before, after = self.forms or (b"", b"")
-        if before:
-            self.head = before % numbers[: self.at]
-        if after:
-            self.last = after % numbers[self.at :]
-        self.around = len(self.head) + len(self.last)
-
     def _compare(self, values: list[Any]) -> None:
         """Compare the numbers with those of the frame before. Expect the same changes in the next frame.
 
         Expect nothing if the last two changes differ, unless the numbers did not change before the last one.
         """
-        del values[self.at]
-        if not all(map(_is_countable, values)):
-            self.forms = None
+        del values[-1]  # the text
+        if not all(map(is_countable, values)):
+            self.forms = self.moving = None
             self.is_plain = False
             return
-        factors = [kind == NUMBER for kind, _, _ in self.holes if kind > CONTENT]  # 0: a time, which stays
+        factors = [kind != SCALAR for kind, _, _ in self.holes if kind > CONTENT]  # 0: a time, which stays
         gains = tuple([(new - old) * factor for new, old, factor in zip(values, self.numbers, factors)])
         self.is_plain = gains == self.gains or not any(self.gains)
         self.gains = gains
         self.numbers = tuple(values)
         if self.is_plain:
-            self._expect()
+            self._count()
+
+    def _count(self) -> None:
+        """Expect the numbers to change as they did in the last frame."""
+        self.moving = self.forms
+        self._expect()
+        before, after = self.forms or (b"", b"")
+        moves = [gain != 0 for gain in self.gains]
+        before = before if any(moves[: self.at]) else b""
+        after = after if any(moves[self.at :]) else b""
+        self.moving = (before, after) if before or after else None
+
+    def _expect(self) -> None:
+        """Write the integers that are expected in the next frame into ``head`` and ``last``."""
+        numbers = self.following = tuple(map(add, self.numbers, self.gains))
+        before, after = self.moving or (b"", b"")
+        if before:
+            self.head = before % numbers[: self.at]
+        if after:
+            self.last = after % numbers[self.at :]
+        self.around = len(self.head) + len(self.last)
 
     def read(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
         """Read the frame at ``pos`` and set ``ended``. Return False if it does not fit."""
@@ -634,13 +634,14 @@ class Template:
         if pos != len(line) or (self.echo and values[self.echo[0]] != values[self.echo[1]]):
             return None
         self.grown = grown
+        if self.numbers:
+            values.append(values.pop(self.at))  # the text
         return values
 
     def take(self, text: str, reader: ChunkReader, events: list[Event]) -> None:
         """Take the steps of a frame with this text and the numbers that were expected."""
         numbers = self.numbers = self.following
-        at = self.at
-        values = (*numbers[:at], text, *numbers[at:]) if at else (text, *numbers)
+        values = (*numbers, text)
         # These lines are those of read_holes(). A function for both would cost each frame a call.
         held = reader.events
         reader.events = events
@@ -648,7 +649,7 @@ class Template:
             step.take(values, reader)
         reader.events = held
         self.kept = reader.kept
-        if self.forms is not None:
+        if self.moving is not None:
             self._expect()
 
     def read_many(self, data: bytes, pos: int) -> tuple[list[str], int]:
@@ -681,10 +682,6 @@ def _string(inside: str) -> str:
     if end != len(inside) or (len(text) != end - 1 and contains_surrogates(text)):
         raise ValueError
     return text
-
-
-def _is_countable(value: Any) -> bool:
-    return value.__class__ is int and -LARGEST < value < LARGEST
 
 
 def _form(pieces: list[str], blank: bytes = b"") -> bytes:

@@ -65,6 +65,8 @@ PADDING, GROWING = 2, 3  # without an effect; the second usually begins with its
 NUMBER, SCALAR = 4, 5  # a finite number; anything except a container
 OBJECT, ANY = 6, 7  # a non-empty object; anything
 
+LARGEST = 1 << 60  # larger integers are always scanned
+
 TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
 _NOISE = frozenset(NOISE_FIELDS)
 _ALONE = DELTA_NOISE | {"content", "role"}  # a delta with no other fields may have empty content
@@ -313,14 +315,15 @@ class Lesson:
     While it learns: ``entry`` and ``delta`` are the parts of the chunk that have the text. ``found`` has the
     steps, each with the path of its value. ``holes`` has the kind of each hole, by path. ``same`` has the
     paths of two holes that must have the same text.
-    What it has learnt: ``pieces`` is the text around the holes. ``kinds`` and ``values`` have the kind and
-    the value of each hole, in the order of the line. ``steps`` are what the frame does. ``echo`` has the
-    numbers of two holes that must have the same text.
+    What it has learnt: ``pieces`` is the text around the holes. ``kinds`` has the kind of each hole, in the
+    order of the line. ``steps`` are what the frame does. ``echo`` has the numbers of two holes that must have
+    the same text. If one hole has a text and all others have integers, ``numbers`` has these, and ``at`` is
+    the number of the hole with the text. Then the steps take the text as the last value.
     """
 
     __slots__ = (
-        "chunk", "delta", "earlier", "echo", "entry", "found", "holes", "kinds", "pieces", "reader", "same",
-        "steps", "text", "values",
+        "at", "chunk", "delta", "earlier", "echo", "entry", "found", "holes", "kinds", "numbers", "pieces",
+        "reader", "same", "steps", "text",
     )  # fmt: skip
 
     def __init__(
@@ -337,7 +340,8 @@ class Lesson:
         self.found: list[tuple[Step, Path]] = []
         self.pieces: list[str] = []
         self.kinds: list[int] = []
-        self.values: list[Any] = []
+        self.at = 0
+        self.numbers: tuple[int, ...] = ()
         self.steps: list[Step] = []
         self.echo: tuple[int, ...] = ()
 
@@ -378,8 +382,13 @@ class Lesson:
             return False
         self.pieces = pieces
         self.kinds = [holes[path] for path in order]
-        self.values = [_at(self.chunk, path) for path in order]
         self.echo = tuple(map(order.index, self.same))
+        texts = [number for number, kind in enumerate(self.kinds) if kind <= CONTENT]
+        numbers = [number for number in [_at(self.chunk, path) for path in order] if is_countable(number)]
+        if texts and 0 < len(numbers) == len(order) - 1:
+            self.numbers = tuple(numbers)
+            self.at = texts[0]
+            order.append(order.pop(self.at))
         for step, path_of_step in self.found:
             step.locate(order, path_of_step)
         self.steps = [step for step, _ in self.found]
@@ -639,6 +648,11 @@ class Lesson:
                 node = node.setdefault(key, {})
             node[path[-1]] = path
         return tree
+
+
+def is_countable(value: Any) -> bool:
+    """Whether a value is an integer that is not too large for ``_fast.py`` to expect the next one."""
+    return value.__class__ is int and -LARGEST < value < LARGEST
 
 
 def _at(value: Any, path: Path) -> Any:
