@@ -24,7 +24,7 @@ becomes _TEXT.
 
 from __future__ import annotations
 
-from ._events import ContentDelta, ContentDone, ReasoningDelta, ReasoningDone
+from ._events import ContentDelta, ContentDone, Event, ReasoningDelta, ReasoningDone
 from ._text import Text
 
 TYPE_CHECKING = False
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from ._events import Event
-
 _BEFORE, _INSIDE, _AFTER, _TEXT = range(4)
+_ALL: Any = Event
+_TYPES = frozenset([event.type for event in _ALL])
 _OF_TEXT = ("content.delta", "reasoning.delta", "content.done", "reasoning.done", "choice.done")
 
 
@@ -99,10 +99,13 @@ class ThinkTags:
             raise TypeError(f"feed() takes a list of events, not {name}: pass what ChatStream.feed() returns")
         passed: list[Event] = []
         for event in events:
-            kind = getattr(event, "type", None)
-            if kind is None:
+            kind: Any = getattr(event, "type", None)
+            if kind not in _TYPES:
                 name = type(event).__name__
-                raise TypeError(f"feed() takes the events that ChatStream.feed() returns, not {name}")
+                raise TypeError(
+                    f"feed() takes the events that ChatStream.feed() returns, not {name}:"
+                    " feed bytes to a ChatStream first, or pass a whole text to split()"
+                )
             if kind in _OF_TEXT:
                 self._filter(event, kind, passed)
             else:

@@ -196,8 +196,11 @@ class Streams(unittest.TestCase):
         self.assertEqual(sseparse.ThinkTags().feed(others), others)
 
     def test_arguments_that_are_not_events_are_refused(self):
-        for wrong in (["<think>"], "<think>", b"<think>", [None], [{"type": "content.delta"}]):
-            with self.subTest(wrong), self.assertRaisesRegex(TypeError, "events that ChatStream.feed"):
+        frame = sseparse.ServerSentEvent("message", "{}")
+        for wrong in (["<think>"], "<think>", b"<think>", [None], [{"type": "content.delta"}], [frame]):
+            with self.subTest(wrong), self.assertRaisesRegex(
+                TypeError, "^feed.. takes the events that ChatStream.feed.. returns, not .*: feed bytes to a "
+            ):
                 sseparse.ThinkTags().feed(wrong)
         for wrong in (None, 5, content("a")):
             with self.assertRaisesRegex(TypeError, "^feed.. takes a list of events, not "):
