@@ -76,9 +76,9 @@ class HTTPBody:
         try:
             data = memoryview(data).tobytes()  # bytes(data) would also take an int
         except TypeError:
-            raise TypeError(f"feed() takes bytes as recv() returns them, not {type(data).__name__}") from None
+            raise TypeError(f"HTTPBody takes bytes as recv() gives them, not {type(data).__name__}") from None
         if self._closed:
-            raise RuntimeError("feed() after close(): make a new HTTPBody for each response")
+            raise RuntimeError("bytes after close(): make a new HTTPBody for each response")
         at, body = 0, bytearray()
         while at < len(data) and not self._error and not self.complete:
             if self._state in (_HEAD, _SIZE, _TRAILER):

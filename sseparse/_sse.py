@@ -246,19 +246,22 @@ class EventStreamParser:
             self._end_without_data()
 
     def _feedable(self, data: BytesLike) -> bytes:
-        """Return ``data`` as bytes. Raise TypeError or RuntimeError if feed() is misused."""
+        """Return ``data`` as bytes. Raise TypeError if it is not bytes-like, RuntimeError after close().
+
+        (The messages do not name feed(), because iter_events(), parse() and frames() come here, too.)
+        """
         if isinstance(data, str):
             raise TypeError(
-                "feed() takes bytes, not str: pass the body as it came"
+                f"{type(self).__name__} takes bytes, not str: pass the body as it came"
                 " (response.iter_bytes(), not iter_text() or iter_lines())"
             )
         try:
             data = data if isinstance(data, bytes) else memoryview(data).tobytes()
         except TypeError:
-            what = f"feed() takes bytes, bytearray or memoryview, not {type(data).__name__}"
-            raise TypeError(what) from None
+            what = f"takes bytes, bytearray or memoryview, not {type(data).__name__}"
+            raise TypeError(f"{type(self).__name__} {what}") from None
         if self._reading == CLOSED:
-            raise RuntimeError(f"feed() after close(): make a new {type(self).__name__} for the next stream")
+            raise RuntimeError(f"bytes after close(): make a new {type(self).__name__} for the next stream")
         return data
 
 

@@ -219,13 +219,13 @@ class Misuse(unittest.TestCase):
             decoder.feed("data: a\n\n")
         self.assertEqual(
             str(caught.exception),
-            "feed() takes bytes, not str: pass the body as it came"
+            "SSEDecoder takes bytes, not str: pass the body as it came"
             " (response.iter_bytes(), not iter_text() or iter_lines())",
         )
         for wrong in (None, 5, [b"a"], object()):
             with self.assertRaises(TypeError) as caught:
                 decoder.feed(wrong)
-            says = f"feed() takes bytes, bytearray or memoryview, not {type(wrong).__name__}"
+            says = f"SSEDecoder takes bytes, bytearray or memoryview, not {type(wrong).__name__}"
             self.assertEqual(str(caught.exception), says)
         self.assertEqual(decoder.feed(b"data: a\n\n"), [text("a")])
 
@@ -238,7 +238,7 @@ class Misuse(unittest.TestCase):
         decoder.close()
         with self.assertRaises(RuntimeError) as caught:
             decoder.feed(b"")
-        says = "feed() after close(): make a new SSEDecoder for the next stream"
+        says = "bytes after close(): make a new SSEDecoder for the next stream"
         self.assertEqual(str(caught.exception), says)
 
     def test_options_are_keywords(self):

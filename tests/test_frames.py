@@ -95,7 +95,7 @@ class Frames(unittest.TestCase):
             self.assertLess(stream.pending, 100_000)
 
     def test_misuse(self):
-        with self.assertRaisesRegex(TypeError, "not str"):
+        with self.assertRaisesRegex(TypeError, "^ChatStream takes bytes, not str: pass the body"):
             sseparse.ChatStream().frames("data: x\n\n")  # type: ignore[arg-type]
         stream = sseparse.ChatStream()
         stream.close()

@@ -572,7 +572,7 @@ class Life(unittest.TestCase):
             body = HTTPBody()
             with self.assertRaises(TypeError) as raised:
                 body.feed(wrong)
-            self.assertEqual(f"feed() takes bytes as recv() returns them, not {name}", str(raised.exception))
+            self.assertEqual(f"HTTPBody takes bytes as recv() gives them, not {name}", str(raised.exception))
             self.assertEqual(b"a", body.feed(head() + b"a"), "and nothing has happened")
 
     def test_close_is_idempotent_and_final(self):

@@ -565,13 +565,13 @@ class Misuse(unittest.TestCase):
         for wrong in (None, 5, [b"a"], object()):
             with self.assertRaises(TypeError) as caught:
                 stream.feed(wrong)
-            says = f"feed() takes bytes, bytearray or memoryview, not {type(wrong).__name__}"
+            says = f"ChatStream takes bytes, bytearray or memoryview, not {type(wrong).__name__}"
             self.assertEqual(str(caught.exception), says)
         with self.assertRaises(TypeError) as caught:
             stream.feed("data: {}\n\n")
         self.assertEqual(
             str(caught.exception),
-            "feed() takes bytes, not str: pass the body as it came"
+            "ChatStream takes bytes, not str: pass the body as it came"
             " (response.iter_bytes(), not iter_text() or iter_lines())",
         )
         self.assertEqual(stream.feed(sse(say("a"))), [START, content("a")])  # it was not harmed
@@ -584,7 +584,7 @@ class Misuse(unittest.TestCase):
             for data in (b"", b"\n", sse(say("d")), sse(END)):
                 with self.assertRaises(RuntimeError) as caught:
                     stream.feed(data)
-                says = "feed() after close(): make a new ChatStream for the next stream"
+                says = "bytes after close(): make a new ChatStream for the next stream"
                 self.assertEqual(str(caught.exception), says)
             self.assertRaises(TypeError, stream.feed, "data")
             self.assertEqual(stream.close(), [])
