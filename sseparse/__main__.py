@@ -103,7 +103,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         prog="sseparse",
         description="Show a streamed Chat Completions answer (text/event-stream) as it arrives. The body may "
         "come with its HTTP head (curl -i), in gzip or deflate, or as a recording (.timed.jsonl).",
-        epilog="Exit status: 0 if the answer is whole, 1 if not, 2 if the file cannot be read.",
+        epilog="Exit status: 0 if the answer is whole, 1 if it is not or has no choice, 2 if the file cannot "
+        "be read.",
     )
     parser.add_argument("file", metavar="FILE", nargs="?", default="-", help="default or -: standard input")
     parser.add_argument("--version", action="version", version=f"sseparse {__version__}")

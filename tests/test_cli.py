@@ -787,6 +787,7 @@ class Statuses(CLI):
             self.assertRegex(stderr, r"\Ausage: sseparse [\s\S]*\nsseparse: error: [^\n]+\n\Z")
         status, stdout, _ = self.run_cli(b"", "--help")
         self.assertEqual((status, stdout.startswith("usage: sseparse ")), (0, True))
+        self.assertIn("1 if it is not or has no choice", " ".join(stdout.split()))
         self.assertEqual(self.run_cli(b"", "--version"), (0, f"sseparse {sseparse.__version__}\n", ""))
 
     def test_unreadable(self) -> None:
