@@ -221,6 +221,16 @@ class Rows(unittest.TestCase):
             with self.subTest(workload.name):
                 self.assertEqual(sseparse.parse(workload.wire)["object"], "chat.completion")
 
+    def test_the_readme_has_their_names(self) -> None:
+        lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+        first = [line.split("|")[1].strip() if line.startswith("|") else "" for line in lines]
+        streams = first[first.index("stream") + 2 :]
+        self.assertLessEqual(set(streams[: streams.index("")]), set(GENERATORS))
+        answers = first[first.index("whole answer, cold, in µs") + 2 :]
+        self.assertEqual(
+            answers[: answers.index("")], [workload.name for workload in workloads.mixes()]
+        )
+
     def test_every_row_uses_the_library_it_is_given(self) -> None:
         other = rows.another(ROOT)
         self.assertIsNot(other, sseparse)
