@@ -256,9 +256,12 @@ def _say(fact: Fact) -> str:
 LEGEND = """\
 Each number is a CPU time divided by that of the floor: decode and json.loads of each payload, which was cut
 out beforehand. It is the median of {rounds} rounds in turn, with the garbage collector on. The floor itself
-is in µs per frame. ours: sseparse. best: from the best times. hits: the frames on the fast path. no fast:
-sseparse without the fast path. / orjson: sseparse over orjson.loads of each payload. kept: sseparse, and
-all events are kept. *: the reader returned another text. >: too slow, stopped."""
+is in µs per frame. its best: the shortest time of the floor. ours: sseparse. best: the shortest time of
+sseparse divided by that of the floor. hits: the frames on the fast path. no fast: sseparse without the fast
+path. / orjson: sseparse over orjson.loads of each payload. kept: sseparse, and all events are kept. limit: a
+loop for one stream only, which knows its frames beforehand and does only what the results of sseparse need.
+json, orjson, msgspec loop: loops to the whole answer, by hand. orjson, msgspec: only decode each payload.
+*: the reader returned another text. >: too slow, stopped."""
 
 
 def _streams(

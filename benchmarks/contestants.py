@@ -17,6 +17,7 @@ from functools import lru_cache
 from importlib import import_module, metadata
 
 import sseparse
+from sseparse._errors import KINDS
 
 from . import loops
 from .workloads import Workload
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Workload, list[bytes]], "str | None"]
 
-# Errors that completion() ignores, because some recordings have errors and cuts.
-ANY_ERROR = ("server", "malformed", "truncated", "limit", "not_sse")
+ANY_ERROR = KINDS  # completion() ignores all errors, because some recordings have errors and cuts
 
 
 # ---- floors ----------------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Loops that a user would write by hand for speed, each for well-behaved servers only.
 
-The *full* loops return the whole answer: content, reasoning, calls, finish reason and usage of each choice.
-They make no events, report no errors and tolerate nothing irregular. The *limit* does only what the results
-of sseparse need: it decodes the text, makes an event for each delta and keeps the pieces. It knows the frames
-beforehand, so sseparse cannot become faster.
+The *complete* loops return the whole answer: content, reasoning, calls, finish reason and usage of each
+choice. They make no events, report no errors and tolerate nothing irregular. The *limit* does only what the
+results of sseparse need: it decodes the text, makes an event for each delta and keeps the pieces. It knows
+the frames beforehand, so sseparse cannot become faster.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _answer(choices: dict[int, _Choice], usage: Any) -> dict[str, Any]:
     return {"choices": [choices[index].message() for index in sorted(choices)], "usage": usage}
 
 
-def full_json(loads: Callable[[bytes], Any], pieces: list[bytes]) -> dict[str, Any]:
+def complete_json(loads: Callable[[bytes], Any], pieces: list[bytes]) -> dict[str, Any]:
     """Read with any parser that returns dicts."""
     choices: dict[int, _Choice] = {}
     usage = None
@@ -96,7 +96,7 @@ def full_json(loads: Callable[[bytes], Any], pieces: list[bytes]) -> dict[str, A
     return _answer(choices, usage)
 
 
-def full_msgspec() -> Callable[[list[bytes]], dict[str, Any]]:
+def complete_msgspec() -> Callable[[list[bytes]], dict[str, Any]]:
     """Read with msgspec and types: it builds only the named fields and skips all others."""
     msgspec = import_module("msgspec")
 
@@ -145,13 +145,13 @@ def full_msgspec() -> Callable[[list[bytes]], dict[str, Any]]:
 
 
 def complete() -> dict[str, Loop]:
-    """Return the full loops by name, without those whose package is not installed."""
+    """Return the complete loops by name, without those whose package is not installed."""
     # Decoding first is a third faster than json.loads(bytes), which guesses the encoding.
-    loops: dict[str, Loop] = {"json loop": partial(full_json, lambda data: json.loads(data.decode()))}
+    loops: dict[str, Loop] = {"json loop": partial(complete_json, lambda data: json.loads(data.decode()))}
     with suppress(ImportError):
-        loops["orjson loop"] = partial(full_json, import_module("orjson").loads)
+        loops["orjson loop"] = partial(complete_json, import_module("orjson").loads)
     with suppress(ImportError):
-        loops["msgspec loop"] = full_msgspec()
+        loops["msgspec loop"] = complete_msgspec()
     return loops
 
 

@@ -108,6 +108,7 @@ def memory(quick: bool) -> Iterator[Fact]:
         text = sum(len(part.encode()) for part in (workload.content or {}).values())
         pieces = workload.cut("64k")
         peak = _peak(partial(_read, pieces))
+        # The goal is 2.2 times the text (once in pieces, once joined, and a little) plus 256 KiB.
         note = f"peak {_bytes(peak)} for {_bytes(text)} of text, {_bytes(peak - 2.2 * text)} over 2.2 ×"
         yield Fact(f"peak memory over the text, {workload.name}", peak / text, "×", note)
 
