@@ -11,7 +11,8 @@ Where to find a test:
     a rule of reading (1 to 16)     rules/rule_NN_*.py, run by test_rules; wire.py says how a row is written
     a rule of writing               test_encoder; canonical.py checks written bytes against these rules
     the event stream standard       test_decoder
-    the same bytes, cut elsewhere   test_invariant; test_wires (bodies on which small changes were noticed)
+    the same bytes, cut elsewhere   test_invariant
+    an unusual body                 test_wires (compared with the reference)
     the fast path                   test_both_paths (the full path gives the same), test_fast (how many frames
                                     it reads)
     limits, time and memory         test_limits, test_complexity

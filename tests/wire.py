@@ -60,7 +60,7 @@ END = "data: [DONE]\n\n"
 
 
 def delta(fields, choice=0, **entry):
-    """A chunk with one entry and a second key, as all servers send: only such chunks take the fast path."""
+    """A chunk with one entry, and with a second key, because no server sends ``choices`` alone."""
     return {"object": "", "choices": [{"index": choice, "delta": fields, **entry}]}
 
 
