@@ -114,7 +114,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         ("json", "the final object, as far as it arrived"),
         ("events", "one JSON object per event and line"),
         ("fields", "the arguments of tool calls field by field, as they grow"),
-        ("sse", "the answer as an event stream in canonical form"),
+        ("sse", "the answer as a canonical stream, which every client we tried accepts"),
     ):
         show.add_argument(f"--{name}", action="store_const", dest="show", const=name, help=meaning)
     return parser.parse_args(argv)
