@@ -205,7 +205,7 @@ class FastPath:
                     applies = other.version == due.version and other.kept == due.kept
                     self.due = other if applies and other.needs_last is None else self._following(due)
                 return size
-        if data[pos : pos + 1] == b":":  # a heartbeat
+        if not data.startswith(self._heads, pos):  # such as a heartbeat, or a finish_reason
             return pos
         return self._read_on(due, data, pos, events, marks)
 
@@ -285,7 +285,8 @@ class FastPath:
 
     def predict(self) -> None:
         """Set ``due``: the template that followed the last one earlier, or else the first that applies."""
-        self.due = self._following(self._last)
+        last = self._last  # no template is newer: if ``version`` has changed since, none applies any more
+        self.due = self._following(last) if last.version == self._reader.version else None
 
     def _following(self, last: Template) -> Template | None:
         templates = self.templates
