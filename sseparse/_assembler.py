@@ -440,13 +440,15 @@ class ChunkReader:
             value: Any = fields.get(name)
             if value.__class__ is str:  # other types from a caller would have to be checked and copied
                 header[name] = value
-        return fields == header
+                if fields == header:
+                    return True
+        return False
 
     def _fields(self, chunk: dict[str, Any], choices: list[Any], usage: Any) -> Any:
         """Read the fields of a chunk except ``choices``. Return its usage, or None."""
         if not self.answer.done:
             self._identify(chunk)
-        if not self._started and not all(map(is_absent, choices)):
+        if not self._started:
             self._start_answer(choices)
         extras = {key: one for key, one in chunk.items() if one is not None and key not in CHUNK_FIELDS}
         groq: Any = extras.get("x_groq")
@@ -483,28 +485,32 @@ class ChunkReader:
         (An integer as id: diegosouzapw/OmniRoute#3426; a string as time: sashabaranov/go-openai#1003)
         """
         answer = self.answer
-        id = as_id(chunk.get("id"))
-        created: Any = chunk.get("created")
+        if answer.id is None:
+            id = as_id(chunk.get("id"))
+            if id is not None:
+                answer.id = self._text(id)
+                self.version += 1
+        if answer.created is None:
+            created: Any = chunk.get("created")
+            created = created if is_number(created) else as_index(created)
+            if created:
+                answer.created = created
+                self.version += 1
         model: Any = chunk.get("model")
-        if answer.id is None and id is not None:
-            answer.id = self._text(id)
-            self.version += 1
-        created = created if is_number(created) else as_index(created)
-        if answer.created is None and created:
-            answer.created = created
-            self.version += 1
         if model.__class__ is str and model and model != answer.model:
             answer.model = self._text(model)
             self.version += 1
 
     def _start_answer(self, choices: list[Any]) -> None:
-        """Emit Start before the events of the first entry."""
-        self._started = True
-        self.version += 1
-        first = next(entry for entry in choices if not is_absent(entry))
-        shape: ObjectName = "text_completion" if _is_text_entry(first) else "chat.completion"
-        answer = self.answer
-        self.events.append(Start(answer.id, answer.model, answer.created, shape))
+        """Emit Start before the events of the first entry, if there is one."""
+        for entry in choices:
+            if not is_absent(entry):
+                self._started = True
+                self.version += 1
+                shape: ObjectName = "text_completion" if _is_text_entry(entry) else "chat.completion"
+                answer = self.answer
+                self.events.append(Start(answer.id, answer.model, answer.created, shape))
+                break
 
     def usage(self, *usages: dict[str, Any]) -> None:
         """Update the known usage, field by field.
