@@ -185,15 +185,14 @@ class Answer:
         return list(ids)
 
     def snapshot(self) -> dict[str, Any]:
-        choices = [self.choices[index] for index in sorted(self.choices)]
-        shapes = [choice.shape for choice in choices]
+        shapes = [choice.shape for choice in self.choices.values()]
         legacy = TEXT_SHAPE in shapes and CHAT_SHAPE not in shapes
         completion: dict[str, Any] = {
             "id": self.id,
             "object": "text_completion" if legacy else "chat.completion",
             "created": self.created,
             "model": self.model,
-            "choices": [self._choice(choice, legacy) for choice in choices],
+            "choices": [self._choice(self.choices[index], legacy) for index in sorted(self.choices)],
         }
         if self.usage is not None:
             completion["usage"] = render(self.usage, False)
