@@ -48,7 +48,7 @@ from ._values import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, Union
 
     from ._answer import Choice
@@ -102,7 +102,9 @@ class Append(Step):
 
     __slots__ = ("call", "calls", "event", "field", "index", "is_simple", "needs_last", "pieces", "text")
 
-    def __init__(self, event: Any, choice: Choice, text: Text, call: Call | None, needs_last: bool) -> None:
+    def __init__(
+        self, event: Any, choice: Choice, text: Text, call: Call | None = None, needs_last: bool = False
+    ) -> None:
         self.event = event.__class__
         self.index = choice.index
         self.field: Any = event.field if self.event is ReasoningDelta else None
@@ -312,19 +314,23 @@ class Lesson:
 
     ``text`` is the data of the line, ``chunk`` its JSON value, ``earlier`` the usage and the unknown fields
     of an earlier chunk.
-    While it learns: ``entry`` and ``delta`` are the parts of the chunk that have the text. ``found`` has the
-    steps, each with the path of its value. ``holes`` has the kind of each hole, by path. ``same`` has the
+    While it learns: ``parts`` are the chunk, its entry of ``choices`` and the delta of that. ``found`` has
+    the steps, each with the path of its value. ``holes`` has the kind of each hole, by path. ``same`` has the
     paths of two holes that must have the same text.
     What it has learnt: ``pieces`` is the text around the holes. ``kinds`` has the kind of each hole, in the
     order of the line. ``steps`` are what the frame does. ``echo`` has the numbers of two holes that must have
     the same text. If one hole has a text and all others have integers, ``numbers`` has these, and ``at`` is
     the number of the hole with the text. Then the steps take the text as the last value.
+
+    Where a chunk has its parts and its texts is written in ``paths``, ``find_parts`` and ``_source``. A lesson
+    for another wire format would replace these three.
     """
 
     __slots__ = (
-        "at", "chunk", "delta", "earlier", "echo", "entry", "found", "holes", "kinds", "numbers", "pieces",
-        "reader", "same", "steps", "text",
+        "at", "chunk", "earlier", "echo", "found", "holes", "kinds", "numbers", "parts", "pieces", "reader",
+        "same", "steps", "text",
     )  # fmt: skip
+    paths: Mapping[str, Path] = {"chunk": (), "choice": ("choices", 0), "delta": ("choices", 0, "delta")}
 
     def __init__(
         self, text: str, chunk: dict[str, Any], reader: ChunkReader, earlier: dict[str, Any]
@@ -333,8 +339,7 @@ class Lesson:
         self.chunk = chunk
         self.reader = reader
         self.earlier = earlier
-        self.entry: dict[str, Any] = {}
-        self.delta: dict[str, Any] | None = None
+        self.parts: dict[str, Any] = {"chunk": chunk}
         self.holes: dict[Path, int] = {}
         self.same: tuple[Path, ...] = ()
         self.found: list[tuple[Step, Path]] = []
@@ -418,16 +423,7 @@ class Lesson:
 
         ``changes`` is the number of kept unknown fields that changed.
         """
-        choices: Any = self.chunk.get("choices")
-        if choices.__class__ is not list or len(choices) != 1 or choices[0].__class__ is not dict:
-            return False
-        self.entry = choices[0]
-        if self.entry.get("usage"):
-            return False  # it would have an effect after a chunk with other usage
-        delta = self.entry.get("delta")
-        if delta.__class__ is dict:
-            self.delta = delta
-        elif delta is not None or self.entry.get("message") is not None:
+        if not self.find_parts():
             return False
         # An unknown field of a delta always increases ``kept``. If nothing else did, all other unknown fields
         # came again unchanged.
@@ -441,8 +437,8 @@ class Lesson:
             if kind is Extra:
                 explained = self._extra(event, is_again)
             elif kind is LogprobsDelta:
-                path = ("choices", 0, "logprobs")
-                explained = self.entry.get("logprobs").__class__ is dict
+                path = (*self.paths["choice"], "logprobs")
+                explained = self.parts["choice"].get("logprobs").__class__ is dict
                 self._step(Logprobs(self.reader.choices[event.choice]), path, OBJECT)
             elif kind is Usage:
                 explained = has_usage and event is caused[-1]
@@ -451,6 +447,19 @@ class Lesson:
             if not explained:
                 return False
         return not has_usage or self._usage(usage)
+
+    def find_parts(self) -> bool:
+        """Find the parts of the chunk. Return False if it has more than one entry, or none, or anything else
+        in place of a delta."""
+        choices: Any = self.chunk.get("choices")
+        if choices.__class__ is not list or len(choices) != 1 or choices[0].__class__ is not dict:
+            return False
+        entry: Any = choices[0]
+        delta: Any = entry.get("delta")
+        self.parts.update(choice=entry, delta={} if delta is None else delta)
+        if entry.get("usage"):
+            return False  # it would have an effect after a chunk with other usage
+        return delta.__class__ is dict or (delta is None and entry.get("message") is None)
 
     def _usage(self, usage: dict[str, Any]) -> bool:
         """Compare usage with earlier usage to find the numbers that change in it."""
@@ -473,80 +482,75 @@ class Lesson:
 
     def _text(self, event: Any) -> bool:
         """Find the one field that a text event can come from."""
-        kind = event.__class__
-        choice: Any = self.reader.choices[event.choice]
-        delta = self.delta
-        call: Any = None
-        needs_last = is_alone = False
-        path: Path = ("delta", "content")
-        text: Any = choice.content
-        if kind is ToolCallDelta:
-            source = self._arguments(event.index, choice)
-            if source is None:
-                return False
-            path, call, needs_last = source
-            text = call.arguments
-        elif delta is None:
-            path = ("text",)
-        elif delta.get("tool_calls") or delta.get("function_call"):
-            return False  # they may change the last call
-        elif kind is ReasoningDelta:
-            path = ("delta", event.field)
-            text = choice.emitted_reasoning
-            if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [event.field]:
-                return False
-        elif kind is RefusalDelta:
-            path = ("delta", "refusal")
-            text = choice.refusal
-        else:
-            # Empty content has no effect if no other field does. (llama-cpp-python sends it)
-            is_alone = _ALONE.issuperset([key for key, value in delta.items() if value is not None])
+        source = self._source(event)
+        if source is None:
+            return False
+        path, step, kind = source
         try:
-            if _at(self.entry, path) != (event.arguments if call else event.text):
+            if _at(self.chunk, path) != (event.arguments if step.call else event.text):
                 return False
         except (LookupError, TypeError):
             return False
-        step = Append(event, choice, text, call, needs_last)
-        self._step(step, ("choices", 0, *path), CONTENT if is_alone else TEXT)
+        self._step(step, path, kind)
         return True
 
-    def _arguments(self, index: int | None, choice: Any) -> tuple[Path, Call, bool] | None:
-        """Find the one fragment that arguments can come from. ``index`` is the index in their event.
+    def _source(self, event: Any) -> tuple[Path, Append, int] | None:
+        """Return the path of the text of an event, its step, and the kind of its hole.
 
-        Return the path of the arguments, their call, and whether the fragment goes to the last call. Return
-        None if anything else in the delta might change one of these.
+        Return None if the event might come from anything else in the chunk.
         """
-        delta = self.delta or {}
+        choice: Any = self.reader.choices[event.choice]
+        delta = self.parts["delta"]
+        path = self.paths["delta"]
+        kind = event.__class__
+        if kind is ToolCallDelta:
+            return self._arguments(event, choice, delta)
+        if not delta:
+            return (*self.paths["choice"], "text"), Append(event, choice, choice.content), TEXT
+        if delta.get("tool_calls") or delta.get("function_call"):
+            return None  # they may change the last call
+        if kind is ReasoningDelta:
+            if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [event.field]:
+                return None
+            return (*path, event.field), Append(event, choice, choice.emitted_reasoning), TEXT
+        if kind is RefusalDelta:
+            return (*path, "refusal"), Append(event, choice, choice.refusal), TEXT
+        # Empty content has no effect if no other field does. (llama-cpp-python sends it)
+        is_alone = _ALONE.issuperset([key for key, value in delta.items() if value is not None])
+        return (*path, "content"), Append(event, choice, choice.content), CONTENT if is_alone else TEXT
+
+    def _arguments(self, event: Any, choice: Any, delta: dict[str, Any]) -> tuple[Path, Append, int] | None:
+        """Do the same for arguments, which must come from the one fragment in the delta."""
         fragments: Any = delta.get("tool_calls")
-        path: Path = ("delta", "function_call", "arguments")
-        if index is None:
-            return None if fragments else (path, choice.function_call, False)
+        path = self.paths["delta"]
+        if event.index is None:
+            call = choice.function_call
+            step = Append(event, choice, call.arguments, call)
+            return None if fragments else ((*path, "function_call", "arguments"), step, TEXT)
         if fragments.__class__ is not list or len(fragments) != 1 or delta.get("function_call"):
             return None
         fragment = fragments[0]
-        path = ("delta", "tool_calls", 0, "function", "arguments")
+        inside: Path = ("function", "arguments")
         if fragment.get("custom") is not None:
-            path = ("delta", "tool_calls", 0, "custom", "input")
+            inside = ("custom", "input")
             if fragment.get("function") is not None:
                 return None
-        return path, choice.calls[index], fragment.get("index") is None
+        call = choice.calls[event.index]
+        step = Append(event, choice, call.arguments, call, fragment.get("index") is None)
+        return (*path, "tool_calls", 0, *inside), step, TEXT
 
     def _extra(self, event: Any, is_again: bool) -> bool:
         """Find the unknown field that an Extra comes from."""
         field = event.field
-        path: Path = (field,)
-        leaf: Any = self.chunk
-        if event.place == "choice":
-            path, leaf = ("choices", 0, field), self.entry
-        elif event.place == "delta":
-            path, leaf = ("choices", 0, "delta", field), self.delta
-            # Without a string of reasoning, the reasoning is the text inside one of these fields.
-            if field in DETAIL_FIELDS and not self._has_reasoning():
-                return False
-        elif event.place != "chunk":
+        path = self.paths.get(event.place)
+        if path is None or field in FIELDS_WITH_RULES or event.index is not None:
             return False
-        value: Any = leaf.get(field) if leaf is not None else None
-        if field in FIELDS_WITH_RULES or event.index is not None or value != event.value:
+        # Without a string of reasoning, the reasoning is the text inside one of these fields.
+        if event.place == "delta" and field in DETAIL_FIELDS and not self._has_reasoning():
+            return False
+        path = (*path, field)
+        value: Any = self.parts[event.place].get(field)
+        if value != event.value:
             return False
         if event.place == "delta":
             key = self._growing(event)
@@ -604,34 +608,30 @@ class Lesson:
         return self.reader.choices[event.choice] if event.place == "choice" else self.reader.answer
 
     def _has_reasoning(self) -> bool:
-        found = [self.delta.get(name) for name in REASONING_FIELDS] if self.delta is not None else []
-        return any(text.__class__ is str and text for text in found)
+        delta = self.parts["delta"]
+        return any(text.__class__ is str and text for text in map(delta.get, REASONING_FIELDS))
 
     def find_passing(self) -> None:
         """Add the holes without a step: their values have no effect."""
         answer = self.reader.answer
-        entry: Path = ("choices", 0)
-        places: tuple[tuple[Path, Any, Any], ...] = (
-            ((), self.chunk, _NOISE),
-            (entry, self.entry, _NOISE),
-            ((*entry, "delta"), self.delta or {}, DELTA_NOISE),
-        )
-        for path, fields, names in places:
+        for place, names in (("chunk", _NOISE), ("choice", _NOISE), ("delta", DELTA_NOISE)):
+            fields = self.parts[place]
             if not names.isdisjoint(fields):
                 for name in names & fields.keys():
-                    self._passing((*path, name), fields[name])
+                    self._passing((*self.paths[place], name), fields[name])
         for name, known in (("id", answer.id), ("created", answer.created)):
             if known and self.chunk.get(name) != known:
                 self._passing((name,), self.chunk.get(name))
-        message: Any = None if self.delta is None else self.entry.get("message")
+        path, entry = self.paths["choice"], self.parts["choice"]
+        message = entry.get("message")
         if message.__class__ is dict and message.get("content").__class__ is str:
-            self.holes[(*entry, "message", "content")] = GROWING
+            self.holes[(*path, "message", "content")] = GROWING
         elif message is not None:
-            self.holes[(*entry, "message")] = ANY
-        content = (*entry, "delta", "content")
-        if content in self.holes and self.entry.get("text") == _at(self.chunk, content):
-            self.holes[(*entry, "text")] = PADDING
-            self.same = (content, (*entry, "text"))
+            self.holes[(*path, "message")] = ANY
+        content = (*self.paths["delta"], "content")
+        if content in self.holes and entry.get("text") == _at(self.chunk, content):
+            self.holes[(*path, "text")] = PADDING
+            self.same = (content, (*path, "text"))
 
     def _passing(self, path: Path, value: Any) -> None:
         if value.__class__ is str:
