@@ -194,7 +194,7 @@ def _normalise_message(message: dict[str, Any], path: str) -> None:
         if value is not None and not has_rule:
             read: dict[str, Any] = {}
             grow(read, name, value, False)
-            if render(read[name], False) != value:
+            if render(read, False)[name] != value:
                 raise ValueError(f"{path}.{name} has objects that would be read as one: equal type and index")
 
 
