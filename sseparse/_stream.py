@@ -533,7 +533,7 @@ class ChatStream(FrameParser, Reading):
         """Read a frame whose data is not JSON: an error message, a heartbeat or a bad frame."""
         stripped = text.strip(BLANK)
         if event == "error" and not stripped:
-            self._server_error(text, {}, False)
+            self._server_error(stripped, {}, False)  # without a message, also if there is white space
         elif not stripped or text[0] == ":":
             pass  # a heartbeat
         elif event == "error" and not (self._reading == ENDING and stripped[0] in '{"'):

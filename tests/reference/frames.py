@@ -365,7 +365,7 @@ class Framing:
         if is_blank(data):
             if is_error_event:
                 self.chat_seen = True
-                answer.server_error(data, data)
+                answer.server_error("", "")
             return
         if data.startswith(":"):
             return

@@ -155,12 +155,13 @@ ROWS = [
        [START, *STOPPED[:-1], cut(1, text)], "finished truncated", {})
       for text in ('{"message":"x', '{"error": {"mess', '"half', '\t{')
       for wire in (f"event: error\ndata:{text}", f"event: error\ndata:{text}\n", f"error:{text}")),
-    ("event: error is an error also with empty data, null, {} or no data, and at the end of the input",
+    ("event: error is an error also with blank data, null, {} or no data, and at the end of the input",
      ["event: error\ndata: {}\n\n", "event: error\ndata: null\n\n", "event: error\ndata: \n\n", "error: \n",
-      "event: error\n\n", "event: error\nid: 1\n: c\n\n", "event: error\nevent: x\n\n", END, "event: error"],
+      "event: error\n\n", "event: error\nid: 1\n: c\n\n", "event: error\nevent: x\n\n", END,
+      "event: error\ndata:  \ndata\n\n", "event: error"],
      [server(NO_MESSAGE, None, {}, 0), server(NO_MESSAGE, None, None, 1), server(NO_MESSAGE, None, "", 2),
       server(NO_MESSAGE, None, "", 3), server(NO_MESSAGE, None, "", 4), server(NO_MESSAGE, None, "", 5), DONE,
-      server(NO_MESSAGE, None, "", 7)],
+      server(NO_MESSAGE, None, "", 7), server(NO_MESSAGE, None, "", 8)],
      "done",
      {"choices": []}),
     ("errors without the key error: type error, error_msg, error_code, a message beside a code",
