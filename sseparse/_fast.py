@@ -40,10 +40,11 @@ line has the same bytes around its holes.
    line, because the chunk has a value at this path. The place is right under two conditions: the key is in
    the line only once, between quotes and before a colon; and the line has no backslash except inside the
    strings of holes. Then no key is escaped, and each quote outside the holes begins or ends a string. So the
-   text after the key is the value. The long way is a walk along the path. It is taken if the first condition
-   does not hold. If either condition does not hold, the line is also parsed again with other values in all
-   holes, and the result must equal the chunk with these values at these paths. This excludes a duplicate key
-   that replaces the value later, the same text inside a string, and a key that is written with escapes.
+   text after the key is the value. The long way is a search for each key of the path, one after the other.
+   It is taken if the key is in the line more than once, and it may find another place. If either condition
+   does not hold, the line is also parsed again with other values in all holes, and the result must equal the
+   chunk with these values at these paths. This excludes a place on another path, a duplicate key that
+   replaces the value later, the same text inside a string, and a key that is written with escapes.
    A text event is never assigned to a hole only because the text is the same: a delta with two possible
    sources of one event (``custom`` and ``function`` in one fragment, two reasoning fields) is not learnt.
 3. *The effect of the values.* A value must have the properties that its effect depends on, as it had when the
@@ -100,12 +101,12 @@ if TYPE_CHECKING:
     Marks = list[tuple[int, int]]
 
 MAX_TEMPLATES = 16
-# These constants limit the cost of learning. Learning a line parses it at most twice: in a walk, and once
-# with other values. The characters that may be parsed are FIRST_CREDIT, half of each line that could be
-# learnt, and 64 for each frame that a template read. A *miss* is a frame that the full path read although a
-# template could have: ``version`` did not change. There are MAX_ATTEMPTS attempts at first, one more for
-# eight misses, and one more for four frames that a template read. Learning stops, and all templates are
-# dropped, after MAX_MISSES misses and two more for each frame that a template read.
+# These constants limit the cost of learning. To learn a line takes as long as parsing it twice: it is
+# searched for keys and may be parsed with other values. The characters that may be parsed are FIRST_CREDIT, half of
+# each line that could be learnt, and 64 for each frame that a template read. A *miss* is a frame that the
+# full path read although a template could have: ``version`` did not change. There are MAX_ATTEMPTS attempts
+# at first, one more for eight misses, and one more for four frames that a template read. Learning stops, and
+# all templates are dropped, after MAX_MISSES misses and two more for each frame that a template read.
 FIRST_CREDIT = 49152
 MAX_ATTEMPTS = 4
 MAX_MISSES = 26

@@ -322,8 +322,8 @@ class Lesson:
     the same text. If one hole has a text and all others have integers, ``numbers`` has these, and ``at`` is
     the number of the hole with the text. Then the steps take the text as the last value.
 
-    Where a chunk has its parts and its texts is written in ``paths``, ``find_parts`` and ``_source``. A lesson
-    for another wire format would replace these three.
+    Where a chunk has its parts and its texts is written in ``paths``, ``find_parts`` and ``_source``. A
+    lesson for another wire format would replace these three.
     """
 
     __slots__ = (
@@ -363,9 +363,8 @@ class Lesson:
             return False
         spans: dict[Path, tuple[int, int]] = {}
         is_proven = _find(text, holes, spans)
-        if not is_proven:
-            spans.clear()
-            _walk(text, 0, self.tree(), spans)
+        if len(spans) < len(holes):
+            return False
         order = sorted(spans, key=spans.__getitem__) if len(spans) > 1 else [*spans]
         pieces: list[str] = []
         insides: list[str] = []
@@ -639,16 +638,6 @@ class Lesson:
         elif value.__class__ not in (dict, list, None.__class__):
             self.holes[path] = SCALAR
 
-    def tree(self) -> dict[Any, Any]:
-        """Return the paths of the holes as a tree of dicts, with the whole path at each leaf."""
-        tree: dict[Any, Any] = {}
-        for path in self.holes:
-            node = tree
-            for key in path[:-1]:
-                node = node.setdefault(key, {})
-            node[path[-1]] = path
-        return tree
-
 
 def is_countable(value: Any) -> bool:
     """Whether a value is an integer that is not too large for ``_fast.py`` to expect the next one."""
@@ -698,51 +687,29 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:
 
 
 def _find(text: str, holes: dict[Path, int], spans: dict[Path, tuple[int, int]]) -> bool:
-    """Find the start and the end of each hole's value by its key, and put them into ``spans``.
+    """Find the start and the end of each hole's value, and put them into ``spans`` until one is not found.
 
-    Return False if a key is not exactly once in the line, or is not followed by a colon.
+    Return whether each key is in the line only once.
     """
+    is_unique = True
     for path in holes:
         name: Any = path[-1]
         key = f'"{name}"'
         pos = text.find(key)
-        if pos < 0 or text.find(key, pos + 1) >= 0 or not name.isidentifier():
-            return False
+        if text.find(key, pos + 1) >= 0 or not name.isidentifier():
+            is_unique = False
+            pos = 0
+            for name in path:
+                if name.__class__ is str:
+                    pos = text.find(f'"{name}":', pos)
+        if pos < 0:
+            break
         pos = _skip(text, pos + len(key))
         if text[pos] != ":":
-            return False
+            break
         pos = _skip(text, pos + 1)
         spans[path] = pos, (scanstring(text, pos + 1) if text[pos] == '"' else scan_json(text, pos))[1]
-    return True
-
-
-def _walk(text: str, pos: int, tree: dict[Any, Any], spans: dict[Path, tuple[int, int]]) -> int:
-    """Walk the JSON container at ``pos`` and return its end. The text must be valid JSON.
-
-    The start and the end of each value at a leaf of ``tree`` are put into ``spans``.
-    """
-    is_object = text[pos] == "{"
-    number = 0
-    pos = _skip(text, pos + 1)
-    if text[pos] in "}]":
-        return pos + 1
-    while True:
-        key: Any = number
-        if is_object:
-            key, pos = scanstring(text, pos + 1)
-            pos = _skip(text, _skip(text, pos) + 1)
-        wanted: Any = tree.get(key)
-        if wanted.__class__ is dict and text[pos] in "{[":
-            end = _walk(text, pos, wanted, spans)
-        else:
-            end = scan_json(text, pos)[1]
-            if wanted.__class__ is tuple:
-                spans[wanted] = (pos, end)
-        pos = _skip(text, end)
-        if text[pos] in "}]":
-            return pos + 1
-        pos = _skip(text, pos + 1)
-        number += 1
+    return is_unique
 
 
 def _skip(text: str, pos: int) -> int:

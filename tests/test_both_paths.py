@@ -425,7 +425,7 @@ GUARDS = (
      "if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [event.field]:", "if False:",
      "content", "blocks"),
     ("a key that comes twice is not found by a search",
-     " or text.find(key, pos + 1) >= 0", "", "content", "id"),
+     "text.find(key, pos + 1) >= 0 or ", "", "content", "id"),
     ("the line ends with the frame",
      "if pos != len(line) or (", "if (", "content", "message"),
     ("two texts that were the same must be the same again",
