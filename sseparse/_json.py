@@ -36,20 +36,16 @@ def _null(constant: str) -> None:
     """Read NaN, Infinity and -Infinity as null. Python's json module writes them, so servers send them."""
 
 
-def _strictly(read: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a decoder like ``read`` that refuses bad escapes (see ``is_lax``).
+def _strictly(scan: Callable[[str, int], tuple[Any, int]]) -> Callable[[str, int], tuple[Any, int]]:
+    """Return a scanner like ``scan`` that refuses bad escapes (see ``is_lax``)."""
 
-    ``read(text)`` returns the value, ``read(text, pos)`` returns the value and its end.
-    """
-
-    def read_strictly(text: str, *pos: int) -> Any:
-        result = read(text, *pos)
-        start, end = (pos[0], result[1]) if pos else (0, len(text))
-        if "u" in re.compile(r"\\(u[0-9a-fA-F]{4}|.)").findall(text, start, end):
+    def scan_strictly(text: str, pos: int) -> tuple[Any, int]:
+        value, end = scan(text, pos)
+        if "u" in re.compile(r"\\(u[0-9a-fA-F]{4}|.)").findall(text, pos, end):
             raise ValueError
-        return result
+        return value, end
 
-    return read_strictly
+    return scan_strictly
 
 
 def _in_ascii(read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -260,10 +256,11 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_loads: Callable[[str], Any] = json.JSONDecoder(parse_constant=_refuse_constant, **_hooks).decode
+_arguments: Any = json.JSONDecoder(parse_constant=_refuse_constant, **_hooks)
+_scan_arguments: Callable[[str, int], tuple[Any, int]] = _arguments.scan_once
 if is_lax:
     scan_json = _strictly(scan_json)
-    _loads = _strictly(_loads)
+    _scan_arguments = _strictly(_scan_arguments)
 
 
 def status_of(arguments: str) -> Status:
@@ -280,11 +277,10 @@ def status_of(arguments: str) -> Status:
     # Parse only a text that ends like an object. For any other the scanner is enough, and it builds no tree.
     if text[-1] == "}" and not is_too_deep(text):
         try:
-            _loads(text)
-        except (ValueError, RecursionError):
+            if _scan_arguments(text, 0)[1] == len(text):
+                return "complete"
+        except (ValueError, StopIteration, RecursionError):
             pass
-        else:
-            return "complete"
     scanner = JSONScanner()
     scanner.feed(text)
     if scanner.error is not None:
