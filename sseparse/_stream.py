@@ -68,7 +68,11 @@ OTHER_APIS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("Gemini", (), ("candidates",)),
     ("Gemini", (), ("promptFeedback",)),
     ("Ollama", (), ("model", "created_at", "done")),
-    ("AI SDK UI", ("start", "finish", "text-", "reasoning-", "tool-", "source-", "data-", "message-"), ()),
+    (
+        "AI SDK UI",  # not "tool-" and "message-": Cohere's types begin so, too
+        ("start", "finish", "text-", "reasoning-", "tool-input-", "tool-output-", "source-", "data-"),
+        (),
+    ),
 )
 _HEADS = (
     (b"HTTP/1.", "the body begins with an HTTP head: feed the body only (HTTPBody splits them)"),
