@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 
-from ._partial import BLANK, MAX_DEPTH, JSONScanner, is_lax, scanstring
+from ._partial import BLANK, MAX_DEPTH, JSONScanner, blank, is_lax, scanstring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,13 +79,16 @@ _BATCH = 256  # strings that is_too_deep() skips at once: it limits the memory f
 def is_too_deep(text: str) -> bool:
     """Whether a JSON text nests deeper than MAX_DEPTH levels."""
     if len(text) > _LONG:
-        if not any(_has_many(text, bracket) for bracket in "[{"):
-            return False
+        has_enough = _has_many(text, "[") or _has_many(text, "{")
     else:
         # A level takes at least two characters if it is an array ([]), five if it is an object ({"":}).
         arrays = text.count("[")
-        if len(text) < 5 * MAX_DEPTH - 3 * arrays or arrays + text.count("{") <= MAX_DEPTH:
-            return False
+        has_enough = len(text) >= 5 * MAX_DEPTH - 3 * arrays and arrays + text.count("{") > MAX_DEPTH
+    return has_enough and _nests_too_deep(text)
+
+
+def _nests_too_deep(text: str) -> bool:
+    """Whether the brackets outside the strings nest deeper than MAX_DEPTH levels."""
     depth = end = 0
     while end < len(text):
         between: list[str] = []  # the text between the strings of this batch
@@ -141,27 +144,21 @@ def _scan_without_recursion(text: str, pos: int) -> tuple[Any, int]:
 
     This takes ten times as long.
     """
-    blank = re.compile(f"[{BLANK}]*")
-
-    def skip(pos: int) -> int:
-        found = blank.match(text, pos)
-        return found.end() if found else pos
-
     around: list[Any] = []  # the open containers
     keys: list[str] = []  # the keys of the values that go into the open objects
     value: Any
     while True:
         if around and around[-1].__class__ is dict:
             key, pos = scan_json(text, pos)
-            pos = skip(pos)
+            pos = blank(text, pos).end()
             if key.__class__ is not str or text[pos : pos + 1] != ":":
                 raise ValueError
             keys.append(key)
-            pos = skip(pos + 1)
+            pos = blank(text, pos + 1).end()
         first = text[pos : pos + 1]
-        if first == "{" or first == "[":
+        if first in ("{", "["):
             value = {} if first == "{" else []
-            pos = skip(pos + 1)
+            pos = blank(text, pos + 1).end()
             if text[pos : pos + 1] != ("}" if first == "{" else "]"):
                 around.append(value)
                 continue
@@ -174,10 +171,10 @@ def _scan_without_recursion(text: str, pos: int) -> tuple[Any, int]:
                 into[keys.pop()] = value
             else:
                 into.append(value)
-            pos = skip(pos) + 1
+            pos = blank(text, pos).end() + 1
             mark = text[pos - 1 : pos]
             if mark == ",":
-                pos = skip(pos)
+                pos = blank(text, pos).end()
                 break
             if mark != ("}" if into.__class__ is dict else "]"):
                 raise ValueError
