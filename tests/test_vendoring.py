@@ -5,9 +5,10 @@ The test makes a project with two copies of the package, and the same project in
 beside each, rewrites the one import line in ``tests/__init__.py``, and runs them in an isolated process with
 warnings as errors. The name ``sseparse`` cannot be imported there.
 
-``PART`` lists the tests that depend on the name: import, pickling, copying, the command line, and one
-delivery of each rule. With the environment variable ``SSEPARSE_VENDORED=whole`` the whole suite is run, as
-``.ci/run`` does. That takes more than twice as long as all other tests together.
+``PART`` lists the tests that depend on the name: import, pickling, copying, the start of the command line,
+and one delivery of each rule. With the environment variable ``SSEPARSE_VENDORED=whole`` the whole suite is
+run, as ``.ci/run`` does. That takes more than twice as long as all other tests together: each process that
+imports from the zip compiles the package again.
 """
 
 from __future__ import annotations
@@ -29,13 +30,10 @@ PACKAGE = Path(tests.sseparse.__file__).parent
 
 # These are not run against a copy: they test the files around the package, and this one would never end.
 AROUND = ("test_benchmarks", "test_readme", "test_setup", "test_type_checkers", "test_vendoring")
-PART = ("test_package", "test_objects", "test_decoder", "test_cli", "test_rules")
+PART = ("test_package", "test_objects", "test_decoder.Objects", "test_cli.TheMainJob", "test_rules")
 WHOLE = os.environ.get("SSEPARSE_VENDORED") == "whole"
-FOLDER = [f"tests.{path.stem}" for path in sorted((ROOT / "tests").glob("test_*.py"))
-          if (path.stem not in AROUND if WHOLE else path.stem in PART)]  # fmt: skip
-# Each process that imports from the zip compiles the package again, so few processes are started there.
-ZIP = FOLDER if WHOLE else [name.replace("test_cli", "test_cli.TheMainJob") for name in FOLDER]
-NAMES = {"folder": FOLDER, "zip": ZIP}
+MODULES = sorted(path.stem for path in (ROOT / "tests").glob("test_*.py") if path.stem not in AROUND)
+NAMES = [f"tests.{name}" for name in (MODULES if WHOLE else PART)]
 
 # Each property gets a twentieth of its examples, and each row of a rule one delivery: the other examples and
 # deliveries do not depend on the name of the package.
@@ -117,7 +115,7 @@ class Vendored(unittest.TestCase):
         for kind, name in (("folder", "stream_b"), ("zip", "stream_a")):  # both at once
             cls.copy_suite(top / kind / "tests", f"from host._vendor import {name} as sseparse")
             shutil.copytree(ROOT / "benchmarks" / "recordings", top / kind / "benchmarks" / "recordings")
-            given = [cls.packages[kind], str(top / kind), third_party(), *NAMES[kind]]
+            given = [cls.packages[kind], str(top / kind), third_party(), *NAMES]
             output = (top / f"{kind}.txt").open("w+b")
             cls.addClassCleanup(output.close)
             command = [sys.executable, "-I", "-W", "error", "-c", RUNNER, *given]
@@ -142,7 +140,7 @@ class Vendored(unittest.TestCase):
         output.seek(0)
         report = output.read().decode("utf-8", "replace")
         self.assertEqual(run.returncode, 0, report)
-        here = unittest.defaultTestLoader.loadTestsFromNames(NAMES[kind])
+        here = unittest.defaultTestLoader.loadTestsFromNames(NAMES)
         self.assertIn(f"tests found: {here.countTestCases()}\n", report)
 
     def test_the_suite_against_one_of_two_copies(self) -> None:
