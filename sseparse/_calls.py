@@ -125,7 +125,7 @@ class Call:
         self.arguments = Text()
         self.inner: dict[str, Any] = {}
         self.extras: dict[str, Any] = {}
-        self.seen: dict[Key, int] = {}
+        self.seen: dict[Key | None, int] = {}
         self.scanner: JSONScanner | None = None
         self.scanned = 0
 
@@ -190,8 +190,8 @@ class Calls:
 
     def __init__(self) -> None:
         self.in_order: list[Call] = []
-        self.at: dict[Key, Call] = {}
-        self.by_id: dict[str, list[Call]] = {}
+        self.at: dict[Key | None, Call] = {}  # here and in by_id, None is looked up but never set
+        self.by_id: dict[str | None, list[Call]] = {}
         self.last: Call | None = None
         self.scans = 0
         self._seen = 0
@@ -212,8 +212,8 @@ class Calls:
 
         The second result is True if the fragment is a repetition (a2). The caller must ignore it.
         """
-        here = None if index is None else self.at.get(index)
-        known = None if id is None else self.by_id.get(id)
+        here = self.at.get(index)
+        known = self.by_id.get(id)
         # An alias does not count at an index where only other calls were seen. (A server that sends the id
         # "null" in all fragments: zed-industries/zed#54058)
         is_alias = known is not None and known[-1].id != id
@@ -229,13 +229,9 @@ class Calls:
     ) -> tuple[Call | None, bool]:
         """Rows a1 to a5: the id is known. (Servers that repeat the id in each fragment: Fireworks, TGI,
         SillyTavern/SillyTavern#5948)"""
-        call = known[-1]
-        is_elsewhere = index is not None
-        if index is not None:
-            seen = [one for one in known if index in one.seen]
-            if seen:
-                call = max(seen, key=lambda one: one.seen[index])
-                is_elsewhere = False
+        seen = [one for one in known if index in one.seen]
+        is_elsewhere = index is not None and not seen
+        call = max(seen, key=lambda one: one.seen[index]) if seen else known[-1]
         if name is None:
             return call, False
         # a2. (A server that sends all calls again at the end, with other indexes; no report found)
@@ -295,10 +291,9 @@ class Calls:
         """Forget the call at an index, and the last call. A fragment there was refused because there were too
         many calls, and the fragments that continue it must not go to another call."""
         self.last = None
-        if index is not None:
-            self.at.pop(index, None)
-            for call in self.in_order:
-                call.seen.pop(index, None)
+        self.at.pop(index, None)
+        for call in self.in_order:
+            call.seen.pop(index, None)
 
     def record(self, call: Call, id: str | None, index: Key | None) -> bool:
         """Record the index and the id of a fragment of this call. Return whether one of them is new for it.
@@ -316,15 +311,11 @@ class Calls:
             known = self.by_id.setdefault(id, [])
             if call not in known:
                 known.append(call)
-                known.sort(key=_place)
+                known.sort(key=lambda one: one.index or 0)
                 is_new = True
                 if call.id is None:
                     call.id = id
         return is_new
-
-
-def _place(call: Call) -> int:
-    return call.index or 0
 
 
 def id_of(id: Any, outer: dict[str, Any], inner: dict[str, Any]) -> str | None:
