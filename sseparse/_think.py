@@ -184,8 +184,7 @@ class ThinkTags:
             text, choice.tag = choice.blanks.join() + choice.tag, ""
             choice.state = _INSIDE if self._prefilled else _TEXT
             reasoning, content = self._read(choice, text)
-        if choice.state == _INSIDE:
-            reasoning += choice.tag
+        reasoning += choice.tag
         choice.tag = ""
         choice.state = _TEXT
         return reasoning, content

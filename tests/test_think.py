@@ -26,6 +26,7 @@ from tests.wire import (
 # (name, content, the reasoning and the content in it, the same if the tag is prefilled)
 ROWS = [
     ("a block, then white space", "<think>a\nb</think>\n\nc", ("a\nb", "c"), ("a\nb", "c")),
+    ("white space in the text after the block", "<think>a</think>b \n c", ("a", "b \n c"), ("a", "b \n c")),
     ("white space before the block", " \n<think>a</think>b", ("a", "b"), ("a", "b")),
     ("an empty block", "<think></think>b", ("", "b"), ("", "b")),
     ("white space in the block is kept", "<think>\n\n</think>\n\nb", ("\n\n", "b"), ("\n\n", "b")),
@@ -176,6 +177,10 @@ class Streams(unittest.TestCase):
                 choice_done(),
             ],
         )
+
+    def test_a_server_that_sends_nothing_but_reasoning(self):
+        events = [thought("x", field="reasoning"), thought_done("x"), choice_done("length")]
+        self.assertEqual(sseparse.ThinkTags().feed(events), events)
 
     def test_held_text_comes_before_choice_done(self):
         events = [content("<thi"), choice_done()]
