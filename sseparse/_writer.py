@@ -409,14 +409,19 @@ class Writer:
     def call_extra(self, index: int, call_index: int | None, place: str, name: str, value: str) -> None:
         """Write an unknown field of a call. It waits if the call was not started yet.
 
-        Inside ``function`` or ``custom``, a field with the name of the call's text is not written, because a
-        reader would append it to the text. (There is such an Extra if a server sends one call under both.)
+        Beside ``function`` or ``custom``, it is written with an empty text of the call (rule 9). Otherwise
+        openai-python's helper, Vercel AI and LlamaIndex would fail. (Gemini sends its signatures there, in
+        ``extra_content``.) Inside, a field with the name of the text is not written, because a reader would
+        append it to the text. (There is such an Extra if a server sends one call under both.)
         """
         choice = self.choices.get(index)
         if choice and call_index in choice.calls:
             call = choice.calls[call_index]
-            if place != "function" or name != _name_of_text(call[1]):
-                self.entry(index, _extra_in_call(call, place, f"{quote(name)}:{value}"))
+            field, text = f"{quote(name)}:{value}", _name_of_text(call[1])
+            if place == "tool_call":
+                self.entry(index, _in_call(call, place, f'"{call[1]}":{{"{text}":""}},{field}'))
+            elif name != text:
+                self.entry(index, _in_call(call, place, field))
         else:
             self.waiting_fields.setdefault((index, call_index), []).append((place, name, value))
 
@@ -433,15 +438,3 @@ def _in_call(call: tuple[int, str], place: str, field: str) -> str:
     if place == "tool_call":
         return f'"tool_calls":[{{"index":{number},{field}}}]'
     return f'"tool_calls":[{{"index":{number},"{kind}":{{{field}}}}}]'
-
-
-def _extra_in_call(call: tuple[int, str], place: str, field: str) -> str:
-    """Return the field of a delta that has an unknown field of a call (rule 9).
-
-    openai-python's helper, Vercel AI and LlamaIndex fail on a fragment of a call without ``function``.
-    (Gemini sends its signatures in ``extra_content`` of a call.)
-    """
-    kind = call[1]
-    if place == "tool_call" and kind != "function_call":
-        field = f'"{kind}":{{"{_name_of_text(kind)}":""}},{field}'
-    return _in_call(call, place, field)
