@@ -339,7 +339,7 @@ class Lesson:
         self.chunk = chunk
         self.reader = reader
         self.earlier = earlier
-        self.parts: dict[str, Any] = {"chunk": chunk}
+        self.parts: dict[str, Any] = {}
         self.holes: dict[Path, int] = {}
         self.same: tuple[Path, ...] = ()
         self.found: list[tuple[Step, Path]] = []
@@ -387,12 +387,13 @@ class Lesson:
         self.pieces = pieces
         self.kinds = [holes[path] for path in order]
         self.echo = tuple(map(order.index, self.same))
-        texts = [number for number, kind in enumerate(self.kinds) if kind <= CONTENT]
-        numbers = [number for number in [_at(self.chunk, path) for path in order] if is_countable(number)]
-        if texts and 0 < len(numbers) == len(order) - 1:
-            self.numbers = tuple(numbers)
-            self.at = texts[0]
-            order.append(order.pop(self.at))
+        if len(order) > 1:
+            numbers = list(filter(is_countable, [_at(self.chunk, path) for path in order]))
+            texts = [number for number, kind in enumerate(self.kinds) if kind <= CONTENT]
+            if texts and len(numbers) == len(order) - 1:
+                self.numbers = tuple(numbers)
+                self.at = texts[0]
+                order.append(order.pop(self.at))
         for step, path_of_step in self.found:
             step.locate(order, path_of_step)
         self.steps = [step for step, _ in self.found]
@@ -455,7 +456,7 @@ class Lesson:
             return False
         entry: Any = choices[0]
         delta: Any = entry.get("delta")
-        self.parts.update(choice=entry, delta={} if delta is None else delta)
+        self.parts = {"chunk": self.chunk, "choice": entry, "delta": {} if delta is None else delta}
         if entry.get("usage"):
             return False  # it would have an effect after a chunk with other usage
         return delta.__class__ is dict or (delta is None and entry.get("message") is None)
