@@ -50,7 +50,7 @@ line has the same bytes around its holes.
 3. *The effect of the values.* A value must have the properties that its effect depends on, as it had when the
    line was learnt. A text must be a non-empty string, because the effect of ``""`` may depend on other
    fields. (Content may be empty if its delta has no other field with an effect: then it has none either.)
-   Logprobs must be a non-empty object, and a number must be a finite number. The steps give logprobs and
+   Logprobs must be an object, and a number must be a finite number. The steps give logprobs and
    whole unknown fields to the same methods of the assembler that the full path calls. The methods report no
    error about such values, and ignore null. Three effects are written a second time, in the
    steps: a text is appended, also to a text in an unknown field; numbers are set in usage or in an unknown
@@ -102,11 +102,12 @@ if TYPE_CHECKING:
 
 MAX_TEMPLATES = 16
 # These constants limit the cost of learning. To learn a line takes as long as parsing it twice: it is
-# searched for keys and may be parsed with other values. The characters that may be parsed are FIRST_CREDIT, half of
-# each line that could be learnt, and 64 for each frame that a template read. A *miss* is a frame that the
-# full path read although a template could have: ``version`` did not change. There are MAX_ATTEMPTS attempts
-# at first, one more for eight misses, and one more for four frames that a template read. Learning stops, and
-# all templates are dropped, after MAX_MISSES misses and two more for each frame that a template read.
+# searched for keys and may be parsed with other values. The characters that may be parsed are FIRST_CREDIT,
+# half of each line that could be learnt, and 64 for each frame that a template read. A *miss* is a frame that
+# the full path read although a template could have: ``version`` did not change. There are MAX_ATTEMPTS
+# attempts at first, one more for eight misses, and one more for four frames that a template read. Learning
+# stops, and all templates are dropped, after MAX_MISSES misses and two more for each frame that a template
+# read.
 FIRST_CREDIT = 49152
 MAX_ATTEMPTS = 4
 MAX_MISSES = 26
@@ -623,7 +624,7 @@ class Template:
                         return None
                 else:
                     value, pos = scan_json(line, pos)
-                    if kind == OBJECT and (value.__class__ is not dict or not value):
+                    if kind == OBJECT and value.__class__ is not dict:
                         return None
                 if not line.startswith(piece, pos):
                     return None

@@ -437,8 +437,7 @@ GUARDS = (
     ("a fragment without an index goes to the last call",
      "return step is None or step.call is step.calls.last", "return True", "arguments", "p"),
     ("logprobs must be an object again",
-     "if kind == OBJECT and (value.__class__ is not dict or not value):", "if False:", "reasoning",
-     "logprobs"),
+     "if kind == OBJECT and value.__class__ is not dict:", "if False:", "reasoning", "logprobs"),
 )  # fmt: skip
 
 
