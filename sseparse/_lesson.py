@@ -9,9 +9,9 @@ Each kind of step is a class with a method ``take``:
 * ``Numbers``: an unknown field that is an object in which only numbers change (llama.cpp: timings), or an
   object or list that comes again unchanged and causes an Extra each time. (Azure and GitHub Copilot:
   content_filter_results; Perplexity: citations, search_results)
-* ``Unknown``: an unknown field whose value changes in another way.
+* ``Whole``: an unknown field whose value changes in another way, or logprobs. (OpenAI, DeepSeek, llama.cpp,
+  Hugging Face)
 * ``Counts``: usage in which numbers or nothing change. (vLLM, SGLang, xAI, Perplexity)
-* ``Logprobs``: logprobs. (OpenAI, DeepSeek, llama.cpp, Hugging Face)
 
 Some holes have no step: padding (OpenAI, Mistral), the id and the creation time once they are known (xAI,
 Ollama), a message beside a delta (Perplexity), a copy of the delta's text and its token_id (Together).
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 TEXT, CONTENT = 0, 1  # a text that must not be empty; content that may be empty
 PADDING, GROWING = 2, 3  # without an effect; the second usually begins with its earlier value
 NUMBER, SCALAR = 4, 5  # a finite number; anything except a container
-OBJECT, ANY = 6, 7  # a non-empty object; anything
+OBJECT, ANY = 6, 7  # an object; anything
 
 LARGEST = 1 << 60  # larger integers are always scanned
 
@@ -166,24 +166,26 @@ class Append(Step):
         self.text.append("".join(texts), False)
 
 
-class Unknown(Step):
-    """Keep an unknown field whose value changes."""
+class Whole(Step):
+    """Give a whole value to the reader: logprobs, or an unknown field whose value changes."""
 
     __slots__ = ("choice", "field", "place")
 
-    def __init__(self, event: Extra, choice: Any) -> None:
+    def __init__(self, choice: Any, field: str, place: str) -> None:
         self.choice: Choice = choice
-        self.field = event.field
-        self.place = event.place
+        self.field = field
+        self.place = place
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
-        fields = {self.field: values[self.hole]}
-        if self.place == "delta":
-            reader.keep_in_delta(self.choice, fields)
+        value = values[self.hole]
+        if self.field == "logprobs":
+            reader.logprobs(self.choice, value)
+        elif self.place == "delta":
+            reader.keep_in_delta(self.choice, {self.field: value})
         elif self.place == "choice":
-            reader.keep(self.choice.extras, fields, self.choice.index, None, "choice")
+            reader.keep(self.choice.extras, {self.field: value}, self.choice.index, None, "choice")
         else:
-            reader.keep(reader.answer.extras, fields, None, None, "chunk")
+            reader.keep(reader.answer.extras, {self.field: value}, None, None, "chunk")
 
 
 class Numbers(Step):
@@ -292,18 +294,6 @@ class Detail(Step):
         self.text.append(text, False)
         reader.kept += 1
         reader.events.append(Extra(self.choice, None, self.field, [entry], "delta"))
-
-
-class Logprobs(Step):
-    """Extend the logprobs of a choice."""
-
-    __slots__ = ("choice",)
-
-    def __init__(self, choice: Choice) -> None:
-        self.choice = choice
-
-    def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
-        reader.logprobs(self.choice, values[self.hole])
 
 
 # -- learning ---------------------------------------------------------------------------------------------
@@ -439,7 +429,7 @@ class Lesson:
             elif kind is LogprobsDelta:
                 path = (*self.paths["choice"], "logprobs")
                 explained = self.parts["choice"].get("logprobs").__class__ is dict
-                self._step(Logprobs(self.reader.choices[event.choice]), path, OBJECT)
+                self._step(Whole(self.reader.choices[event.choice], "logprobs", "choice"), path, OBJECT)
             elif kind is Usage:
                 explained = has_usage and event is caused[-1]
             else:
@@ -555,7 +545,7 @@ class Lesson:
         if event.place == "delta":
             key = self._growing(event)
             if key is None:
-                self._step(Unknown(event, self.reader.choices[event.choice]), path)
+                self._step(Whole(self.reader.choices[event.choice], field, event.place), path)
             else:
                 text = self._kept_entry(event)[key]
                 self._step(Detail(event, key, text), (*path, 0, key), TEXT)
@@ -572,7 +562,7 @@ class Lesson:
         elif is_kept and before.__class__ is dict is value.__class__:
             paths = _differences(before, value)
         if paths is None:
-            self._step(Unknown(event, self.reader.choices.get(event.choice)), path)
+            self._step(Whole(self.reader.choices.get(event.choice), field, event.place), path)
         else:
             self.found.append((Numbers(event, kept if is_kept else render(value, False), paths), path))
             self.holes.update(((*path, *inside), NUMBER) for inside in paths)
