@@ -244,18 +244,17 @@ class FastPath:
                     only.add(text, events)
                 else:
                     due.take(text, reader, events)
-            elif not due.is_plain and due.read_holes(data, pos, reader, events):
-                end = due.ended
+            elif not due.is_plain and (end := due.read(data, pos, reader, events)):
+                pass
             else:  # an empty text, unusual padding, or another template than expected
                 if data.find(_LF, pos) < 0:
                     break  # the frame is not complete yet
-                other = self._read_other(due, data, pos, events)
+                other, end = self._read_other(due, data, pos, events)
                 if other is None:
                     break
                 if other is not due:
                     self.due = due = other
                     streak = 0
-                end = due.ended
             hits += 1
             pos = end
             if marks is not None:
@@ -297,18 +296,20 @@ class FastPath:
             return following
         return next((template for template in templates if template.applies(self._reader)), None)
 
-    def _read_other(self, due: Template, data: bytes, pos: int, events: list[Event]) -> Template | None:
-        """Read the frame at ``pos``. Return the first template that fits it, or None."""
-        if not data.startswith(self._heads, pos):  # one call checks all templates
-            return None
+    def _read_other(
+        self, due: Template, data: bytes, pos: int, events: list[Event]
+    ) -> tuple[Template | None, int]:
+        """Read the frame at ``pos``. Return the first template that fits it, or None, and its end."""
         reader = self._reader
-        if due.is_plain and due.read(data, pos, reader, events):
-            return due
-        for template in self.templates:
-            if template is not due and template.applies(reader) and template.read(data, pos, reader, events):
-                self._last.then = template.number
-                return template
-        return None
+        templates = self.templates if data.startswith(self._heads, pos) else []  # one call checks all
+        for template in (due, *templates) if due.is_plain else templates:
+            if template.applies(reader):
+                end = template.read(data, pos, reader, events)
+                if end:
+                    if template is not due:
+                        self._last.then = template.number
+                    return template, end
+        return None, pos
 
     def _read_many(
         self, template: Template, data: bytes, pos: int, events: list[Event], marks: Marks | None
@@ -419,22 +420,24 @@ class FastPath:
 class Template:
     """One frame with holes, and its steps.
 
-    A *plain* template has one text, perhaps padding after it, and no other hole. Its bytes are ``head``, the
-    text, ``middle`` and the padding if there is any, and ``last``. Any other template has ``prefix`` and
-    ``holes``. Each hole has a kind, the text after the hole, and the length of that text.
+    ``prefix`` is the bytes before the first hole. Each of ``holes`` has a kind, the text after the hole, and
+    the length of that text. ``read()`` reads any frame.
 
-    A template with ``holes`` is plain, too, while it has one text, all other values are integers, and these
-    come as expected. Then ``head`` and ``last`` have the integers that are expected in the next frame. A
+    A *plain* template has one text, perhaps padding after it, and no other hole. ``FastPath`` reads its usual
+    frames in less time. Their bytes are ``head``, the text, ``middle`` and the padding if there is any, and
+    ``last``.
+
+    A template is plain, too, while it has one text, all other values are integers, and these come as
+    expected. Then ``head`` and ``last`` have the integers that are expected in the next frame. A
     count is expected to change by as much as it did in the frame before, a time to stay the same. (Counts of
     vLLM, xAI and Perplexity; the time of Ollama) The steps take the text as the last value, after these.
 
-    ``prefix``: the bytes before the first hole. ``around``: the number of bytes in ``head`` and ``last``.
+    ``around``: the number of bytes in ``head`` and ``last``.
     ``line_end``: the number of bytes from the first LF of a frame to its end.
     ``steps``: what the frame does. ``only``: the step of a plain template that has only one.
     ``version``, ``kept``: the numbers of the reader for which the template applies.
     ``needs_last``: the step whose call must be the last one, or None.
-    ``allows_empty``: whether the text of a plain template may be empty. ``nests``: whether a hole may have a
-    container.
+    ``nests``: whether a hole may have a container.
     ``at``: the number of the hole with the text. ``numbers``: the integers in the other holes, as they were
     in the last frame. ``gains``: by how much each of them changed there. ``following``: the integers that are
     expected next. ``forms``: ``head`` and ``last`` with ``%d`` in place of integers, b"" if they have none;
@@ -445,14 +448,13 @@ class Template:
     ``number``, ``then``: the numbers of this template and of the one that came after it the last time. (A
     reference would make a cycle, and so work for the garbage collector.)
     ``most``: a feed with fewer bytes has at most one frame.
-    ``bulk``: the number of bytes to read at once, 0 for no bulk reading. ``ended``: the end of the last frame
-    that ``read()`` read.
+    ``bulk``: the number of bytes to read at once, 0 for no bulk reading.
     """
 
     __slots__ = (
-        "allows_empty", "around", "at", "blank", "bulk", "echo", "ended", "following", "forms", "gains",
-        "grown", "head", "holes", "is_plain", "kept", "last", "line_end", "middle", "most", "moving",
-        "needs_last", "nests", "number", "numbers", "only", "prefix", "steps", "then", "version",
+        "around", "at", "blank", "bulk", "echo", "following", "forms", "gains", "grown", "head", "holes",
+        "is_plain", "kept", "last", "line_end", "middle", "most", "moving", "needs_last", "nests", "number",
+        "numbers", "only", "prefix", "steps", "then", "version",
     )  # fmt: skip
 
     def __init__(self, lesson: Lesson, begin: bytes, blank: bytes) -> None:
@@ -463,14 +465,12 @@ class Template:
         self.blank = blank
         self.steps = steps
         self.echo = lesson.echo
-        self.allows_empty = CONTENT in kinds
         self.nests = max(kinds) >= OBJECT
         self.prefix = self.head = pieces[0].encode()
         self.middle = pieces[1].encode() if has_padding else b""
         self.last = pieces[-1].encode() + blank
         self.around = len(self.head) + len(self.last)
         self.line_end = len(blank) // 2 + 1
-        self.holes: tuple[tuple[int, str, int], ...] = ()
         self.grown = ""
         self.at = lesson.at
         self.numbers: tuple[int, ...] = lesson.numbers
@@ -478,10 +478,9 @@ class Template:
         self.gains = (0,) * len(self.numbers)
         self.forms: tuple[bytes, bytes] | None = None
         self.moving: tuple[bytes, bytes] | None = None
-        if not self.is_plain:
-            # Without the closing quote, which the string scanner reads.
-            behind = [piece[kind <= GROWING :] for kind, piece in zip(kinds, pieces[1:])]
-            self.holes = tuple(zip(kinds, behind, map(len, behind)))
+        # Without the closing quote, which the string scanner reads.
+        behind = [piece[kind <= GROWING :] for kind, piece in zip(kinds, pieces[1:])]
+        self.holes = tuple(zip(kinds, behind, map(len, behind)))
         if self.numbers:
             at = lesson.at + 1
             self.forms = (_form(pieces[:at]), _form(pieces[at:], blank))
@@ -490,7 +489,6 @@ class Template:
         self.only: Any = steps[0] if self.is_plain and len(steps) == 1 else None
         self.bulk = SMALLEST_BULK if _HAS_BULK and self.only is not None else 0
         self.most = 2 * self.around if self.is_plain else 0
-        self.ended = 0
         self.number = self.then = 0
         self.needs_last = next((step for step in steps if step.needs_last), None)
         self.version = 0
@@ -505,9 +503,7 @@ class Template:
 
     def is_like(self, other: Template) -> bool:
         """Whether two templates are for the same frames."""
-        if self.prefix != other.prefix or self.holes != other.holes:
-            return False
-        return bool(self.holes) or (self.middle == other.middle and self.last == other.last)
+        return self.prefix == other.prefix and self.holes == other.holes
 
     def _compare(self, values: list[Any]) -> None:
         """Compare the numbers with those of the frame before. Expect the same changes in the next frame.
@@ -547,40 +543,16 @@ class Template:
             self.last = after % numbers[self.at :]
         self.around = len(self.head) + len(self.last)
 
-    def read(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
-        """Read the frame at ``pos`` and set ``ended``. Return False if it does not fit."""
-        if self.holes:
-            return self.read_holes(data, pos, reader, events)
-        self.ended = data.find(_LF, pos) + self.line_end
-        frame = data[pos : self.ended] if self.ended - pos <= LARGEST_BULK else b""
-        inside = frame.removeprefix(self.head).removesuffix(self.last)
-        if len(frame) - len(inside) != self.around:
-            return False
-        try:
-            if self.middle:
-                inside, middle, padding = inside.partition(self.middle)
-                if not middle:
-                    return False
-                _string(padding.decode())
-            text = _string(inside.decode())
-        except ValueError:
-            return False
-        if not (text or self.allows_empty):
-            return False
-        self.take(text, reader, events)
-        return True
-
-    def read_holes(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> bool:
-        """Read the frame at ``pos`` like ``read()``, for a template with ``holes``."""
+    def read(self, data: bytes, pos: int, reader: ChunkReader, events: list[Event]) -> int:
+        """Read the frame at ``pos``. Return its end, 0 if it does not fit."""
         blank = self.blank
         stop = data.find(_LF, pos) + 1 - len(blank) // 2
         fits = pos < stop <= pos + LARGEST_BULK and data.startswith(self.prefix, pos)
         if not (fits and data.startswith(blank, stop)):
-            return False
+            return 0
         values = self._values(data[pos + len(self.prefix) : stop])
         if values is None:
-            return False
-        self.ended = stop + len(blank)
+            return 0
         held = reader.events
         reader.events = events
         for step in self.steps:
@@ -589,7 +561,7 @@ class Template:
         self.kept = reader.kept
         if self.forms is not None:
             self._compare(values)
-        return True
+        return stop + len(blank)
 
     def _values(self, rest: bytes) -> list[Any] | None:
         """Return the values of the holes, None if one does not fit. ``rest`` begins at the first hole."""
@@ -645,7 +617,7 @@ class Template:
         """Take the steps of a frame with this text and the numbers that were expected."""
         numbers = self.numbers = self.following
         values = (*numbers, text)
-        # These lines are those of read_holes(). A function for both would cost each frame a call.
+        # These lines are those of read(). A function for both would cost each frame a call.
         held = reader.events
         reader.events = events
         for step in self.steps:
@@ -673,7 +645,7 @@ class Template:
             if b"" in middles or not (b"".join(padding).isalnum() or _strings_of(padding) is not None):
                 return nothing
         texts = _strings_of(holes)
-        if texts is None or ("" in texts and not self.allows_empty):
+        if texts is None or ("" in texts and self.holes[self.at][0] == TEXT):
             return nothing
         return texts, stop
 

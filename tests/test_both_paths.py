@@ -420,7 +420,7 @@ GUARDS = (
     ("an empty text is read in full",
      "if not value and kind == TEXT:", "if False:", "reasoning", "details"),
     ("an empty text is read in full, also if it is the only hole",
-     "self.allows_empty = CONTENT in kinds", "self.allows_empty = True", "reasoning", "blocks"),
+     "if not value and kind == TEXT:", "if False:", "reasoning", "blocks"),
     ("reasoning that is not the text of one field is not learnt",
      "if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [event.field]:", "if False:",
      "content", "blocks"),
