@@ -82,7 +82,7 @@ _HEADS = (
     (b"\xfe\xff", "the body is UTF-16: feed it as UTF-8"),
 )
 # A body with one of these first bytes is none of those. ("data", a comment, "event" and "id" begin so.)
-_BEGINNINGS = (b"d", b":", b"e", b"i")
+_FIRST_BYTES = (b"d", b":", b"e", b"i")
 _OVER_TOTAL = "the stream exceeds max_total_bytes; the bytes after that are not read"
 
 
@@ -391,7 +391,7 @@ class ChatStream(FrameParser, Reading):
 
     def _sniff(self, data: bytes) -> None:
         """Check the first bytes for inputs that are often fed by mistake (``_HEADS``)."""
-        if not self._head and data[:1] in _BEGINNINGS:
+        if not self._head and data[:1] in _FIRST_BYTES:
             self._head = None
             self._skippable = b""
             return
@@ -756,9 +756,8 @@ def other_api(value: dict[str, Any]) -> str | None:
     """Return the name of the API that a frame with this object belongs to, or None if not known."""
     kind: Any = value.get("type")
     for name, types, keys in OTHER_APIS:
-        if (types and kind.__class__ is str and kind.startswith(types)) or (
-            keys and all(key in value for key in keys)
-        ):
+        is_type = kind.__class__ is str and kind.startswith(types)
+        if is_type or (keys and all(key in value for key in keys)):
             return name
     return None
 
