@@ -425,9 +425,7 @@ class _Answer(_View):
         elif event.type == "tool_call.done":
             if fields is not None:
                 self._show_fields(fields.close())
-            verdict = _verdict(event, fields)
-            notes = [f"its name is {event.name}"] if event.name != name else []
-            for note in [*notes, verdict] if verdict else notes:
+            for note in _notes(event, name, fields):
                 self._turn_to(event.choice, title)
                 self._output.head(f"[{note}]")
 
@@ -462,14 +460,15 @@ class _Answer(_View):
             self._output.head(f"[{section}]")
 
 
-def _verdict(event: ToolCallDone, fields: PartialJSON | None) -> str:
-    """Return what is wrong with the arguments of a call, ``""`` if nothing is."""
-    if event.status not in _VERDICTS:
-        return ""
-    verdict = "no name" if event.name is None else _VERDICTS[event.status]
-    if event.arguments and fields is not None and fields.error is not None:
-        verdict += f": {fields.error.message}, at character {fields.error.offset}"
-    return verdict
+def _notes(event: ToolCallDone, name: str | None, fields: PartialJSON | None) -> list[str]:
+    """Return the name of a call if it is not ``name`` any more, and what is wrong with its arguments."""
+    notes = [f"its name is {event.name}"] if event.name != name else []
+    if event.status in _VERDICTS:
+        verdict = "no name" if event.name is None else _VERDICTS[event.status]
+        if event.arguments and fields is not None and fields.error is not None:
+            verdict += f": {fields.error.message}, at character {fields.error.offset}"
+        notes.append(verdict)
+    return notes
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:
