@@ -112,7 +112,7 @@ UNSEEN, INCOMPLETE, NO_OBJECT = "unseen", "incomplete", "no object"
 
 DONE = "[DONE]"  # the data of the last frame
 QUOTED = 200  # characters of the input that an Error quotes
-_BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", b"\xef\xbb\xbf")  # of an event stream
+BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", b"\xef\xbb\xbf")  # of an event stream
 
 ABSENT: Any = ...  # no value was parsed yet; None is the value of "null"
 
@@ -445,7 +445,7 @@ class FrameParser(EventStreamParser):
         """At close: read the unfinished line, event or document."""
         line = bytes(self._line)
         is_first = self._body == UNKNOWN and not self.comments
-        if is_first and line and any(name.startswith(line) for name in _BEGINNINGS):
+        if is_first and line and any(name.startswith(line) for name in BEGINNINGS):
             self._line.clear()  # the stream was cut inside the first field name
         elif line and not self._data and lacks_line_ends(line):
             self._line.clear()

@@ -24,6 +24,7 @@ from contextlib import nullcontext, suppress
 from time import perf_counter
 
 from ._errors import StreamError
+from ._frames import BEGINNINGS
 from ._http import HTTPBody
 from ._json import parse_or_none
 
@@ -40,9 +41,9 @@ _MAX_HEAD = 65536  # bytes
 _MAX_SIZE_LINE = 100  # bytes
 _MAX_RECORD = 1 << 20  # bytes of one line of a recording; a piece in it is 64 KiB at most
 
-# The beginnings of an event stream and of other plain bodies. (Deflate without a header has no mark of its
-# own, so a body is taken for it only if it has none of these beginnings.)
-_PLAIN = (b"data", b"event", b"id", b"retry", b":", b"{", b"[", b"<", b"\r", b"\n", b"\xef\xbb\xbf")
+# The beginnings of plain bodies. (Deflate without a header has no mark of its own, so a body is taken for it
+# only if it has none of these beginnings.)
+_PLAIN = (*BEGINNINGS, b":", b"{", b"[", b"<", b"\r", b"\n")
 
 
 class Unreadable(Exception):

@@ -537,6 +537,8 @@ class Wrapped(CLI):
         head = b"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n\r\n"
         self.check_text(head + self.raw_deflate(self.BODY))
         self.check_text(head + zlib.compress(self.BODY))
+        # What curl has decoded is plain, also if it begins with llama.cpp's field.
+        self.assertIn("full", self.run_cli(head + b'error: {"message": "full"}\n\n')[2])
 
     def test_compressed_bytes_as_they_arrive(self) -> None:
         machine = zlib.compressobj(wbits=31)
