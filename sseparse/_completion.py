@@ -24,6 +24,7 @@ from ._values import (
     grow,
     is_absent,
     is_appended,
+    is_identity,
     plain_json,
     render,
 )
@@ -255,7 +256,7 @@ def _choice_steps(
         yield from _message_steps(index, choice, message, size)
     for name, value in _unknown(choice, _TEXT_CHOICE if is_text else _CHAT_CHOICE):
         yield Writer.entry, (index, "", f"{quote(name)}:{value},")
-    if choice.get("finish_reason") not in (None, "", "null"):
+    if is_identity(choice.get("finish_reason")):
         yield Writer.finish, (index, choice["finish_reason"])
 
 
