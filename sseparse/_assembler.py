@@ -113,7 +113,6 @@ from ._values import (
     add_part,
     as_id,
     as_index,
-    as_part,
     count_values,
     error_details,
     error_of,
@@ -956,11 +955,10 @@ class ChunkReader:
         for part in parts:
             if is_absent(part):
                 continue
-            part = as_part(part)
             add_part(kept, part, self._has_surrogates)
             kind = part_kind(part)
             if kind == "text":
-                self.content(choice, part["text"])
+                self.content(choice, part if part.__class__ is str else part["text"])
             elif kind is None:
                 self._extra(choice.index, None, "content", part, "delta")
             elif not is_emitted:

@@ -20,7 +20,6 @@ from ._values import (
     REASONING_FIELDS,
     Unreadable,
     add_part,
-    as_part,
     grow,
     is_absent,
     is_appended,
@@ -183,7 +182,7 @@ def _normalise_message(message: dict[str, Any], path: str) -> None:
         parts: list[Any] = []
         for part in message["content"]:
             if not is_absent(part):
-                add_part(parts, as_part(part), False)
+                add_part(parts, part, False)
         message["content"] = render(parts, False) or None
     if message.get("audio"):
         reader = ChatAssembler()

@@ -82,9 +82,6 @@ JOINED_TYPES = frozenset(("thinking", "text", None))
 # (Databricks: summary)
 REASONING_TEXT_FIELDS = ("text", "thinking", "summary", "content")
 
-# The types of parts of content that are text.
-TEXT_PARTS = (None, "text", "output_text")
-
 # Padding against traffic analysis: these fields mean nothing. (OpenAI; Mistral's "p")
 NOISE_FIELDS = ("obfuscation", "p")
 
@@ -467,31 +464,23 @@ def reasoning_in(value: Any) -> str:
     return "".join(pieces)
 
 
-def as_part(part: Any) -> Any:
-    """Return a part of content as an object, if it is a text, and its text as a string (rule 1)."""
-    if is_text(part):
-        return {"type": "text", "text": text_of(part)}
-    if part.__class__ is dict and part.get("type") in TEXT_PARTS and is_text(part.get("text")):
-        return {**part, "text": text_of(part["text"])}
-    return part
-
-
 def part_kind(part: Any) -> str | None:
     """Return the kind of a part of content: "text", "thinking" or "reasoning"; None for any other.
 
     (Parts without a type, and ``output_text``: reports like vercel/ai#4747. Reasoning: Databricks)
     """
+    if part.__class__ is str:
+        return "text"
     if part.__class__ is not dict:
         return None
     kind: Any = part.get("type")
-    if kind in TEXT_PARTS:
+    if kind in (None, "text", "output_text"):
         return "text" if part.get("text").__class__ in (str, Text) else None
     return kind if kind in ("thinking", "reasoning") else None
 
 
 def add_part(parts: list[Any], part: Any, has_surrogates: bool) -> None:
-    """Add a part (from ``as_part``) to a message's content. Adjacent texts are merged, and so are adjacent
-    thinking parts.
+    """Add a part to a message's content. Adjacent texts are merged, and so are adjacent thinking parts.
 
     Two of these stay apart if the first has a signature, or if one has something else than texts and lists.
     Otherwise something would be lost.
@@ -500,6 +489,8 @@ def add_part(parts: list[Any], part: Any, has_surrogates: bool) -> None:
     if kind is None:
         parts.append(render(part, False))
         return
+    if part.__class__ is str:
+        part = {"type": "text", "text": part}
     last: Any = parts[-1] if parts else None
     if part_kind(last) != kind or not (
         kind == "text" or (_is_joinable(last) and _is_joinable(part) and not last.get("signature"))

@@ -435,8 +435,7 @@ FOUND = [
         "parts of the content that are false, 0 or empty were dropped",
         b'data: {"choices": [{"delta": {"content": [false, 0, "", 1, "x"]}}]}\n\n',
         {},
-        "start content.delta content.delta content.delta content.delta content.done choice.done"
-        " error=truncated",
+        "start extra extra extra content.delta content.done choice.done error=truncated",
     ),
     (
         "an error event nested too deep was no server error",

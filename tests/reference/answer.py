@@ -719,11 +719,9 @@ class Answer:
         if choice.parts is None:
             before = choice.content.raw
             choice.parts = [{"type": "text", "text": before}] if before else []
-        if is_text_like(part):
-            part = {"type": "text", "text": text_of(part)}
-        elif isinstance(part, dict) and part.get("type") in TEXT_PARTS and is_text_like(part.get("text")):
-            part = {**part, "text": text_of(part["text"])}  # rule 1
         kind = part_kind(part)
+        if isinstance(part, str):
+            part = {"type": "text", "text": part}
         choice.parts = join_parts(choice.parts, part)
         if kind == "text":
             self.say_content(choice, part["text"])
@@ -1148,15 +1146,14 @@ def text_inside(value):
     return ""
 
 
-TEXT_PARTS = (None, "text", "output_text")
-
-
 def part_kind(part):
     """Rule 8: "text", "thinking", "reasoning", or None for any other part of a content."""
+    if isinstance(part, str):
+        return "text"
     if not isinstance(part, dict):
         return None
     kind = part.get("type")
-    if kind in TEXT_PARTS and isinstance(part.get("text"), str):
+    if (kind is None or kind in ("text", "output_text")) and isinstance(part.get("text"), str):
         return "text"
     return kind if kind in ("thinking", "reasoning") else None
 
