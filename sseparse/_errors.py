@@ -87,10 +87,9 @@ def _is_short(code: Any) -> bool:
 def check_limits(**limits: int) -> None:
     """Check the caller's limits. Raises TypeError for a limit that is not an int, ValueError below 0."""
     for name, limit in limits.items():
-        if not isinstance(limit, int):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"{name} takes an integer from 0, not {limit!r}")
-        if limit < 0:
-            raise ValueError(f"{name} takes an integer from 0, not {limit!r}")
+        is_int = isinstance(limit, int)  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_int or limit < 0:
+            raise (ValueError if is_int else TypeError)(f"{name} takes an integer from 0, not {limit!r}")
 
 
 def check_kinds(ignore: Iterable[ErrorKind]) -> set[str]:
