@@ -190,7 +190,7 @@ class FrameParser(EventStreamParser):
 
     def _may_be_whole_body(self) -> bool:
         """Whether a document that ends now may be the whole body (rule 12c)."""
-        return self._held_document is None and not self._frames and self._body in (UNKNOWN, STARTED, FOREIGN)
+        return self._held_document is None and not self._frames and self._body != OPENED
 
     def _read_held_document(self) -> None:
         """Read the held document as a frame, because it is not the whole body."""
