@@ -203,7 +203,7 @@ class Numbers(Step):
         self.field = event.field
         self.place = event.place
         self.paths = paths
-        self.find(whole)
+        self.whole = whole
 
     def find(self, whole: Any) -> None:
         """Find the numbers in the kept value."""
@@ -213,7 +213,6 @@ class Numbers(Step):
 
     def locate(self, order: list[Path], path: Path) -> None:
         count = len(self.paths)
-        self.paths.sort(key=lambda inside: order.index(path + inside))
         self.start = order.index(path + self.paths[0]) if count else 0
         self.stop = self.start + count  # no other hole is between those of one object
         self.find(self.whole)
@@ -255,8 +254,7 @@ class Counts(Numbers):
 
     def __init__(self, value: dict[str, Any], paths: list[Path]) -> None:
         self.paths = paths
-        self.value = value
-        self.find(value)
+        self.whole = self.value = value
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
         if reader.counted is not self:
@@ -535,22 +533,23 @@ class Lesson:
         path = self.paths.get(event.place)
         if path is None or field in FIELDS_WITH_RULES or event.index is not None:
             return False
-        # Without a string of reasoning, the reasoning is the text inside one of these fields.
-        if event.place == "delta" and field in DETAIL_FIELDS and not self._has_reasoning():
-            return False
+        if event.place == "delta" and field in DETAIL_FIELDS:
+            texts = map(self.parts["delta"].get, REASONING_FIELDS)
+            if not any(text.__class__ is str and text for text in texts):
+                return False  # the reasoning is the text inside this field
         path = (*path, field)
         value: Any = self.parts[event.place].get(field)
         if value != event.value:
             return False
+        choice = self.reader.choices.get(event.choice)  # None if the field is not in a choice
         if event.place == "delta":
-            key = self._growing(event)
-            if key is None:
-                self._step(Whole(self.reader.choices[event.choice], field, event.place), path)
+            detail = self._detail(event)
+            if detail is None:
+                self._step(Whole(choice, field, event.place), path)
             else:
-                text = self._kept_entry(event)[key]
-                self._step(Detail(event, key, text), (*path, 0, key), TEXT)
+                self._step(detail, (*path, 0, detail.key), TEXT)
             return True
-        kept = self._owner(event).extras.get(field)
+        kept = (choice or self.reader.answer).extras.get(field)
         is_container = value.__class__ in (dict, list) and is_shallow(value)
         is_kept = is_container and _is_twin(kept, value)
         before: Any = self.earlier.get(field)
@@ -562,44 +561,33 @@ class Lesson:
         elif is_kept and before.__class__ is dict is value.__class__:
             paths = _differences(before, value)
         if paths is None:
-            self._step(Whole(self.reader.choices.get(event.choice), field, event.place), path)
+            self._step(Whole(choice, field, event.place), path)
         else:
             self.found.append((Numbers(event, kept if is_kept else render(value, False), paths), path))
             self.holes.update(((*path, *inside), NUMBER) for inside in paths)
         return True
 
-    def _kept_entry(self, event: Any) -> Any:
-        """Return the kept object that the one object in the list of an Extra was merged into.
-
-        Return None if the list has more objects, or if the object has no index.
-        """
+    def _detail(self, event: Any) -> Detail | None:
+        """Return the step for a list of one object in which only a text grows, None for anything else."""
         value = event.value
-        kept: Any = self.reader.choices[event.choice].message_extras.get(event.field)
-        if kept.__class__ is not Items or len(value) != 1 or value[0].__class__ is not dict:
+        if value.__class__ is not list or len(value) != 1 or value[0].__class__ is not dict:
             return None
-        index = value[0].get("index")
-        return None if index is None else kept.by_key.get((as_key(value[0].get("type")), as_key(index)))
-
-    def _growing(self, event: Any) -> str | None:
-        """Return the key of the growing text in the one object of a list, None if anything else changes."""
-        kept = self._kept_entry(event) if event.value.__class__ is list else None
-        if kept is None:
+        entry = value[0]
+        kept: Any = self.reader.choices[event.choice].message_extras.get(event.field)
+        if kept.__class__ is not Items:
+            return None
+        kept = kept.by_key.get((as_key(entry.get("type")), as_key(entry.get("index"))))
+        if kept is None or entry.get("index") is None:
             return None
         growing: list[str] = []
-        for key, value in event.value[0].items():
-            if value.__class__ is str and value and is_appended(key):
+        for key, one in entry.items():
+            if one.__class__ is str and one and is_appended(key):
                 growing.append(key)
-            elif value.__class__ not in SCALARS or is_appended(key) or not _is_twin(kept[key], value):
+            elif one.__class__ not in SCALARS or is_appended(key) or not _is_twin(kept[key], one):
                 return None
-        return growing[0] if len(growing) == 1 and kept[growing[0]].__class__ is Text else None
-
-    def _owner(self, event: Any) -> Any:
-        """Return the object whose ``extras`` keep the field of an Extra: a choice or the answer."""
-        return self.reader.choices[event.choice] if event.place == "choice" else self.reader.answer
-
-    def _has_reasoning(self) -> bool:
-        delta = self.parts["delta"]
-        return any(text.__class__ is str and text for text in map(delta.get, REASONING_FIELDS))
+        if len(growing) != 1 or kept[growing[0]].__class__ is not Text:
+            return None
+        return Detail(event, growing[0], kept[growing[0]])
 
     def find_passing(self) -> None:
         """Add the holes without a step: their values have no effect."""
