@@ -982,6 +982,8 @@ class Completions(unittest.TestCase):
         body = {"name": "f", "arguments": "{}"}
         calls = encoded(tool_calls=[{"type": "function", "function": {"id": "x", **body}}])["tool_calls"]
         self.assertEqual(calls, [{"id": "x", "type": "function", "function": body}])
+        # The type "custom" would make a custom tool of a function.
+        self.assertEqual(encoded(tool_calls=[{**calls[0], "type": "custom"}])["tool_calls"], calls)
         thoughts = [{"type": "thinking", "thinking": [{"type": "text", "text": text}]} for text in "ab"]
         parts = [thoughts[0], part, thoughts[1]]  # they stay apart, as objects in an unknown list would not
         self.assertEqual(encoded(content=parts)["content"], parts)
