@@ -1077,6 +1077,12 @@ class Misuse(Hanging):
         with self.assertRaisesRegex(TypeError, "^StringIO is a text file: open it with 'rb'"):
             iter_events(io.StringIO(BODY.decode()))
 
+    def test_a_response_that_cannot_be_read_ends_the_reading(self) -> None:
+        source = iter([b"no head\r\n", b"more"])
+        with self.assertRaisesRegex(StreamError, "does not begin with HTTP/1"):
+            list(iter_events(source, body=sseparse.HTTPBody()))
+        self.assertEqual(next(source), b"more")
+
     def test_sources_that_do_not_give_bytes(self) -> None:
         async def collect_async(source) -> None:
             async for event in aiter_events(source):
