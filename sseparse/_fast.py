@@ -148,7 +148,7 @@ class FastPath:
         self._attempts = 0  # lines that it tried to learn
         self._credit = FIRST_CREDIT  # characters that learning may still parse
         self._misses = 0
-        self._seen: set[Any] | None = None  # unknown fields of earlier frames, and hashes of their key orders
+        self._seen: tuple[Any, ...] = ()  # unknown fields of earlier frames, and hashes of their key orders
         self._earlier: dict[str, Any] = {}  # usage and unknown fields of an earlier frame: see ``_note``
         self._last: Any = None  # the template that read the last frame, or was learnt from it
         self._heads: tuple[bytes, ...] = ()  # the beginnings of the templates' frames
@@ -395,13 +395,11 @@ class FastPath:
 
     def _knows(self, keys: list[Any]) -> bool:
         """Whether all of these keys have come before. Remember them."""
-        seen = self._seen
-        if seen is None:
-            seen = self._seen = set()
-        knows = seen.issuperset(keys)
-        if not knows and len(seen) < MAX_SEEN:
-            seen.update(keys)
-        return knows
+        seen = self._seen  # a tuple, because an open stream keeps it: a set takes 150 bytes more
+        missing = [key for key in keys if key not in seen]
+        if missing and len(seen) < MAX_SEEN:
+            self._seen = (*seen, *missing)
+        return not missing
 
     def _add(self, template: Template) -> None:
         """Add a template. It replaces an earlier one for the same frames."""
