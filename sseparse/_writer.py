@@ -170,7 +170,7 @@ class Writer:
         """Return the frames as UTF-8 (rule 10). If the last one waits, return it only if ``is_end``."""
         frames, self.frames = self.frames, []
         last = self.last_reasoning
-        if last.waits and not is_end and frames and last.frame == self.taken + len(frames) - 1:
+        if last.waits and not is_end and last.frame == self.taken + len(frames) - 1:
             self.frames.append(frames.pop())
         else:
             last.frame = -1
