@@ -11,25 +11,31 @@ the bytes:
 1. ``FastPath.read``, at the beginning of a frame: reads frames like earlier ones without parsing JSON.
 2. A comment that comes alone is counted.
 3. ``_read_in_full`` reads one data line and its blank line. If it is a chunk, the assembler reads it, and the
-   fast path learns from it. Otherwise ``_frame`` reads it.
-4. ``_parse`` reads everything else, with the grammar of ``_sse.py`` and the rules of ``_frames.py``, which
-   give each frame to ``_frame`` or, if it is one data line, to ``_read_in_full``.
+   fast path learns from it. Otherwise ``_frame`` reads it. (A line longer than _HUGE goes to ``_frame`` at
+   once, because it is too long for the fast path.)
+4. ``_parse`` reads everything else, with the grammar of ``_sse.py`` and the rules of ``_frames.py``. These
+   give each frame to ``_frame`` or, if it is one data line, to ``_read_line``, which tries the fast path and
+   then ``_read_in_full``.
 
 What a JSON value is (a chunk, an error, a ping, a frame of another API) is decided in ``_is_chunk`` and
 ``_object``.
 
-``_where`` is the position of the next bytes. Only feed(), frames() and close() change it:
+``_where`` is the position of the next bytes. It tells feed() what to try at once:
 
-    state      the next bytes                                     paths
-    BETWEEN    begin a frame                                      1 to 4
-    INSIDE     continue the first line of a frame (``_line``)     1, with ``_line`` put before them; 4
-    ELSEWHERE  may be anything                                    4; 1 and 3 from the next frame on
+    state      the next bytes                                     what feed() tries at once
+    BETWEEN    begin a frame                                      1, 2 and 3
+    INSIDE     continue the first line of a frame (``_line``)     1, with ``_line`` put before them
+    ELSEWHERE  may be anything                                    nothing
 
-ELSEWHERE is also the state until the first bytes show that there is no HTTP head, and the only state if there
-is a limit that the other paths do not check.
+What is left goes to ``_read_any``. It checks max_total_bytes and the beginning of the body, and sets the next
+state. It calls ``_read``, which takes path 1, 3 or 4 for each frame, but only 4 while
+``_may_take_short_path`` is False. Only feed(), frames() and close() change ``_where``.
 
-A frame is counted either by ``_count`` or by the fast path (``hits``). The number of a frame in an Error is
-the sum of the two.
+The first state is BETWEEN. ELSEWHERE is also the state while the first bytes fed may be the beginning of one
+of _HEADS, and the only one if there is a limit that the shorter paths do not check.
+
+A frame is counted either in ``_full`` or by the fast path (``hits``). The number of a frame in an Error is
+the sum of the two before that frame: the first frame is 0.
 """
 
 from __future__ import annotations
@@ -81,7 +87,8 @@ _HEADS = (
     (b"\xff\xfe", "the body is UTF-16: feed it as UTF-8"),
     (b"\xfe\xff", "the body is UTF-16: feed it as UTF-8"),
 )
-# A body with one of these first bytes is none of those. ("data", a comment, "event" and "id" begin so.)
+# A body that begins with one of these bytes begins with none of _HEADS. (The first bytes of "data", of a
+# comment, of "event" and of "id".)
 _FIRST_BYTES = (b"d", b":", b"e", b"i")
 _OVER_TOTAL = "the stream exceeds max_total_bytes; the bytes after that are not read"
 
@@ -99,9 +106,9 @@ class ChatStream(FrameParser, Reading):
 
     Attributes: ``done`` (bool: ``[DONE]`` came), ``finished`` (bool: there is a choice, and each has a
     finish_reason), ``truncated`` (bool: it was closed while neither was True, or cut inside its last frame;
-    False if the body is no chat stream), ``closed`` (bool), ``errors`` (list of the Error events so far),
-    ``id``, ``model`` (str, or None until known), ``usage`` (dict or None), ``comments`` (int, the number of
-    comments: heartbeats of the server).
+    False if the body is no chat stream, or after a limit error), ``closed`` (bool), ``errors`` (list of the
+    Error events so far), ``id``, ``model`` (str, or None until known), ``usage`` (dict or None), ``comments``
+    (int, the number of comments: heartbeats of the server).
 
     Raises TypeError at once if a limit is not an int, ValueError if it is below 0.
 
@@ -146,9 +153,9 @@ class ChatStream(FrameParser, Reading):
         self._full = 0  # number of frames that the fast path did not read
         self._head: bytes | None = b""  # the first bytes of the body, while they may begin one of _HEADS
         self._api: str | None = None  # the API of the stream: CHAT, a name in OTHER_APIS, or not known
-        self._foreign: str | None = None  # the beginning of the first frame that was not of CHAT
+        self._foreign: str | None = None  # the beginning of the first frame that may be of another API
         self.truncated = False
-        # The paths 1 to 3 check no limits, so feed() does not take them if they could exceed one.
+        # The paths 1 to 3 check no limits, so feed() does not try them at once if they could exceed one.
         is_limited = max_event_bytes < 2 * LARGEST_BULK or max_total_bytes is not None
         self._where = ELSEWHERE if is_limited else BETWEEN
         self._held: bytearray | None = None  # the bytes of the unfinished frame, if frames() is used
@@ -382,7 +389,7 @@ class ChatStream(FrameParser, Reading):
         try:
             if self._reading == ENDING:
                 self._judge()
-        except LimitReached:
+        except LimitReached:  # the Error about the truncation was one too many
             self.truncated = False
         self._stop()
         self._reading = CLOSED
@@ -712,7 +719,8 @@ class ChatStream(FrameParser, Reading):
         self._api = CHAT
         reader = self._reader
         fast = self._fast
-        reader.frame = self._full + fast.hits  # inlined from _count(): 1 % of the row "hostile"
+        # Inlined from _count(): 1 % of the row "hostile, no two alike".
+        reader.frame = self._full + fast.hits
         self._full += 1
         has_surrogates = "\\" in text and contains_escaped_surrogate(text)
         if fast.stage != LEARNING:
@@ -765,8 +773,8 @@ def other_api(value: dict[str, Any]) -> str | None:
 def parse(body: BytesLike, ignore: Iterable[ErrorKind] = ()) -> Completion:
     """Return the final object of a whole recorded stream.
 
-    ``body`` is any bytes-like object; anything else is a TypeError. ``ignore`` and all other exceptions are
-    those of ``ChatStream.completion()``.
+    ``body`` is any bytes-like object; anything else is a TypeError. ``ignore`` is as in
+    ``ChatStream.completion()``, and so are the exceptions.
     """
     stream = ChatStream()
     stream.feed(body)
