@@ -90,7 +90,7 @@ def hits(pieces: list[bytes]) -> int | None:
         stream.feed(piece)
     stream.close()
     try:
-        return stream._frames - stream._full
+        return stream._fast.hits
     except AttributeError:
         return None
 

@@ -142,7 +142,7 @@ class FrameParser(EventStreamParser):
     if TYPE_CHECKING:  # methods of the subclass
 
         @property
-        def _frames(self) -> int:
+        def _frame_count(self) -> int:
             """The number of frames so far."""
             raise NotImplementedError
 
@@ -173,7 +173,7 @@ class FrameParser(EventStreamParser):
             self._break_document()
         if self._held_document is not None:
             self._read_held_document()
-        self._body = EVENTS if self._frames else OPENED
+        self._body = EVENTS if self._frame_count else OPENED
 
     def _before_frame(self) -> None:
         """A frame will be counted. A held document and a displaced frame come before it."""
@@ -190,7 +190,7 @@ class FrameParser(EventStreamParser):
 
     def _may_be_whole_body(self) -> bool:
         """Whether a document that ends now may be the whole body (rule 12c)."""
-        return self._held_document is None and not self._frames and self._body != OPENED
+        return self._held_document is None and not self._frame_count and self._body != OPENED
 
     def _read_held_document(self) -> None:
         """Read the held document as a frame, because it is not the whole body."""
@@ -389,7 +389,7 @@ class FrameParser(EventStreamParser):
             self._skipped = text[:QUOTED]
         if not carries_frame(line):
             return
-        if self._frames:
+        if self._frame_count:
             self._report_displaced(text)
         elif self._displaced is None:
             self._displaced = text[:QUOTED]
@@ -481,7 +481,7 @@ class FrameParser(EventStreamParser):
         """The stream was cut inside a frame. ``text`` is the part that came."""
         self._count()
         if self._body != FOREIGN or self._is_not_chat():
-            self._cut = (self._frames - 1, text[:QUOTED])
+            self._cut = (self._frame_count - 1, text[:QUOTED])
 
 
 class _Document:

@@ -28,7 +28,7 @@ What a JSON value is (a chunk, an error, a ping, a frame of another API) is deci
     ELSEWHERE  may be anything                                    nothing
 
 What is left goes to ``_read_any``. It checks max_total_bytes and the beginning of the body, and sets the next
-state. It calls ``_read``, which takes path 1, 3 or 4 for each frame, but only 4 while
+state. It calls ``_read_frames``, which takes path 1, 3 or 4 for each frame, but only 4 while
 ``_may_take_short_path`` is False. Only feed(), frames() and close() change ``_where``.
 
 The first state is BETWEEN. ELSEWHERE is also the state while the first bytes fed may be the beginning of one
@@ -239,7 +239,7 @@ class ChatStream(FrameParser, Reading):
             self._budget = budget - len(data)
         if self._head is not None:
             self._sniff(data)
-        self._read(data)
+        self._read_frames(data)
         if is_over:
             raise LimitReached(_OVER_TOTAL)
         if budget is None and self._head is None and self._may_take_short_path():
@@ -280,14 +280,14 @@ class ChatStream(FrameParser, Reading):
             self._line.clear()
             self._where = BETWEEN
             pos = self._fast.read(data, 0, events, marks)
-        frames = cut_at(marks, data, 0, pos, events)
+        frames = split_at(marks, data, 0, pos, events)
         while pos < len(data):
             pos = self._read_held(data, pos, held, frames)
             if self._where == BETWEEN and not held and pos < len(data):
                 start = pos
                 events, marks = [], []
                 pos = self._fast.read(data, start, events, marks)
-                frames += cut_at(marks, data, start, pos, events)
+                frames += split_at(marks, data, start, pos, events)
         return frames
 
     def _read_held(self, data: bytes, pos: int, held: bytearray, frames: Frames) -> int:
@@ -454,7 +454,7 @@ class ChatStream(FrameParser, Reading):
             # The message says DONE without brackets: ChatEncoder writes it, and many clients look for [DONE]
             # in any line.
             what = "the stream ended without a finish_reason and without DONE"
-            what = what if self._frames else "the stream ended before its first frame"
+            what = what if self._frame_count else "the stream ended before its first frame"
             self._report("truncated", what, self._skipped)
 
     def _judge_api(self) -> None:
@@ -467,7 +467,7 @@ class ChatStream(FrameParser, Reading):
     # -- frames ---------------------------------------------------------------------------------------
 
     @property
-    def _frames(self) -> int:
+    def _frame_count(self) -> int:
         """The number of frames so far, on all paths."""
         return self._full + self._fast.hits
 
@@ -550,7 +550,7 @@ class ChatStream(FrameParser, Reading):
         elif event == "error" and not (self._reading == ENDING and stripped[0] in '{"'):
             self._server_error(text, {}, False)
         elif self._reading == ENDING:
-            self._cut = (self._frames - 1, text[:QUOTED])
+            self._cut = (self._frame_count - 1, text[:QUOTED])
         else:
             detail = f" ({reason})" if reason.__class__ is ValueError and reason.args else ""
             self._report("malformed", f"data is not JSON{detail}; the frame was ignored", text)
@@ -603,13 +603,13 @@ class ChatStream(FrameParser, Reading):
         is_line = end > pos and data.startswith(blank, end)
         return end if is_line and end - pos <= self._max_event_bytes else -1
 
-    def _read_line(self, line: bytes, event: str = "") -> None:
+    def _read_line(self, line: bytes, event: str) -> None:
         fast = self._fast
         if not fast.templates or not fast.resume(line + fast.blank, 0, self._reader.events):
             begin = b"data: " if line[5:6] == b" " else b"data:"
             self._read_in_full(line[len(begin) :], event, begin)
 
-    def _read(self, data: bytes) -> None:
+    def _read_frames(self, data: bytes) -> None:
         """Read any number of frames, each on the shortest path."""
         if not self._may_take_short_path():
             self._parse(data)
@@ -745,10 +745,10 @@ class ChatStream(FrameParser, Reading):
             state = "done" if self.done else OPEN
         pending = len(self._line) + self._pending_bytes
         errors = len(self.errors)
-        return f"<ChatStream {state}, {self._frames} frames, {pending} bytes pending, {errors} errors>"
+        return f"<ChatStream {state}, {self._frame_count} frames, {pending} bytes pending, {errors} errors>"
 
 
-def cut_at(marks: Marks, data: bytes, start: int, end: int, events: list[Event]) -> Frames:
+def split_at(marks: Marks, data: bytes, start: int, end: int, events: list[Event]) -> Frames:
     """Return the frames between ``start`` and ``end`` with their events. ``FastPath.read`` marked them."""
     frames: Frames = []
     first = 0
