@@ -743,9 +743,8 @@ class ChatStream(FrameParser, Reading):
             state = CLOSED
         else:
             state = "done" if self.done else OPEN
-        pending = len(self._line) + self._pending_bytes
-        errors = len(self.errors)
-        return f"<ChatStream {state}, {self._frame_count} frames, {pending} bytes pending, {errors} errors>"
+        counts = f"{self._frame_count} frames, {self.pending} bytes pending, {len(self.errors)} errors"
+        return f"<ChatStream {state}, {counts}>"
 
 
 def split_at(marks: Marks, data: bytes, start: int, end: int, events: list[Event]) -> Frames:

@@ -217,6 +217,10 @@ class Messages(unittest.TestCase):
         self.assertEqual(repr(stream), "<ChatStream closed, 4 frames, 0 bytes pending, 2 errors>")
         stream, _ = deliver([b""])
         self.assertEqual(repr(stream), "<ChatStream truncated, 0 frames, 0 bytes pending, 1 errors>")
+        stream = sseparse.ChatStream()
+        stream.feed(b'{"error":\n')  # a document without field names
+        self.assertEqual(repr(stream), f"<ChatStream open, 0 frames, {stream.pending} bytes pending, 0 errors>")
+        self.assertEqual(stream.pending, 9)
         stream = sseparse.ChatStream(max_total_bytes=1)
         stream.feed(b"data")
         self.assertEqual(repr(stream), "<ChatStream stopped, 0 frames, 0 bytes pending, 1 errors>")
