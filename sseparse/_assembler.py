@@ -79,7 +79,7 @@ from ._answer import (
     Reading,
 )
 from ._calls import DONE, STARTED, UNNAMED, Call, id_of, key_of
-from ._errors import LimitReached, check_limits
+from ._errors import QUOTED, LimitReached, check_limits
 from ._events import (
     AudioDelta,
     ChoiceDone,
@@ -377,7 +377,7 @@ class ChunkReader:
 
     def _malformed(self, what: str, choice: int | None = None) -> None:
         """Report something that cannot be read. ``what`` is the message."""
-        self.report("malformed", what, choice, data=None if self._source is None else self._source[:200])
+        self.report("malformed", what, choice, data=None if self._source is None else self._source[:QUOTED])
 
     def _server_error(self, error: Any, around: dict[str, Any], choice: int | None = None) -> None:
         """Report an error of the server. ``error_details`` finds its message, code and type."""

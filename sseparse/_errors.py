@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .types import Completion
 
 KINDS = ("server", "malformed", "truncated", "limit", "not_sse", "not_chat")  # of Error events
+QUOTED = 200  # characters of the input that an Error event quotes
 _MAX_ERRORS = 3  # in the message; the attribute ``errors`` has all of them
 _MAX_MESSAGE = 500  # characters of the server's message
 _MAX_CODE = 64  # characters or digits

@@ -97,6 +97,7 @@ Each line is parsed at most once and scanned at most once, so the time is linear
 
 from __future__ import annotations
 
+from ._errors import QUOTED
 from ._json import is_too_deep, parse_json, parse_or_none, scan_deep
 from ._partial import BLANK, JSONScanner
 from ._sse import ENDING, LF, EventStreamParser, data_of
@@ -111,7 +112,6 @@ LINES, ANSWERED, OPENED, EVENTS = "lines", "answered", "opened", "events"
 UNSEEN, INCOMPLETE, NO_OBJECT = "unseen", "incomplete", "no object"
 
 DONE = "[DONE]"  # the data of the last frame
-QUOTED = 200  # characters of the input that an Error quotes
 BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", b"\xef\xbb\xbf")  # of an event stream
 
 ABSENT: Any = ...  # no value was parsed yet; None is the value of "null"

@@ -42,9 +42,9 @@ from __future__ import annotations
 
 from ._answer import Reading
 from ._assembler import MAX_CHOICES, MAX_ERRORS, MAX_TOOL_CALLS, ChunkReader
-from ._errors import LimitReached, check_limits
+from ._errors import QUOTED, LimitReached, check_limits
 from ._fast import LARGEST_BULK, LEARNING, FastPath
-from ._frames import ABSENT, ANSWERED, EVENTS, FOREIGN, OPENED, QUOTED, FrameParser, is_end, is_list_of_errors
+from ._frames import ABSENT, ANSWERED, EVENTS, FOREIGN, OPENED, FrameParser, is_end, is_list_of_errors
 from ._json import parse_json
 from ._partial import BLANK
 from ._sse import CLOSED, COLON, CR, ENDING, LF, MAX_EVENT_BYTES, OPEN
