@@ -219,8 +219,7 @@ class Messages(unittest.TestCase):
         self.assertEqual(repr(stream), "<ChatStream truncated, 0 frames, 0 bytes pending, 1 errors>")
         stream = sseparse.ChatStream()
         stream.feed(b'{"error":\n')  # a document without field names
-        self.assertEqual(repr(stream), f"<ChatStream open, 0 frames, {stream.pending} bytes pending, 0 errors>")
-        self.assertEqual(stream.pending, 9)
+        self.assertEqual(repr(stream), "<ChatStream open, 0 frames, 9 bytes pending, 0 errors>")
         stream = sseparse.ChatStream(max_total_bytes=1)
         stream.feed(b"data")
         self.assertEqual(repr(stream), "<ChatStream stopped, 0 frames, 0 bytes pending, 1 errors>")
