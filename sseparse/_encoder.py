@@ -4,40 +4,45 @@
     encoder = ChatEncoder()
     encoder.feed(events)                    # b'data: {"id":"c1",...}\\n\\ndata: ...': whole frames
 
-``ChatEncoder`` does the reverse of ``ChatStream``. It makes a step of ``Writer`` from each event. The writer
-has all state, and knows frames but no events. ``encode`` (in ``_completion.py``) makes the same steps from a
-whole completion, and does the reverse of ``parse``.
+``ChatEncoder`` does the reverse of ``ChatStream``. It turns each event into a call of a method of ``Writer``
+(a *step*), or into nothing. The writer has all state, and knows frames but no events. ``encode`` (in
+``_completion.py``) makes the same steps from a whole completion, and does the reverse of ``parse``.
 
 The stream that both write is called *canonical*. These are its rules, for both. Each rule is needed by some
 client. These were tried: openai-python and openai-node, plain and with their helpers, the Vercel AI SDK,
 LangChain in both languages, LlamaIndex, litellm, pydantic-ai, and simonw/llm. (``tests/test_clients.py`` runs
 three of them. "Rules of reading" are those in ``_assembler.py`` and in the files that it names.)
 
-Rule 1. Every frame has ``id`` (not empty), ``object``, ``created`` and ``model`` (``""`` if not known), with
-  the same values in all frames, and ``choices``, a list. ``service_tier`` and ``system_fingerprint`` are in
-  every frame once they are known.
-Rule 2. The first delta of a choice has only its role: ``{"role": "assistant", "content": ""}``, with
-  ``"content": null`` if no text comes first. An entry of a text completion has ``text`` and no delta.
-Rule 3. A frame has one choice and one field of it. But logprobs are in the frame of the text before them, if
-  both came in the same feed(). A delta has no nulls. Every entry has ``finish_reason``, null until the choice
-  ends.
+Rule 1. Every frame is a chunk, except those of errors and ``[DONE]``. A chunk has ``id`` (not empty),
+  ``object``, ``created`` and ``model`` (``""`` if not known), with the same values in all chunks, and
+  ``choices``, a list. ``service_tier`` and ``system_fingerprint`` are in every chunk once they are known.
+Rule 2. The first delta of a choice is ``{"role": "assistant", "content": ""}``. Its content is null if
+  something other than content comes first. (``encode`` knows the whole message: the first content is ``""``
+  if the final content is a string, and ``"refusal": null`` is there if the message has it.) An entry of a
+  text completion has ``text`` and no delta.
+Rule 3. After that, a frame has one choice and one field of it, and a delta has no nulls. Two things share a
+  frame: logprobs and the text before them, if both came in the same feed(); the fields with one and the same
+  reasoning. Every entry has ``finish_reason``, null until the choice ends.
 Rule 4. A call begins with ``{"index": 0, "id": "call_1", "type": "function", "function": {"name": "f",
   "arguments": ""}}`` and continues with ``{"index": 0, "function": {"arguments": "{}"}}``. Its id, type and
   name are written once. So a name that grows after ToolCallStart cannot be written any more.
-Rule 5. ``finish_reason`` comes in a frame of its own, with ``"delta": {}``, once for each choice.
+Rule 5. ``finish_reason`` comes in a frame of its own, with ``"delta": {}`` (``"text": ""`` in a text
+  completion), once for each choice that has one.
 Rule 6. Usage comes in one frame with ``"choices": []``, after the last finish_reason. Usage events before
   that are held, and the last one counts.
-Rule 7. ``[DONE]`` is written for a Done event, and in no other case: a stream that was cut stays cut. After
-  that, only usage, errors and unknown fields of the chunk are written: no reader reads choices there.
+Rule 7. ``[DONE]`` is written for a Done event, and at the end of ``encode``, but not by close(): a stream
+  that was cut stays cut. After that, only usage, errors and unknown fields of the chunk are written: no
+  reader reads choices there.
 Rule 8. An Error is written in its place among the other events, as a frame without choices:
   ``{"error": {"message": "M", "type": "server", "param": null, "code": 5}}``. ``malformed`` is not written,
-  because the answer went on after it.
+  because the answer went on after it. An error that only repeats what an error frame said is not written
+  again. An upstream's error frame that says ``truncated`` is written at the end (``Writer.error``).
 Rule 9. An Extra is written in its ``place``. A field of a call has an empty argument text beside it,
   ``{"index": 0, "function": {"arguments": ""}, "extra_content": {}}``: clients fail on a fragment of a call
   without ``function``. An Extra with ``place="frame"`` is not written, because clients read any data as a
   chunk. Reasoning keeps its wire name if that is in REASONING_FIELDS; otherwise it is ``reasoning_content``.
-Rule 10. Lines end in LF. Each line begins with ``data: ``: there are no ``id:``, ``event:`` or ``retry:``
-  lines. The JSON is UTF-8 without escapes and without spaces: ``{"id":"c"}``.
+Rule 10. A frame is one ``data: `` line and a blank line. Both end in LF. There are no ``id:``, ``event:`` or
+  ``retry:`` lines. The JSON is UTF-8 without needless escapes and without spaces: ``{"id":"c"}``.
 Rule 11. ContentDone, ReasoningDone, RefusalDone and ToolCallDone write nothing. So the text of deltas that a
   filter drops does not come back. A delta of a call whose ToolCallStart was not fed is dropped. The ``index``
   of a call counts the calls that were started: if the first of two is left out, the second has 0.
@@ -235,8 +240,10 @@ class ChatEncoder:
     """Events in, the bytes of a Chat Completions stream out.
 
     Args:
-        id, model, created: fields of every chunk. They replace those of ``Start``. A field that neither has
-            is generated once: ``chatcmpl-`` and random digits, ``""``, the current time.
+        id, model, created: fields of every chunk. They replace those of ``Start``. (An ``id`` of ``""`` and
+            a ``created`` of 0 mean that none is given, as in reading. A ``model`` of ``""`` is written.) A
+            field that neither has is generated once: ``chatcmpl-`` and random digits, ``""``, the current
+            time.
         usage: if False, the token counts are left out.
         reasoning: the field for the text of all reasoning, e.g. ``"reasoning"``. If None, each event keeps
             its own field if that is one of the usual four (rule 9 of reading). Other fields become
@@ -275,11 +282,12 @@ class ChatEncoder:
     def feed(self, events: Iterable[Event]) -> bytes:
         """Return the frames of ``events`` (any iterable): zero or more whole frames.
 
-        If the ``ToolCallStart`` of a call is not fed, nothing of the call is written. The first reasoning of
-        a choice is returned with the next frame, because an Extra with the same reasoning as an object may
-        follow: both must be in one frame. Raises TypeError for an item that is not an event, ValueError for
-        an event that no frame can carry (an Extra that is nested too deep, or whose field is a known one),
-        RuntimeError after close(). If it raises, nothing of ``events`` is written.
+        If the ``ToolCallStart`` of a call is not fed, nothing of the call is written. Some reasoning is
+        returned with the next frame, because an Extra with the same reasoning as an object may follow, and
+        both must be in one frame: the first text of a choice, and each text after such an object. Raises
+        TypeError for an item that is not an event, ValueError for an event that no frame can carry (an Extra
+        that is nested too deep, or whose field is a known one), RuntimeError after close(). If it raises,
+        nothing of ``events`` is written.
         """
         self._check_open("feed")
         if isinstance(events, (str, bytes, bytearray, memoryview)) or not hasattr(events, "__iter__"):

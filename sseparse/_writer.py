@@ -14,19 +14,21 @@ A *step* is a method of the writer and its arguments. An event becomes at most o
 many. Making a step may fail, but the method itself never fails. ``ChatEncoder.feed()`` makes all its steps
 before it calls the first method, so an exception leaves the encoder as it was.
 
-Five things wait before they are written:
+Six things wait before they are written:
 
-* chunks without choices wait for the header. The header is incomplete until ``Start`` or the first entry of
-  ``choices``, because Azure's first chunk has no id yet;
+* chunks without choices wait for the header, and errors after such a chunk wait with it. The header is
+  incomplete until ``Start`` or the first entry of ``choices``, because Azure's first chunk has no id yet.
+  ``keepalive()`` and the end of the stream complete it, too;
+* a field of LATE_HEADER waits for the next chunk, or for the end of the stream if no chunk comes;
 * unknown fields of a call wait for the start of the call;
-* usage waits for ``Done`` or ``close()``;
+* usage and ``x_groq``, which has a copy of it, wait for ``Done`` or ``close()``;
 * an error of the server that says that its own stream was cut waits for ``close()``;
 * a frame with reasoning that is text waits for the next frame. The same reasoning may follow as an object
   (OpenRouter: ``reasoning`` and ``reasoning_details``). Both must be in one delta, because a reader would
   take two deltas for two thoughts.
 
-Nothing else waits. Most servers never send reasoning as an object. So whether a frame with reasoning waits
-depends on the reasoning that its choice had before (``_Choice.reasoning``):
+Most servers never send reasoning as an object. So whether a frame with reasoning waits depends on the
+reasoning that its choice had before (``_Choice.reasoning``):
 
     state      the reasoning of the choice so far   does a text wait?   next state
     UNSEEN     nothing                              yes                 TEXT at a text, OBJECTS at an object
@@ -94,7 +96,7 @@ class _Choice:
         self.calls: dict[int | None, tuple[int, str]] = {}
         self.ids: set[str] = set()
         self.finished = False
-        self.text_at = -1  # the number of the frame with its last text, -1 once that has logprobs
+        self.text_at = -1  # the number of the frame with its last text, -1 if there is none without logprobs
         self.reasoning = UNSEEN
 
 
@@ -240,8 +242,11 @@ class Writer:
 
         Two errors are left out if an error frame was written that says the same: that the stream was cut, and
         that the finish_reason of a choice is ``error`` (``is_finish``). A reader of this writer's frames
-        emits these errors besides that of the error frame. An error of the server that says that its own
-        stream was cut waits for ``close()``: it comes before the events that finish the choices.
+        emits these errors besides that of the error frame.
+
+        An error of the server that says that its own stream was cut waits for ``close()``. In the stream its
+        frame is the last one. But a reader emits it at once, and the ChoiceDone events only at the end: their
+        frames must come before it, as they did.
         """
         is_known = (kind == "truncated" and self.errors == LAST_ERROR) or (
             is_finish and self.errors != NO_ERROR
@@ -365,7 +370,8 @@ class Writer:
     def finish(self, index: int, reason: str | None) -> None:
         """Write the finish_reason, once and in a frame of its own (rule 5).
 
-        A finish_reason of None is written only if the choice has no other frame: in a text completion.
+        A finish_reason of None is written only in a text completion, for a choice without any other frame.
+        (In a chat completion, each choice has the frame with its role.)
         """
         is_new = index not in self.choices
         choice = self.choices.get(index) or self.choice(index, NO_TEXT)
