@@ -40,9 +40,9 @@ class HTTPBody:
     It is not for responses to HEAD and CONNECT requests. It refuses a content coding (ask for identity), a
     transfer coding other than chunked, and a head over 64 KiB.
 
-    Attributes: ``status`` (int, None before the end of the head; 1xx responses are skipped), ``headers``
-    (list of (name, value) in the order received: str, decoded as Latin-1, names in lower case, no trailers),
-    ``complete`` (bool: the whole body was returned).
+    Attributes: ``status`` (int, None before the end of the head; 1xx responses are skipped, except 101),
+    ``headers`` (list of (name, value) in the order received: str, decoded as Latin-1, names in lower case, no
+    trailers), ``complete`` (bool: the whole body was returned).
     """
 
     __slots__ = ("_closed", "_error", "_left", "_pending", "_received", "_state", "headers", "status")

@@ -11,8 +11,9 @@ source is recognised by its methods, so ``socket``, ``http`` and ``asyncio`` are
 opens, closes or buffers a source, or runs in the background.
 
 Reading ends at the end of the source or of ``body``, at a limit error, or at a cut. A cut is an exception
-listed in ``broken``, or a response that ``body`` cannot read. In each case the stream is closed and its last
-events come. Then ``_Feeding.judge`` raises StreamError if the answer is not whole.
+listed in ``broken``, or a response that ``body`` cannot read. A source with ``recv`` is also read no further
+after ``Done``. In each case the stream is closed and its last events come. Then ``_Feeding.judge`` raises
+StreamError if the answer is not whole, or if the source was cut before ``[DONE]``.
 
 The two public functions are not generator functions: a generator function would report a wrong argument at
 the first ``next()``, which may be far from the mistake. These functions report it at the call.
@@ -84,7 +85,8 @@ def iter_events(
 
     A source is read to its end, also after ``Done``, so that its connection can be reused. A source with
     ``recv`` may never end, so reading stops after ``Done``, unless ``body`` knows the end of the response. A
-    limit error stops the reading. Only the stream is closed, after the last byte.
+    limit error stops the reading. The stream is closed after the last byte, and ``body`` at the end of the
+    source. The source is not closed.
 
     Raises TypeError for any other source: at the call if possible, else when the source yields anything but
     bytes. Raises RuntimeError if ``stream`` or ``body`` is closed already. Raises StreamError after the last
@@ -243,7 +245,7 @@ class _Feeding:
                 self.cut = reason
 
     def judge(self) -> None:
-        """Raise StreamError if the answer is not whole."""
+        """Raise StreamError if the answer is not whole, or if the source was cut before ``[DONE]``."""
         if self.cut is None or self.stream.done:
             self.stream.completion()
             return

@@ -64,7 +64,7 @@ class ThinkTags:
     Args:
         open, close: the tags.
         prefilled: True if the prompt ends in ``open``, so that the content begins with reasoning. (If the
-            content has an ``open``, it is dropped.)
+            content begins with ``open`` anyway, that is dropped.)
 
     White space before ``open`` and just after ``close`` is dropped with the tag. A tag anywhere else is text.
     If ``close`` never comes, the rest is reasoning. Each choice is read on its own. Use one ThinkTags for one
