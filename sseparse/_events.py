@@ -82,7 +82,8 @@ class ServerSentEvent(_Record):
 
         Each line of ``data`` becomes a data line of its own, so CR and CRLF in it are LF when read back.
         Raises ValueError if no event stream can carry the event: a line end in ``event`` or ``id``, NUL in
-        ``id``, or empty ``data`` (such an event is not dispatched). Raises TypeError if a field is no string.
+        ``id``, or empty ``data`` (some decoders do not dispatch such an event). Raises TypeError if a field
+        is no string.
         """
         for name, text, refused in (
             ("event", self.event, "\r\n"), ("id", self.id, "\r\n\0"), ("data", self.data, ""),
@@ -92,7 +93,7 @@ class ServerSentEvent(_Record):
             if any(char in text for char in refused):
                 raise ValueError(f"{name} holds a line end or NUL, which no event stream can carry")
         if not self.data:
-            raise ValueError("data is empty, and an event without data is not dispatched")
+            raise ValueError("data is empty, and some decoders do not dispatch such an event")
         lines = [f"data: {line}" for line in self.data.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
         if self.id:
             lines.insert(0, f"id: {self.id}")
@@ -111,8 +112,9 @@ class Start(_Record):
     """The answer begins. It comes once, with the first chunk that has a choice.
 
     Fields: ``id``, ``model`` (str, or None if not known yet), ``created`` (int, seconds since the Unix
-    epoch, or None), ``object`` (``"chat.completion"``, or ``"text_completion"`` if the first entry of
-    ``choices`` has ``text`` and neither ``delta`` nor ``message``).
+    epoch, or None; a float if the server sent one), ``object`` (``"chat.completion"``, or
+    ``"text_completion"`` if the first entry of ``choices`` has ``text`` and neither ``delta`` nor
+    ``message``).
     """
 
     __slots__ = __match_args__ = ("id", "model", "created", "object")
@@ -354,7 +356,7 @@ class Usage(_Record):
 
 @final
 class Extra(_Record):
-    """A field that has no event of its own has appeared or changed.
+    """A field that has no event of its own has come. A value that is no object or list must have changed.
 
     Fields: ``choice`` (int, or None for a field of the chunk), ``index`` (int, the tool call that has the
     field, or None), ``field`` (str, its name), ``value`` (JSON, as in this chunk), ``place`` (the object

@@ -126,8 +126,8 @@ class _OptionalCompletionBase(_CompletionBase, total=False):
 
 
 class Completion(_OptionalCompletionBase):
-    """The final object. ``id``, ``created`` (seconds since the Unix epoch) and ``model`` are None if the
-    server did not send them.
+    """The final object. ``id``, ``created`` and ``model`` are None if the server did not send them.
+    ``created`` is in seconds since the Unix epoch. (It is a float if the server sent one.)
 
     If ``object`` is ``"text_completion"``, it is a ``TextCompletion``: ``cast(TextCompletion, completion)``.
     """
