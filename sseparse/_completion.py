@@ -349,7 +349,8 @@ def _call_steps(index: int, call_index: int | None, call: dict[str, Any], size: 
                 first[place] += f",{quote(name)}:{value}"
             else:
                 then.append((Writer.call_extra, (index, call_index, place, name, value)))
-    start = (index, call_index, call.get("id"), body.get("name"), kind, type, *first.values())
+    known_name = body["name"] if is_identity(body.get("name")) else None
+    start = (index, call_index, call.get("id"), known_name, kind, type, *first.values())
     yield Writer.start_call, start
     for piece in _pieces(text if text.__class__ is str else dump(text), size):
         yield Writer.arguments, (index, call_index, piece)

@@ -982,6 +982,10 @@ class Completions(unittest.TestCase):
         body = {"name": "f", "arguments": "{}"}
         calls = encoded(tool_calls=[{"type": "function", "function": {"id": "x", **body}}])["tool_calls"]
         self.assertEqual(calls, [{"id": "x", "type": "function", "function": body}])
+        nameless = [{**calls[0], "function": {"name": "", "arguments": "{}"}}]
+        named = [{**calls[0], "function": {"name": "null", "arguments": "{}"}}]
+        frames = [[*sseparse.encode(answer({"tool_calls": calls}))] for calls in (nameless, named)]
+        self.assertEqual(*frames)
         # The type "custom" would make a custom tool of a function.
         self.assertEqual(encoded(tool_calls=[{**calls[0], "type": "custom"}])["tool_calls"], calls)
         thoughts = [{"type": "thinking", "thinking": [{"type": "text", "text": text}]} for text in "ab"]
