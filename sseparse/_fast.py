@@ -481,7 +481,7 @@ class Template:
         self.holes = tuple(zip(kinds, behind, map(len, behind)))
         if self.numbers:
             at = lesson.at + 1
-            self.forms = (_form(pieces[:at]), _form(pieces[at:], blank))
+            self.forms = self.moving = (_form(pieces[:at]), _form(pieces[at:], blank))
             self.is_plain = True
             self._count()
         self.only: Any = steps[0] if self.is_plain and len(steps) == 1 else None
@@ -518,12 +518,12 @@ class Template:
         self.is_plain = gains == self.gains or not any(self.gains)
         self.gains = gains
         self.numbers = tuple(values)
+        self.moving = self.forms  # also if not plain: a feed may still be the frame in head and last
         if self.is_plain:
             self._count()
 
     def _count(self) -> None:
         """Expect the numbers to change as they did in the last frame."""
-        self.moving = self.forms
         self._expect()
         before, after = self.forms or (b"", b"")
         moves = [gain != 0 for gain in self.gains]

@@ -143,6 +143,9 @@ RUNS = [
           ("have a minus before zero", ["2", "1", "-0", "-1"], 3),
           ("are true instead of 1", ["0", "1", "true", "2", "3"], None),
           ("are large", ["9" * 18, "1" + "0" * 18, "9" * 30, "1" + "0" * 30, "1" * 5000], None))),
+    ("counts before and behind the text, and the frame that was expected comes after another one",
+     [text_of({"usage": {"n": before}, "id": "i", **delta({"content": "w"}), "x": {"m": behind}})
+      for before, behind in ((2, 2), (4, 3), (12, 6), (13, 6), (14, 7), (14, 6), (15, 6))], None),
     ("the same text in padding, which is no string",
      run_of({"p": {"content": OTHER}, **CONTENT}, ["a"] * 40, ["a"] * 20 + ["b"] * 20), 3),
     ("the same text in padding, which is no string, beside padding that is one",
