@@ -9,12 +9,12 @@ only the errors, which it keeps. ``Reading`` has the methods that read this stat
 Each choice has a ``stage``, which the assembler changes. It tells whether "stop" replaces the finish_reason
 "tool_calls" (rule 7):
 
-    stage     meaning                                                       next stage
-    OPEN      finish_reason is not "tool_calls"                             CALLED at "tool_calls"
-    CALLED    finish_reason is "tool_calls"; "stop" does not replace it     ANSWERED at content
-    ANSWERED  the same, but content has come since; "stop" replaces it      CALLED at "tool_calls"
+    stage      meaning                                                      next stage
+    UNCALLED   finish_reason is not "tool_calls"                            CALLED at "tool_calls"
+    CALLED     finish_reason is "tool_calls"; "stop" does not replace it    CONTINUED at content
+    CONTINUED  the same, but content has come since; "stop" replaces it     CALLED at "tool_calls"
 
-Any other finish_reason makes it OPEN again, and so does a "stop" in ANSWERED.
+Any other finish_reason makes it UNCALLED again, and so does a "stop" in CONTINUED.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .types import Completion, Message, ToolCall
 
 
-OPEN, CALLED, ANSWERED = "open", "called", "answered"
+UNCALLED, CALLED, CONTINUED = "uncalled", "called", "continued"
 
 # The shape of a choice. An entry with ``text`` makes it TEXT_SHAPE. An entry with a delta or a message makes
 # it CHAT_SHAPE, which is final.
@@ -122,7 +122,7 @@ class Choice:
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.stage = OPEN
+        self.stage = UNCALLED
         self.shape = UNKNOWN_SHAPE
         self.role: str | None = None
         self.finish_reason: str | None = None

@@ -67,18 +67,18 @@ number, the same chunk with another text would have the same effects. If you add
 from __future__ import annotations
 
 from ._answer import (
-    ANSWERED,
     CALLED,
     CHAT_SHAPE,
-    OPEN,
+    CONTINUED,
     TEXT_SHAPE,
+    UNCALLED,
     UNKNOWN_SHAPE,
     Answer,
     Audio,
     Choice,
     Reading,
 )
-from ._calls import DONE, STARTED, UNNAMED, Call, id_of, key_of
+from ._calls import DONE, STARTED, UNSTARTED, Call, id_of, key_of
 from ._errors import QUOTED, LimitReached, check_limits
 from ._events import (
     AudioDelta,
@@ -108,8 +108,8 @@ from ._values import (
     MAY_HOLD_REASONING,
     NOISE_FIELDS,
     REASONING_FIELDS,
-    TEXTS,
-    Unreadable,
+    STRINGS,
+    Excessive,
     add_part,
     as_id,
     as_index,
@@ -309,7 +309,7 @@ class ChunkReader:
         if copy is None:
             try:
                 copy = plain_json(chunk, 1)
-            except Unreadable as reason:
+            except Excessive as reason:
                 self._malformed(f"{reason}; the chunk was not read")
                 return
         if not copy.keys() <= {"type"} or copy.get("type") == "error":  # otherwise it is a ping
@@ -476,7 +476,7 @@ class ChunkReader:
             and answer.id
             and answer.created
             and not (self._has_surrogates or self._failed or answer.done)
-            and TEXTS.issuperset(map(type, extras.values()))
+            and STRINGS.issuperset(map(type, extras.values()))
         )
 
     def _identify(self, chunk: dict[str, Any]) -> None:
@@ -670,9 +670,9 @@ class ChunkReader:
             return
         reason = self._text(reason)
         kept = choice.finish_reason
-        if reason == "stop" and kept in LASTING_FINISH_REASONS and choice.stage != ANSWERED:
+        if reason == "stop" and kept in LASTING_FINISH_REASONS and choice.stage != CONTINUED:
             return
-        stage = CALLED if reason == "tool_calls" else OPEN
+        stage = CALLED if reason == "tool_calls" else UNCALLED
         if reason != kept or stage != choice.stage:
             choice.finish_reason = reason
             choice.stage = stage
@@ -933,7 +933,7 @@ class ChunkReader:
             content = choice.content = Text()
         if piece:
             if choice.stage == CALLED:
-                choice.stage = ANSWERED
+                choice.stage = CONTINUED
                 self.version += 1
             if choice.parts is not None:
                 self.version += 1
@@ -1132,7 +1132,7 @@ class ChunkReader:
             self.version += 1
         self.arguments(choice, call, text)
         if inner:
-            is_silent = call.index is None and call.stage == UNNAMED and len(choice.calls) > 0
+            is_silent = call.index is None and call.stage == UNSTARTED and len(choice.calls) > 0
             self.keep(call.inner, inner, choice.index, call.index, "function", is_silent)
 
     def _read_body(
@@ -1155,7 +1155,7 @@ class ChunkReader:
             call.type = self._text(wire_type)
             self.version += 1
         is_custom = kind == "custom" or wire_type == "custom"
-        if is_custom and call.kind == "function" and call.stage == UNNAMED and not call.arguments:
+        if is_custom and call.kind == "function" and call.stage == UNSTARTED and not call.arguments:
             call.kind = "custom"
             self.version += 1
 
@@ -1215,13 +1215,13 @@ class ChunkReader:
     def arguments(self, choice: Choice, call: Call, piece: str) -> None:
         """Append a piece to the arguments of a call. If its name is known, the call starts first."""
         # If the choice has tool calls, a legacy call does not start (rule 6).
-        if call.stage == UNNAMED and call.name is not None and not (call.index is None and choice.calls):
+        if call.stage == UNSTARTED and call.name is not None and not (call.index is None and choice.calls):
             self._start(choice, call)
         if piece:
             if not call.arguments:
                 self.version += 1  # rule 4 asks whether a call with this id has any
             piece = self._append(call.arguments, piece)
-            if call.stage == UNNAMED:
+            if call.stage == UNSTARTED:
                 self.version += 1  # text was stored but not emitted
             elif piece:
                 self.events.append(ToolCallDelta(choice.index, call.index, piece))
@@ -1281,7 +1281,7 @@ class ChunkReader:
         emit(ChoiceDone(index, choice.finish_reason))
 
     def _finish_call(self, choice: Choice, call: Call, id: str | None, done: bool) -> None:
-        if call.stage == UNNAMED:
+        if call.stage == UNSTARTED:
             self._start(choice, call)
         if call.arguments.held:
             self.events.append(ToolCallDelta(choice.index, call.index, "\ufffd"))

@@ -56,12 +56,13 @@ Rule 5. The name of a call, if it comes more than once. A repeated name changes 
 
 A call is in one of three stages. The assembler changes the stage:
 
-    stage     meaning                                            next stage
-    UNNAMED   no name has come: arguments are kept, not emitted  STARTED at the name, or just before DONE
-    STARTED   its ToolCallStart was emitted                      DONE at the end of the answer
-    DONE      it is final                                        -
+    stage      meaning                                            next stage
+    UNSTARTED  no name has come: arguments are kept, not emitted  STARTED at the name, or just before DONE
+    STARTED    its ToolCallStart was emitted                      DONE at the end of the answer
+    DONE       it is final                                        -
 
-A legacy function_call does not start while its choice has tool calls (rule 6). It then stays UNNAMED.
+A legacy function_call does not start while its choice has tool calls (rule 6). It then stays UNSTARTED, also
+if it has a name.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ if TYPE_CHECKING:
 
     Key = Union[int, str]  # an index as sent, or the digits of a large one: see key_of()
 
-UNNAMED, STARTED, DONE = "unnamed", "started", "done"
+UNSTARTED, STARTED, DONE = "unstarted", "started", "done"
 
 # Fields that are the id of a fragment without an ``id``, each with its place (as in Extra). In any other
 # fragment they are unknown fields. (An id inside function: ggml-org/llama.cpp#13774)
@@ -116,7 +117,7 @@ class Call:
     def __init__(self, index: int | None, kind: Kind) -> None:
         self.index = index
         self.kind: Kind = kind
-        self.stage = UNNAMED
+        self.stage = UNSTARTED
         self.id: str | None = None
         self.type: str | None = None
         self.name: str | None = None

@@ -18,7 +18,7 @@ from ._values import (
     MAY_HOLD_REASONING,
     NOISE_FIELDS,
     REASONING_FIELDS,
-    Unreadable,
+    Excessive,
     add_part,
     grow,
     is_absent,
@@ -104,7 +104,7 @@ def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | Non
         raise TypeError(f"encode() takes a completion (a dict), not {name}: pass response.model_dump()")
     try:
         plain = render(plain_json(completion, 1), True)
-    except (TypeError, Unreadable) as reason:
+    except (TypeError, Excessive) as reason:
         raise ValueError(f"{_path_to_bad(completion)}: {reason}") from None
     return _frames(_completion_steps(plain, _normalise(plain), size), usage)
 
@@ -126,7 +126,7 @@ def _path_to_bad(value: Any, path: str = "completion", depth: int = 1) -> str:
     for key, item in items:
         try:
             plain_json(item, depth + 1)
-        except (TypeError, Unreadable):
+        except (TypeError, Excessive):
             where = f"[{key}]" if isinstance(key, int) else f".{key}"
             return _path_to_bad(item, path + where, depth + 1)
     return path

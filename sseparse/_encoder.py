@@ -56,7 +56,7 @@ from ._assembler import CHUNK_FIELDS, DELTA_NOISE, ENTRY_FIELDS, FRAGMENT_FIELDS
 from ._calls import OTHER_IDS
 from ._json import TOO_DEEP, is_too_deep, write_json
 from ._text import well_formed
-from ._values import MAY_HOLD_REASONING, NOISE_FIELDS, PRINTED, Unreadable, plain_json, reasoning_in
+from ._values import MAY_HOLD_REASONING, NOISE_FIELDS, PRINTABLE_BITS, Excessive, plain_json, reasoning_in
 from ._writer import Writer, json_of
 
 TYPE_CHECKING = False
@@ -88,13 +88,13 @@ PLACES: dict[str, tuple[int, frozenset[str]]] = {
 }
 
 NONE = type(None)
-TOO_LARGE = 1 << PRINTED
+TOO_LARGE = 1 << PRINTABLE_BITS
 
 
 def _json(value: Any, depth: int) -> str:
     """Return the JSON text of a value that will be inside ``depth`` containers.
 
-    Keys become strings, NaN and Infinity become null, as in reading. Raises Unreadable or ValueError if a
+    Keys become strings, NaN and Infinity become null, as in reading. Raises Excessive or ValueError if a
     reader would refuse the value (nested too deep, an integer too long to print), TypeError if it is not a
     JSON value.
     """
@@ -103,12 +103,12 @@ def _json(value: Any, depth: int) -> str:
     except (TypeError, ValueError, RecursionError):
         text = write_json(plain_json(value, depth + 1))
     if is_too_deep(f"{'[' * depth}{text}{']' * depth}"):
-        raise Unreadable(TOO_DEEP)
+        raise Excessive(TOO_DEEP)
     return text
 
 
 # ``_STEP_OF`` has one function for each type of event, which makes its step. It returns None if nothing is
-# written. It raises TypeError, ValueError or Unreadable if no frame can carry a value of the event, and
+# written. It raises TypeError, ValueError or Excessive if no frame can carry a value of the event, and
 # AttributeError if a field is missing. For a wrong text or JSON value, ``quote`` or ``_json`` raises a
 # TypeError that does not name the field, so ``_refusal`` looks for the field.
 
@@ -298,7 +298,7 @@ class ChatEncoder:
             kind: Any = getattr(event, "type", None)
             try:
                 step = _STEP_OF[kind](event)
-            except Unreadable as reason:
+            except Excessive as reason:
                 raise ValueError(str(reason)) from None
             except (AttributeError, KeyError, TypeError) as reason:
                 raise TypeError(_refusal(event, reason)) from reason
@@ -368,6 +368,6 @@ def _refusal(value: Any, reason: Exception) -> str:
             plain_json(getattr(value, field, None), 1)
         except TypeError:
             what = f"its {field} is not JSON"
-        except Unreadable:
+        except Excessive:
             pass  # not the reason: that would be no TypeError
     return f"feed() cannot write this {name}: {what}"

@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 
     from ._events import Place
 
-# Bits. Every interpreter prints an integer of this size: 2000 bits are 603 digits, and
+# Every interpreter prints an integer of so many bits: 2000 bits are 603 digits, and
 # sys.set_int_max_str_digits() accepts no limit under 640.
-PRINTED = 2000
-SMALL_INT = 1 << 30  # two different integers below this never have the same hash, on any build of Python
+PRINTABLE_BITS = 2000
+SMALL_INT = 1 << 30  # on any build, of the integers between -this and this only -1 and -2 share a hash
 CHANGED, GROWN = 1, 2  # results of overlay()
 SCALARS = frozenset((str, int, float, bool, None.__class__))
-TEXTS = frozenset((str, None.__class__))
+STRINGS = frozenset((str, None.__class__))
 OBJECTS = frozenset((dict, None.__class__))
 NULLS = frozenset((None.__class__,))
 
@@ -100,8 +100,8 @@ INNER_ERROR_KEYS = ("message", "error", "detail", "errors")
 IDENTITY_FIELDS = frozenset(("id", "name", "type", "model", "finish_reason"))
 
 
-class Unreadable(Exception):
-    """Caught by add(), which reports it: no JSON parser returns such a chunk."""
+class Excessive(Exception):
+    """A value of the caller is too deep or has an integer too large to print. No JSON parser returns one."""
 
 
 class Items:
@@ -304,7 +304,8 @@ def is_same(old: Any, new: Any) -> bool:
         is_object = kind is dict
         if kind is not other.__class__:
             return False
-        if not (is_object or kind is list) or TEXTS.issuperset(map(type, one.values() if is_object else one)):
+        inner = one.values() if is_object else one
+        if not (is_object or kind is list) or STRINGS.issuperset(map(type, inner)):
             if one != other:  # a text equals nothing but a text, and null nothing but null
                 return False
         elif is_object:
@@ -671,7 +672,7 @@ def plain_copy(value: Any) -> Any:
                 one[key] = inner = inner.copy()
                 todo.append(inner)
             elif kind is int:
-                if inner.bit_length() > PRINTED:
+                if inner.bit_length() > PRINTABLE_BITS:
                     return None
             elif kind is not float or not -1e400 < inner < 1e400:
                 return None
@@ -683,7 +684,7 @@ def plain_copy(value: Any) -> Any:
 def plain_json(value: Any, depth: int) -> Any:
     """Return a deep copy of the caller's value in plain JSON types.
 
-    Raises Unreadable if it is too deep or has an integer too large to print, TypeError if it has a value that
+    Raises Excessive if it is too deep or has an integer too large to print, TypeError if it has a value that
     is not JSON.
     """
     top: list[Any] = []
@@ -692,7 +693,7 @@ def plain_json(value: Any, depth: int) -> Any:
         # The last one first: then a list that contains itself is too deep before it has taken much memory.
         old, new, level = todo.pop()
         if level > MAX_DEPTH:
-            raise Unreadable(TOO_DEEP)
+            raise Excessive(TOO_DEEP)
         for key, inner in old.items() if new.__class__ is dict else enumerate(old):
             made: Any = inner
             if inner is None or inner is True or inner is False:
@@ -720,12 +721,12 @@ def plain_json(value: Any, depth: int) -> Any:
 
 
 def _printable(value: int) -> Any:
-    """Return a plain int or bool. Raises Unreadable for an int that the interpreter refuses to print."""
+    """Return a plain int or bool. Raises Excessive for an int that the interpreter refuses to print."""
     if value is True or value is False:
         return value
-    if value.bit_length() > PRINTED:
+    if value.bit_length() > PRINTABLE_BITS:
         try:
             int.__repr__(value)
         except ValueError:
-            raise Unreadable("an integer too large for the interpreter to print") from None
+            raise Excessive("an integer too large for the interpreter to print") from None
     return int(value)
