@@ -19,7 +19,7 @@ Any other finish_reason makes it UNCALLED again, and so does a "stop" in CONTINU
 
 from __future__ import annotations
 
-from ._calls import Calls
+from ._calls import Calls, text_field
 from ._errors import StreamError, check_kinds, message_about
 from ._text import Text
 from ._values import fill_in, render
@@ -225,7 +225,7 @@ class Answer:
         if choice.calls:
             message["tool_calls"] = self.tool_calls(choice)
         if choice.function_call is not None:
-            message["function_call"] = self._inside(choice.function_call, "arguments")
+            message["function_call"] = self._inside(choice.function_call)
         if choice.audio is not None:
             message["audio"] = self._audio(choice.audio)
         fill_in(message, choice.message_extras, True)
@@ -237,13 +237,13 @@ class Answer:
             # If the server sent a known type that contradicts the fields of the call, the fields count.
             kind = call.kind if call.type in (None, "function", "custom") else call.type
             final: dict[str, Any] = {"id": id, "type": kind}
-            final[call.kind] = self._inside(call, "input" if call.kind == "custom" else "arguments")
+            final[call.kind] = self._inside(call)
             fill_in(final, call.extras, False)
             finals.append(final)
         return finals
 
-    def _inside(self, call: Call, field: str) -> dict[str, Any]:
-        final = {"name": call.full_name() or "", field: call.arguments.emitted()}
+    def _inside(self, call: Call) -> dict[str, Any]:
+        final = {"name": call.full_name() or "", text_field(call.kind): call.arguments.emitted()}
         fill_in(final, call.inner, False)
         return final
 

@@ -78,7 +78,7 @@ from ._answer import (
     Choice,
     Reading,
 )
-from ._calls import DONE, STARTED, UNSTARTED, Call, id_of, key_of
+from ._calls import DONE, STARTED, UNSTARTED, Call, id_of, key_of, text_field
 from ._errors import QUOTED, LimitReached, check_limits
 from ._events import (
     AudioDelta,
@@ -1140,7 +1140,7 @@ class ChunkReader:
     ) -> tuple[str | None, str, dict[str, Any]]:
         """Return the name, the text and the unknown fields of a body: ``function``, ``custom`` or
         ``function_call``."""
-        field = "input" if kind == "custom" else "arguments"
+        field = text_field(kind)
         name: Any = body.get("name")
         text: Any = body.get(field)
         if text.__class__ is not str:

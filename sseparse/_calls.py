@@ -335,11 +335,15 @@ def id_of(id: Any, outer: dict[str, Any], inner: dict[str, Any]) -> str | None:
     return found
 
 
+def text_field(kind: str) -> str:
+    """Return the name of the field that has the arguments of a call of this kind."""
+    return "input" if kind == "custom" else "arguments"
+
+
 def key_of(index: Any) -> Key | None:
     """Return the dict key for an index on the wire, or None if it cannot be read as an integer.
 
-    Small integers are their own keys. The key of a large one is its digits. Otherwise a server could send
-    many integers with the same hash (such as the multiples of 2**61 - 1).
+    Small integers are their own keys. The key of a large one is its digits, for the reason at ``as_key()``.
     """
     number = as_index(index)
     if number is None or -SMALL_INT < number < SMALL_INT:

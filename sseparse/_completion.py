@@ -13,7 +13,7 @@ from __future__ import annotations
 from json.encoder import encode_basestring as quote
 
 from ._assembler import DELTA_NOISE, ChatAssembler
-from ._calls import OTHER_IDS, id_of
+from ._calls import OTHER_IDS, id_of, text_field
 from ._values import (
     MAY_HOLD_REASONING,
     NOISE_FIELDS,
@@ -333,7 +333,7 @@ def _content_steps(index: int, text: str, logprobs: Any, size: int | None) -> It
 def _call_steps(index: int, call_index: int | None, call: dict[str, Any], size: int | None) -> Iterator[Step]:
     kind = next(name for name in ("function", "custom", "function_call") if call.get(name) is not None)
     body = call[kind]
-    text_name = "input" if kind == "custom" else "arguments"
+    text_name = text_field(kind)
     text = body.get(text_name) or ""
     type = call.get("type") or kind
     if type in ("function", "custom"):

@@ -44,6 +44,7 @@ from json.encoder import encode_basestring as quote
 from os import urandom
 
 from ._answer import id_tail
+from ._calls import text_field
 from ._frames import DONE
 from ._json import parse_json, write_json
 from ._text import well_formed
@@ -393,7 +394,7 @@ class Writer:
         if call_index in choice.calls:
             return
         call = choice.calls[call_index] = len(choice.calls) - (None in choice.calls), kind
-        fields = f'"name":{quote(name or "")},"{_name_of_text(kind)}":""{inner}'
+        fields = f'"name":{quote(name or "")},"{text_field(kind)}":""{inner}'
         if call_index is not None:
             generated = f"{self.call_ids}_{index}_{call_index}"
             id = id if id and id not in choice.ids else generated
@@ -410,7 +411,7 @@ class Writer:
         choice = self.choices.get(index)
         if choice and call_index in choice.calls:
             call = choice.calls[call_index]
-            self.entry(index, _in_call(call, "function", f'"{_name_of_text(call[1])}":{text}'))
+            self.entry(index, _in_call(call, "function", f'"{text_field(call[1])}":{text}'))
 
     def call_extra(self, index: int, call_index: int | None, place: str, name: str, value: str) -> None:
         """Write an unknown field of a call. It waits if the call was not started yet.
@@ -423,17 +424,13 @@ class Writer:
         choice = self.choices.get(index)
         if choice and call_index in choice.calls:
             call = choice.calls[call_index]
-            field, text = f"{quote(name)}:{value}", _name_of_text(call[1])
+            field, text = f"{quote(name)}:{value}", text_field(call[1])
             if place == "tool_call":
                 self.entry(index, _in_call(call, place, f'"{call[1]}":{{"{text}":""}},{field}'))
             elif name != text:
                 self.entry(index, _in_call(call, place, field))
         else:
             self.waiting_fields.setdefault((index, call_index), []).append((place, name, value))
-
-
-def _name_of_text(kind: str) -> str:
-    return "input" if kind == "custom" else "arguments"
 
 
 def _in_call(call: tuple[int, str], place: str, field: str) -> str:
