@@ -308,7 +308,7 @@ class ChatEncoder:
         for write, arguments in steps:
             if not writer.is_done or write in Writer.AFTER_DONE:
                 write(writer, *arguments)
-        return writer.take(False)
+        return writer.take(may_wait=True)
 
     def comment(self, text: str = "ping") -> bytes:
         """Return a comment, which clients ignore: a heartbeat, safe between any two feeds.

@@ -169,11 +169,11 @@ class Writer:
         self.last_reasoning = _LastReasoning()  # always the same: a new one for each frame takes a tenth more
         self.is_done = False
 
-    def take(self, is_end: bool = True) -> bytes:
-        """Return the frames as UTF-8 (rule 10). If the last one waits, return it only if ``is_end``."""
+    def take(self, may_wait: bool = False) -> bytes:
+        """Return the frames as UTF-8 (rule 10). If ``may_wait``, hold back the last one if it waits."""
         frames, self.frames = self.frames, []
         last = self.last_reasoning
-        if last.waits and not is_end and last.frame == self.taken + len(frames) - 1:
+        if may_wait and last.waits and last.frame == self.taken + len(frames) - 1:
             self.frames.append(frames.pop())
         else:
             last.frame = -1
