@@ -76,8 +76,8 @@ SSE_HEADERS = (
 )
 
 # Rule 9: the places of an Extra. For each place, the number of JSON containers around the field, and the
-# names of the known fields: no Extra can have one of these. (One can have the ``text`` or the ``logprobs`` of
-# a choice: the first beside a delta, the second if it is a number.)
+# names that are refused, because a reader never makes such an Extra. (``text`` and ``logprobs`` of a choice
+# are allowed: a reader makes an Extra of a text beside a delta, and of logprobs that are a number.)
 PLACES: dict[str, tuple[int, frozenset[str]]] = {
     "chunk": (1, CHUNK_FIELDS | {"choices"}),
     "choice": (3, ENTRY_FIELDS | {"message", "finish_reason", "usage", "error"}),
@@ -144,7 +144,7 @@ def _start(event: Any) -> Step:
 
 def _seconds(created: float) -> int:
     """Return the time as an integer. (time.time() returns a float.)"""
-    if not -1e400 < created < 1e400 or abs(created) >= TOO_LARGE:
+    if not abs(created) < TOO_LARGE:  # true of infinity and NaN, too
         raise ValueError("created is not a time in seconds: pass int(time.time())")
     return int(created)
 
@@ -204,6 +204,7 @@ def _error(event: Any) -> Step:
     type = _field(event, "server_type", str, NONE) or kind
     code = _json(event.code, 2)
     body = f'{{"message":{quote(event.message)},"type":{quote(type)},"param":null,"code":{code}}}'
+    # A reader makes such an Error of the finish_reason "error".
     is_finish = kind == "server" and event.choice is not None and event.data == "error"
     return Writer.error, (kind, type, body, is_finish)
 
