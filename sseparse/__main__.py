@@ -12,7 +12,8 @@ text.
 
 How it works. ``_show`` reads the file piece by piece. A ``_View``, one class for each option, turns the
 events of a piece into text and gives it to ``_Output``, which writes to standard output. ``_Pace`` measures
-how fast the answer came. At the end ``_show`` writes the summary, and the reason if the answer is not whole.
+how fast the answer came. At the end ``_show`` writes the summary (not with --text), and the reason if the
+answer is not whole.
 """
 
 from __future__ import annotations
@@ -411,26 +412,26 @@ class _Answer(_View):
         place = "function call" if event.index is None else f"tool call {event.index}"
         key = f"{event.choice} {place}"
         if event.type == "tool_call.start":
-            parts = self._fields and event.kind != "custom"
-            self._calls[key] = (event.name, PartialJSON() if parts else None)
-        name, fields = self._calls[key]
+            is_json = self._fields and event.kind != "custom"
+            self._calls[key] = (event.name, PartialJSON() if is_json else None)
+        name, reader = self._calls[key]
         title = f"{place}: {name}"
         if event.type != "tool_call.done":
             self._turn_to(event.choice, title)
         if event.type == "tool_call.delta":
-            if fields is None:
+            if reader is None:
                 self._output.write(event.arguments)
             else:
-                self._show_fields(fields.feed(event.arguments))
+                self._show_fields(reader.feed(event.arguments))
         elif event.type == "tool_call.done":
-            if fields is not None:
-                self._show_fields(fields.close())
-            for note in _notes(event, name, fields):
+            if reader is not None:
+                self._show_fields(reader.close())
+            for note in _notes(event, name, reader):
                 self._turn_to(event.choice, title)
                 self._output.head(f"[{note}]")
 
     def _show_fields(self, parts: list[JSONTextDelta | JSONValue]) -> None:
-        """Show strings as ``path: text`` (margin on further lines), other values as ``path = JSON``."""
+        """Show strings as ``path: text``, their further lines indented, other values as ``path = JSON``."""
         for part in parts:
             if part.type == "json.text":
                 if self._field != part.path:
@@ -460,13 +461,13 @@ class _Answer(_View):
             self._output.head(f"[{section}]")
 
 
-def _notes(event: ToolCallDone, name: str | None, fields: PartialJSON | None) -> list[str]:
+def _notes(event: ToolCallDone, name: str | None, reader: PartialJSON | None) -> list[str]:
     """Return the name of a call if it is not ``name`` any more, and what is wrong with its arguments."""
     notes = [f"its name is {event.name}"] if event.name != name else []
     if event.status in _VERDICTS:
         verdict = "no name" if event.name is None else _VERDICTS[event.status]
-        if event.arguments and fields is not None and fields.error is not None:
-            verdict += f": {fields.error.message}, at character {fields.error.offset}"
+        if event.arguments and reader is not None and reader.error is not None:
+            verdict += f": {reader.error.message}, at character {reader.error.offset}"
         notes.append(verdict)
     return notes
 
