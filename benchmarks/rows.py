@@ -148,8 +148,6 @@ def layers(quick: bool, rounds: int) -> Iterator[Fact]:
         name = f"ChatAssembler on decoded chunks, {workload.name}"
         note = f"{mine.median / len(chunks) * 1e6:.2f} µs a chunk"
         yield Fact(name, mine.median / rest, "× full path less json.loads", note)
-    if not hasattr(sseparse, "ChatEncoder"):
-        return
     for make in (workloads.plain, workloads.tool_arguments, workloads.azure):
         workload = make(count)
         chunks = [json.loads(payload) for payload in workload.payloads]

@@ -687,7 +687,7 @@ def non_ascii(count: int) -> Workload:
 
 
 def escaped(count: int) -> Workload:
-    r"""The same with ``\uXXXX`` for every character, as Python servers send it."""
+    r"""The same with ``\uXXXX`` for every character that is not ASCII, as Python servers send it."""
     return crlf(count, "non-ASCII as \\uXXXX", _foreign_tokens)
 
 
@@ -729,7 +729,7 @@ def hostile_pairs(count: int) -> Workload:
 
 
 def weather(count: int) -> Workload:
-    """A recording of 12 frames: one tool call of ``gpt-4-0613``. ``count`` has no effect."""
+    """A recording of 11 frames and [DONE]: one tool call of ``gpt-4-0613``. ``count`` has no effect."""
     workload = load(RECORDINGS / "weather_tool_call.sse")
     workload.name = "weather stream"
     types = {"start": 1, "tool_call.start": 1, "tool_call.delta": 9, "tool_call.done": 1}
