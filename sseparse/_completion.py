@@ -72,7 +72,7 @@ _COMPLETION: Table = {
 }
 _TYPE_NAMES = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
 
-# In the first entry of a choice, if the completion has a null there.
+# In the first entry of a choice, if the choice has null for its logprobs.
 _NULL_LOGPROBS = '"logprobs":null,'
 
 
@@ -185,7 +185,7 @@ def _normalise_message(message: dict[str, Any], path: str) -> None:
                 add_part(parts, part, False)
         message["content"] = render(parts, False) or None
     if message.get("audio"):
-        reader = ChatAssembler()
+        reader = ChatAssembler()  # it joins base64 that has padding inside (rule 11 of reading)
         reader.add({"choices": [{"delta": {"audio": message["audio"]}}]})
         message["audio"] = reader.message().get("audio")
     _normalise_calls(message.get("tool_calls") or (), path)

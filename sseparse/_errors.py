@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ._events import Error, ErrorKind
     from .types import Completion
 
-KINDS = ("server", "malformed", "truncated", "limit", "not_sse", "not_chat")  # of Error events
+# The kinds of Error events. ``ErrorKind`` of _events.py, which exists only for type checkers, has the same.
+KINDS = ("server", "malformed", "truncated", "limit", "not_sse", "not_chat")
 QUOTED = 200  # characters of the input that an Error event quotes
 _MAX_ERRORS = 3  # in the message; the attribute ``errors`` has all of them
 _MAX_MESSAGE = 500  # characters of the server's message

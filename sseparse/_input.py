@@ -151,7 +151,8 @@ class Input:
                     try:
                         out = machine.decompress(rest)
                     except zlib.error:
-                        if not members or not is_fresh:  # otherwise they follow the last member
+                        # Bytes after a whole member that do not begin another are ignored.
+                        if not members or not is_fresh:
                             self.flaw = f"the {name} body is damaged"
                             yield at, _until(zlib.error, before, rest)
                         return
@@ -235,7 +236,7 @@ class _Source:
         return bytes(self._held.partition(b"\n")[0])
 
     def _find(self, pattern: bytes, limit: int) -> int:
-        """Hold more until the pattern is found. Return its end, or -1 if it is not in the first bytes."""
+        """Hold more until the pattern is found. Return its end, or -1 if about ``limit`` bytes have none."""
         begin = 0
         while True:
             found = re.compile(pattern).search(self._held, begin)

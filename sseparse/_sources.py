@@ -140,7 +140,7 @@ def aiter_events(
     """
     chunks: AsyncIterable[Any]
     if _is_bytes_like(source):
-        return _at_once(iter_events(source, stream, body=body, broken=broken))  # type: ignore[arg-type]
+        return _as_async(iter_events(source, stream, body=body, broken=broken))  # type: ignore[arg-type]
     if _is_no_source(source):
         raise _refusal(source, _EXPECTED_ASYNC)
     if not hasattr(source, "__aiter__"):
@@ -293,7 +293,7 @@ async def _aevents(chunks: AsyncIterable[Any], feeding: _Feeding) -> AsyncGenera
     feeding.judge()
 
 
-async def _at_once(events: Iterable[Event]) -> AsyncGenerator[Event, None]:
+async def _as_async(events: Iterable[Event]) -> AsyncGenerator[Event, None]:
     for event in events:
         yield event
 

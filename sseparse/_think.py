@@ -16,7 +16,7 @@ follows it.
     _BEFORE   white space, and perhaps the beginning of ``open``    _INSIDE at ``open``, otherwise _TEXT
     _INSIDE   reasoning, and perhaps the beginning of ``close``     _AFTER at ``close``
     _AFTER    ``close``, and perhaps white space                    _TEXT at any other character
-    _TEXT     text. Tags in it are text, as in code.                -
+    _TEXT     text. A tag is text too: code may have one.           -
 
 With ``prefilled``, _INSIDE takes the place of _TEXT after _BEFORE. At the end of the content, every state
 becomes _TEXT.
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _BEFORE, _INSIDE, _AFTER, _TEXT = range(4)
 _ALL: Any = Event
 _TYPES = frozenset([event.type for event in _ALL])
+# The events of the content and the reasoning. (ChoiceDone ends the content if no ContentDone came.)
 _OF_TEXT = ("content.delta", "reasoning.delta", "content.done", "reasoning.done", "choice.done")
 
 
@@ -135,6 +136,7 @@ class ThinkTags:
             passed.append(ContentDone(event.choice, choice.content.join()))
         if kind in ("reasoning.delta", "choice.done") or (kind == "reasoning.done" and not choice.reasoning):
             passed.append(event)
+        # One ReasoningDone with all reasoning: in place of the server's own, or else after the content.
         elif choice.reasoning and kind == ("reasoning.done" if choice.is_mixed else "content.done"):
             passed.append(ReasoningDone(event.choice, choice.reasoning.join()))
 
