@@ -246,10 +246,6 @@ class Rows(unittest.TestCase):
                 call()
                 self.assertTrue(asked, name)
 
-    def test_another_checkout(self) -> None:
-        with self.assertRaisesRegex(ValueError, "there is no sseparse in"):
-            rows.another(RECORDINGS)
-
 
 class Recordings(unittest.TestCase):
     def test_each_says_where_it_comes_from(self) -> None:
@@ -437,6 +433,11 @@ class Command(unittest.TestCase):
         self.assertRegex(lines[2], r"^frames\(\): plain content, frame +\d")
         self.assertRegex(lines[3], r"^ping in a feed of its own +\d")
         self.assertIn("rows are worse", lines[4])
+
+    def test_against_a_folder_without_sseparse(self) -> None:
+        done = self.run_it("--against", str(RECORDINGS))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"there is no sseparse in {RECORDINGS}", done.stderr)
 
     def test_absent_peers_are_said_to_be_absent(self) -> None:
         # -S hides what is installed.
