@@ -18,11 +18,11 @@ Rule 1. Every frame is a chunk, except those of errors and ``[DONE]``. A chunk h
   ``choices``, a list. ``service_tier`` and ``system_fingerprint`` are in every chunk once they are known.
 Rule 2. The first delta of a choice is ``{"role": "assistant", "content": ""}``. Its content is null if
   something other than content comes first. (``encode`` knows the whole message: the first content is ``""``
-  if the final content is a string, and ``"refusal": null`` is there if the message has it.) An entry of a
-  text completion has ``text`` and no delta.
-Rule 3. After that, a frame has one choice and one field of it, and a delta has no nulls. Two things share a
-  frame: logprobs and the text before them, if both came in the same feed(); the fields with one and the same
-  reasoning. Every entry has ``finish_reason``, null until the choice ends.
+  if the final content is a string, and ``"refusal": null`` is there if the message has it.) In a text
+  completion no role is written, and content is in ``text``, without a delta.
+Rule 3. After that, a frame has at most one choice and one field of it, and a delta has no nulls. These share
+  a frame: logprobs and the text before them, if both came in the same feed(); the fields that have one and
+  the same reasoning. Every entry has ``finish_reason``, null until the choice ends.
 Rule 4. A call begins with ``{"index": 0, "id": "call_1", "type": "function", "function": {"name": "f",
   "arguments": ""}}`` and continues with ``{"index": 0, "function": {"arguments": "{}"}}``. Its id, type and
   name are written once. So a name that grows after ToolCallStart cannot be written any more.
@@ -370,5 +370,5 @@ def _refusal(value: Any, reason: Exception) -> str:
         except TypeError:
             what = f"its {field} is not JSON"
         except Excessive:
-            pass  # not the reason: that would be no TypeError
+            pass  # not the reason: feed() raises ValueError for such a value
     return f"feed() cannot write this {name}: {what}"
