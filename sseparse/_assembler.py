@@ -18,8 +18,9 @@ Rule 3. A choice is identified by its ``index``, or by its position in the chunk
     come in any order.
 
 Rule 6. Arguments are appended as they are and never repaired. If they are an object, its compact JSON is the
-    text: ``"arguments": {"a": 1}`` is ``{"a":1}``. The legacy ``function_call`` causes no events if its
-    choice has tool calls, because some servers send one call in both places (llama-cpp-python).
+    text: ``"arguments": {"a": 1}`` is ``{"a":1}``. The legacy ``function_call`` does not start, and causes no
+    events, while its choice has tool calls, because some servers send one call in both places
+    (llama-cpp-python).
 
 Rule 7. The first ``role`` and the last non-empty ``finish_reason`` count. But "stop" does not replace one of
     LASTING_FINISH_REASONS, unless that is "tool_calls" and content came after it. The finish_reason "error"
@@ -27,19 +28,20 @@ Rule 7. The first ``role`` and the last non-empty ``finish_reason`` count. But "
 
 Rule 8. Content is a string or a list of parts. Text parts are text, ``thinking`` and ``reasoning`` parts are
     reasoning, any other part is an Extra. ``[{"type": "text", "text": "Hi"}]`` is the text "Hi". In the
-    message adjacent parts of a kind are merged, but nothing is added to a part that has a signature.
+    message adjacent parts of a kind are merged, but nothing is added to reasoning that has a signature.
 
 Rule 9. Reasoning has the names in REASONING_FIELDS, and each is kept under its own name. If several come in
-    one delta, the events have only the first one of the table. If none of them is a string, the events have
-    the text inside an object or a list: under one of these names, or else in DETAIL_FIELDS.
+    one delta, the events have only the first text of the table that is not empty. If there is none, the
+    events have the text inside an object or a list: under one of these names, or else in DETAIL_FIELDS.
     ``{"reasoning_details": [{"text": "Hm"}]}`` is the reasoning "Hm". In a list of objects, entries with the
     same type and index are merged. An entry without an index is merged with the last entry of its type, if
     the type is in JOINED_TYPES and that entry has no signature. Otherwise it is appended. An entry without a
-    type is merged only if it has nothing but text, because search results have no type either.
+    type is merged only if it has nothing but text and a signature, because search results have no type
+    either.
 
 Rule 11. Usage is updated field by field and never summed: ``{"a": 1}`` and then ``{"b": 2}`` give both. It
-    may also be in ``x_groq`` or on a choice. Each list in logprobs is extended. Fields of audio are replaced,
-    but its data and transcript are appended.
+    may also be in ``x_groq`` or on a choice. Each list in logprobs is extended. The data and the transcript
+    of audio are appended. Its other fields are replaced, and objects are merged.
 
 Rule 14. A whole ``message`` in place of a delta is read as one delta, but only for fields that are still
     empty. After ``[DONE]`` usage and unknown fields of the chunk are still read, choices are not.
@@ -54,14 +56,20 @@ and emits every Done event. After that, entries of ``choices`` are ignored. A *c
 in ``_calls.py``. It ends with its choice and never before, because arguments that are valid JSON may still
 continue.
 
-Each effect that a field can have is one method of ``ChunkReader``: ``content``, ``reasoning``, ``refusal``,
-``arguments``, ``logprobs``, ``usage``, ``keep`` and ``keep_in_delta``. The fast path (``_fast.py``) calls
-some of them. Two numbers tell the fast path what a chunk has changed. ``kept`` increases when the kept value
-of an unknown field changes. ``version`` increases with every other state change that can affect how a later
-chunk is read. Four changes do not count: text appended to a text of an event (also its first piece), usage,
-logprobs, and which call is the last. (The reasons are in ``_fast.py``, at 4.) If a chunk changed neither
-number, the same chunk with another text would have the same effects. If you add state here, increase
-``version`` where it changes.
+The fast path (``_fast.py``) appends texts itself. For other effects it calls methods of ``ChunkReader``:
+``logprobs``, ``usage``, ``keep``, ``keep_in_delta`` and ``note_kept``. Two numbers tell it what a chunk has
+changed. ``kept`` increases when the kept value of an unknown field changes or may have changed. ``version``
+increases with every other state change that can affect how a later chunk is read, except these four. (The
+reasons are in ``_fast.py``, at 4.)
+
+- A text of an event begins or grows. (It counts if the chunk has a half of a surrogate pair or the text
+  ended in one, and if arguments begin in a fragment that ``_more_arguments`` does not read.)
+- A scalar in usage replaces another. (Any other change of usage counts.)
+- Logprobs are extended.
+- Another call becomes the last one.
+
+If a chunk changed neither number, the same chunk with another text would have the same effects. If you add
+state here, increase ``version`` where it changes.
 """
 
 from __future__ import annotations
@@ -148,11 +156,9 @@ MAX_ERRORS = 100
 MAX_USAGE_VALUES = 128  # each Usage event copies them, so their number is limited; servers send 5 to 40
 
 # The stage of usage. FULL: it has more than MAX_USAGE_VALUES values, so the next usage is an error. IGNORED:
-# that error was reported. Only one is, because some servers send usage in every chunk and would use up
-# max_errors.
+# that error was reported. It is reported only once, because some servers send usage in every chunk and would
+# use up max_errors.
 KNOWN, FULL, IGNORED = "known", "full", "ignored"
-
-# The comment of each table names the servers or reports that made it necessary.
 
 # A later "stop" does not replace these. (ChatMock and other converters: RayBytes/ChatMock#114)
 LASTING_FINISH_REASONS = frozenset(("tool_calls", "function_call", "length", "content_filter", "error"))
@@ -180,7 +186,8 @@ DELTA_NOISE = frozenset(("index", "token_id", *NOISE_FIELDS))
 # signatures must be sent back, earendil-works/pi#3234)
 FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE_FIELDS))
 
-# Known fields of an entry of ``choices``: the usual ones, and those that few servers send.
+# Known fields of an entry of ``choices`` besides finish_reason: those that ``_fields_of_entry`` leaves out,
+# and those that it leaves among the unknown fields, because they are rare (logprobs only if not an object).
 ENTRY_FIELDS = frozenset(("index", "delta", *NOISE_FIELDS))
 RARE_FIELDS = frozenset(("message", "text", "logprobs", "error", "usage"))
 
@@ -234,7 +241,7 @@ class ChunkReader:
         # The fields of the last chunk except choices and usage, if reading them again would change nothing.
         # Most chunks repeat them, and then only choices and usage are read.
         self._header: dict[str, Any] | None = None
-        # These are about the current chunk.
+        # The next three are about the current chunk.
         self._source: str | None = None  # its JSON text
         self._has_surrogates = False  # it has a half of a surrogate pair
         self._failed = False  # it has an error
@@ -547,8 +554,8 @@ class ChunkReader:
         """Read an entry of the most common kind: only its delta has an effect, and perhaps its logprobs.
 
         Return False for any other entry; then nothing was read. A caller's entry (``is_borrowed``) may have
-        values of any type and lone surrogates. So it is read here only if it has one piece of content or of
-        arguments. (Cut in two, each frame on the full path takes 3 % longer.)
+        values of any type and halves of surrogate pairs. So it is read here only if it has one piece of
+        content or of arguments. (As two methods, this takes 3 % more of the time of a frame in full.)
         """
         delta: Any = entry.get("delta")
         if len(entry) > 4 or delta.__class__ is not dict or (is_borrowed and len(delta) != 1):
@@ -559,6 +566,7 @@ class ChunkReader:
             return False
         logprobs: Any = entry.get("logprobs", "")
         has_logprobs = logprobs.__class__ is dict and not is_borrowed
+        # index, delta, finish_reason; perhaps logprobs: an object, or null if it was null before.
         if len(entry) != 3 + (has_logprobs or (logprobs is None and "logprobs" in choice.extras)):
             return False
         content: Any = delta.get("content")
@@ -679,7 +687,10 @@ class ChunkReader:
             self.version += 1
 
     def _message_or_text(self, choice: Choice, rest: dict[str, Any], delta: Any, logprobs: Any) -> Any:
-        """Read ``message`` and ``text`` of an entry, which are in ``rest``. Return its logprobs, or None."""
+        """Read ``message`` and ``text`` of an entry, which are in ``rest``.
+
+        Return the logprobs that are still to be read: beside a message, only those that the choice has not.
+        """
         message: Any = rest.pop("message", None)
         text: Any = rest.get("text")
         if delta.__class__ is dict:
@@ -731,7 +742,7 @@ class ChunkReader:
         self._delta(choice, fields, is_emitted)
 
     def _any_logprobs(self, choice: Choice, logprobs: Any) -> None:
-        """Read logprobs of any type but null and numbers: those are an unknown field.
+        """Read logprobs of any type except null and numbers. (Numbers are kept as an unknown field.)
 
         (togethercomputer/openapi#27)
         """
@@ -769,7 +780,7 @@ class ChunkReader:
         ``silent``: emit no Extra.
         """
         if place == "chunk":
-            self._header = None  # a chunk with its fields again must be read: other values are kept now
+            self._header = None  # other values are kept now, so a chunk that repeats the header must be read
         for key, value in (render(fields, True) if self._has_surrogates else fields).items():
             kind = value.__class__
             if value is None:
@@ -826,7 +837,7 @@ class ChunkReader:
     def _delta(self, choice: Choice, delta: dict[str, Any], is_emitted: bool = False) -> None:
         """Read a delta. ``is_emitted``: its reasoning was emitted before.
 
-        (Cut in two, a chunk with reasoning takes 2 % longer.)
+        (With two methods in place of this one, a chunk with reasoning takes 2 % longer.)
         """
         content: Any = None
         fragments: Any = None
@@ -866,7 +877,7 @@ class ChunkReader:
     def _delta_in_order(
         self, choice: Choice, content: Any, fragments: Any, rest: dict[str, Any], is_emitted: bool
     ) -> None:
-        """Read the fields of a delta in the documented order of events."""
+        """Read the fields of a delta in the order that events have, whatever their order in the delta."""
         if not MAY_HOLD_REASONING.isdisjoint(rest):
             self._read_reasoning(choice, rest, is_emitted)
         if content.__class__ is str:
@@ -1353,9 +1364,10 @@ class ChatAssembler(Reading):
         """Return the events that ``chunk`` causes, in order.
 
         ``chunk`` is a mapping as ``json.loads`` or an SDK's ``model_dump()`` returns it, keys in any order.
-        Its content never raises: wrong types and nesting beyond 128 levels cause Error events. After a limit
-        error add() returns ``[]``. After ``close(done=True)`` only usage and unknown fields are read. Raises
-        TypeError if ``chunk`` is not a mapping of JSON values, RuntimeError after ``close()``.
+        No JSON value makes it raise: wrong types and nesting beyond 128 levels cause Error events. After a
+        limit error add() returns ``[]``. After ``close(done=True)`` only usage and unknown fields are read.
+        Raises TypeError if ``chunk`` is not a mapping of JSON values, RuntimeError after ``close()`` without
+        ``done``.
         """
         plain: Any = chunk
         if plain.__class__ is not dict and not (hasattr(plain, "items") and hasattr(plain, "keys")):
