@@ -17,8 +17,8 @@ Rule 4. Tool calls. A fragment's id is a non-empty string, or an integer (then i
         The id is known. KNOWN: of the calls with this id, the one that was seen last at the index, or else
         the latest. *Elsewhere*: the fragment has an index, but no call with its id was seen there.
     a1  no name                                         KNOWN       a 0 f {    +  a 0 - }
-    a2  elsewhere, KNOWN's name and arguments, and      ignored     a 0 f {}   +  a 1 f {}
-        these are whole JSON
+    a2  elsewhere, with KNOWN's name and arguments,     ignored     a 0 f {}   +  a 1 f {}
+        and the arguments are whole JSON
     a3  a name that does not begin with KNOWN's, and    a new call  a 0 f {}   +  a 0 g {}
         it is elsewhere or KNOWN's arguments are whole  a new call  a 0 f {    +  a 1 g {
     a4  elsewhere, a name, and KNOWN has arguments      a new call  a 0 f {    +  a 1 f {
@@ -39,15 +39,15 @@ Rule 4. Tool calls. A fragment's id is a non-empty string, or an integer (then i
     c3  any other: LAST, but see d; a new call if       LAST        a - f {    +  - - - }
         there is no call yet
 
-        In b4 and c3, the call has whole arguments and no id, and is not a call of a custom tool.
+        Instead of b4 and c3, if that call has whole arguments and no id, and is not of a custom tool.
     d   a name, but no id                               a new call  - 0 f {}   +  - 0 f {}
         a name other than the call's                    a new call  - 0 f {}   +  a 0 g {}
 
     a2 is for a server that sends all calls again: otherwise the tool would run twice. a3 is for ids that are
     not unique, d for ids that are missing. b2 is for a server that makes a new id for each fragment.
     The first id of a call is its own, later ids are aliases. A known alias counts as a known id, unless only
-    other calls were seen at the fragment's index. A fragment without id, index, name and function adds its
-    other fields to the call of the last fragment.
+    other calls were seen at the fragment's index. A fragment without id, index and function (or custom) adds
+    its other fields to the call of the last fragment. If there is none, it is an Extra.
 
 Rule 5. The name of a call, if it comes more than once. A repeated name changes nothing. Before any argument
     text, a different name is appended to the name so far; but if it begins with the name so far, it replaces
@@ -301,7 +301,7 @@ class Calls:
 
         The first id is the call's own, even if it comes after the arguments began. (vercel/ai does the same)
         """
-        self.last = call  # the fast path sets this too, or checks it
+        self.last = call  # _more_arguments() and the fast path set this too
         is_new = False
         if index is not None and self.at.get(index) is not call:
             self.at[index] = call
