@@ -40,11 +40,11 @@ UNCALLED, CALLED, CONTINUED = "uncalled", "called", "continued"
 # it CHAT_SHAPE, which is final.
 UNKNOWN_SHAPE, TEXT_SHAPE, CHAT_SHAPE = "unknown", "text", "chat"
 
-_BLANKS = dict.fromkeys(map(ord, " \t\n\r\f\v"))
+_BLANKS = " \t\n\r\f\v"  # between the characters of base64 text
 
 
 class Audio:
-    """The audio of a message. ``data`` and ``transcript`` are false until they are sent, even if as ``""``.
+    """The audio of a message. ``data`` and ``transcript`` are true once they were sent, also as ``""``.
 
     ``joined`` has the size of the data at the last call of ``joined_data``, and the result of that call.
     """
@@ -61,7 +61,7 @@ class Audio:
         """Return the data as one base64 string, even if each fragment was padded. (litellm does the same; no
         report of a server that pads fragments)"""
         data = self.data.join()
-        if "=" not in data.rstrip("= \t\n\r\f\v"):
+        if "=" not in data.rstrip("=" + _BLANKS):
             return data
         if self.joined[0] != len(data):
             self.joined = (len(data), _without_inner_padding(data))
@@ -79,7 +79,7 @@ def _without_inner_padding(data: str) -> str:
         start = stop + 1
         stop = data.find("=", start)
         stop = len(data) if stop < 0 else stop
-        run = data[start:stop].translate(_BLANKS)
+        run = data[start:stop].translate(dict.fromkeys(map(ord, _BLANKS)))
         try:
             some = a2b_base64(run + "=" * (-len(run) % 4))
         except ValueError:
@@ -95,7 +95,8 @@ class Choice:
     """One choice.
 
     ``emitted_reasoning`` is the reasoning that the events carried. Usually it is the same ``Text`` as the one
-    in ``message_extras`` under its wire name. ``reasoning_field`` is the wire name of its last piece.
+    in ``message_extras`` under its wire name. ``reasoning_field`` is the wire name of the piece that ended in
+    a half of a surrogate pair, for the event that ``finish()`` emits if the other half does not come.
     ``message_extras`` has the unknown fields of the message, and ``refusal`` if that came as null. ``extras``
     has the unknown fields of the choice, and ``logprobs`` if that came as null.
     """
@@ -141,7 +142,7 @@ class Choice:
 
 
 def id_tail(id: str | None) -> str:
-    """Return what generated call ids have of the completion's id: "_" and at most 16 characters, or ""."""
+    """Return the end of generated call ids: "_" and at most 16 characters of the completion's id, or ""."""
     tail = [c for c in id or "" if c.isascii() and (c.isalnum() or c in "-_")][-16:]
     return "_" + "".join(tail) if tail else ""
 
@@ -185,22 +186,22 @@ class Answer:
 
     def snapshot(self) -> dict[str, Any]:
         shapes = [choice.shape for choice in self.choices.values()]
-        legacy = TEXT_SHAPE in shapes and CHAT_SHAPE not in shapes
+        is_text = TEXT_SHAPE in shapes and CHAT_SHAPE not in shapes
         completion: dict[str, Any] = {
             "id": self.id,
-            "object": "text_completion" if legacy else "chat.completion",
+            "object": "text_completion" if is_text else "chat.completion",
             "created": self.created,
             "model": self.model,
-            "choices": [self._choice(self.choices[index], legacy) for index in sorted(self.choices)],
+            "choices": [self._choice(self.choices[index], is_text) for index in sorted(self.choices)],
         }
         if self.usage is not None:
             completion["usage"] = render(self.usage, False)
         fill_in(completion, self.extras, False)
         return completion
 
-    def _choice(self, choice: Choice, legacy: bool) -> dict[str, Any]:
+    def _choice(self, choice: Choice, is_text: bool) -> dict[str, Any]:
         final: dict[str, Any] = {"index": choice.index}
-        if legacy:
+        if is_text:
             final["text"] = choice.content.emitted() if choice.content else ""
         else:
             final["message"] = self.message(choice)

@@ -100,7 +100,7 @@ def well_formed(text: str) -> str:
 
 
 def contains_surrogates(value: Any) -> bool:
-    """Whether any string in a plain JSON value, also a key, has a lone half."""
+    """Whether any string in a plain JSON value, also a key, has a half."""
     todo = [value]
     for one in todo:  # the list grows: recursion could overflow the caller's stack
         if one.__class__ is dict:
@@ -117,5 +117,5 @@ def contains_surrogates(value: Any) -> bool:
 
 
 def contains_escaped_surrogate(text: str) -> bool:
-    """Whether a JSON text has an escape that may be half of a surrogate pair."""
+    """Whether a JSON text has an escape that may be a half."""
     return "\\" in text and "\\u" in text and ("\\ud" in text or "\\uD" in text)

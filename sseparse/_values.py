@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """JSON values that are kept, compared and merged, for fields without a rule of their own.
 
-Rule 1. Null means absent, at every level. Null, a missing key, and ``[]`` in place of an object (PHP's empty
-    object) never overwrite a value and never cause an error. An empty string never overwrites an id, a name,
-    a type, a model or a finish_reason: after ``{"model": "m"}`` and ``{"model": ""}`` the model is "m". The
-    string "null" is no name of a tool (BerriAI/litellm#12513) and no finish_reason (DashScope, astron-agent).
-    If a number, ``true`` or ``false`` stands in place of a text, its JSON is the text: ``"content": 6`` is
-    the text "6" (cloudflare/ai#651).
+Rule 1. Null means absent, at every level. Null and a missing key never overwrite a value and never cause an
+    error. Nor does ``[]`` in place of an object (PHP's empty object) in a field that has a rule. An empty
+    string never overwrites an id, a name, a type, a model or a finish_reason: after ``{"model": "m"}`` and
+    ``{"model": ""}`` the model is "m". The string "null" is no name of a tool (BerriAI/litellm#12513) and no
+    finish_reason (DashScope, astron-agent). If a number, ``true`` or ``false`` stands in place of a text, its
+    JSON is the text: ``"content": 6`` is the text "6" (cloudflare/ai#651).
 
 Rule 10. A string inside an unknown field of a delta is appended if its key is in APPENDED_FIELDS or begins
     with "reasoning". So is a string under ``content`` inside one of MAY_HOLD_REASONING, because rule 9 reads
@@ -15,11 +15,11 @@ Rule 10. A string inside an unknown field of a delta is appended if its key is i
     ``{"x": {"text": "ab", "id": "2"}}``. A list that no rule merges is replaced, unless it is in
     GROWING_LISTS.
 
-This file knows JSON values and how they grow (also for rules 2, 8 and 9). It knows nothing of choices or
-events. A kept value may have a ``Text`` in place of a string and ``Items`` in place of a list; ``render``
-returns it as plain JSON. Only functions for shallow values call themselves. The others keep a list of the
-values that are still to do (``todo``), because values may be 128 levels deep and the caller's stack nearly
-full. A RecursionError would leave a chunk half applied.
+This file knows JSON values and how they grow (also for rules 2, 8 and 9). It knows names of fields, but it
+has no state of choices and makes no events. A kept value may have a ``Text`` in place of a string and
+``Items`` in place of a list; ``render`` returns it as plain JSON. Only functions for shallow values call
+themselves. The others keep a list of the values that are still to do (``todo``), because values may be 128
+levels deep and the caller's stack nearly full. A RecursionError would leave a chunk half applied.
 """
 
 from __future__ import annotations
@@ -224,7 +224,7 @@ def _is_bad(status: Any) -> bool:
 def error_details(error: Any, around: dict[str, Any]) -> tuple[str | None, Any, str | None]:
     """Return the message, the code and the type of an error, or None for each.
 
-    They may be in the error, in the objects inside it, or in ``around``, the object that contains it. (Twelve
+    They may be in the error, in the objects inside it, or in ``around``, the object that contains it. (The
     shapes: vllm-project and sglang error frames, OpenRouter with choices, Groq's ``event: error``, llama.cpp
     ggml-org/llama.cpp#16109, old vLLM aaif-goose/goose#8027, RFC 9457, Langchain-Chatchat#1922, watsonx,
     MiniMax)
@@ -241,7 +241,7 @@ def error_details(error: Any, around: dict[str, Any]) -> tuple[str | None, Any, 
             code = place.get("code") if code is None else code
             code = place.get("error_code") if code is None else code
             status = place.get("status_code") if status is None else status
-            if place.get("type").__class__ is str and number < len(places):
+            if place.get("type").__class__ is str and number < len(places):  # not the type of ``around``
                 kind = kind or place["type"]
     return message, status if code is None else code, kind or None
 
@@ -483,8 +483,8 @@ def part_kind(part: Any) -> str | None:
 def add_part(parts: list[Any], part: Any, has_surrogates: bool) -> None:
     """Add a part to a message's content. Adjacent texts are merged, and so are adjacent thinking parts.
 
-    Two of these stay apart if the first has a signature, or if one has something else than texts and lists.
-    Otherwise something would be lost.
+    Two thinking parts stay apart if the first has a signature, or if a text in one is neither a string nor a
+    list. Otherwise something would be lost. Of the other fields of merged parts the last value counts.
     """
     kind = part_kind(part)
     if kind is None:
@@ -558,7 +558,7 @@ def _is_text_part(entry: Any) -> bool:
 
 
 def render(value: Any, repair: bool) -> Any:
-    """Return a copy of a kept value as plain JSON. With ``repair``, also repair lone surrogates."""
+    """Return a copy of a kept value as plain JSON. With ``repair``, its strings become valid Unicode."""
     if repair:
         return _repaired(value)
     if value.__class__ in SCALARS:
@@ -581,6 +581,7 @@ def _repaired(value: Any) -> Any:
     top: list[Any] = []
     todo: list[tuple[Any, Any]] = [([value], top)]
     for old, new in todo:
+        key: Any
         for key, inner in old.items() if old.__class__ is dict else enumerate(old):
             kind = inner.__class__
             made: Any = inner
@@ -595,7 +596,7 @@ def _repaired(value: Any) -> Any:
                 made = []
                 todo.append((inner.entries if kind is Items else inner, made))
             if new.__class__ is dict:
-                new[well_formed(str(key))] = made
+                new[well_formed(key)] = made
             else:
                 new.append(made)
     return top[0]
@@ -629,7 +630,7 @@ def copy_of(value: Any, inner: tuple[Any, ...]) -> Any:
     """Return a deep copy of a container. ``inner`` is what ``containers_in`` returned for it; since then, no
     container inside was replaced.
 
-    This takes a quarter of the time that a copy takes which looks at each value.
+    A copy that looks at each value takes four times as long.
     """
     copy = value.copy()
     for key, container, deeper in inner:
@@ -651,8 +652,8 @@ def count_values(value: Any) -> int:
 def plain_copy(value: Any) -> Any:
     """Return a deep copy of a caller's object or list for ``add()``, or None if ``plain_json`` must make it.
 
-    That is so if it has other types than ``json.loads`` returns, a lone surrogate, a key that is not ASCII,
-    or so many containers that it may be too deep (in a chunk, which is one more level).
+    That is so if it has other types than ``json.loads`` returns, a half of a surrogate pair, a key that is
+    not ASCII, or so many containers that it may be too deep (in a chunk, which is one more level).
     """
     top = value.copy()
     todo = [top]
@@ -682,7 +683,7 @@ def plain_copy(value: Any) -> Any:
 
 
 def plain_json(value: Any, depth: int) -> Any:
-    """Return a deep copy of the caller's value in plain JSON types.
+    """Return a deep copy of the caller's value in plain JSON types. ``depth`` is 1 for a whole chunk.
 
     Raises Excessive if it is too deep or has an integer too large to print, TypeError if it has a value that
     is not JSON.
