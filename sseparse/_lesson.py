@@ -370,7 +370,7 @@ class Lesson:
         if "\\" in text and is_proven:
             others = [inside for path, inside in zip(order, insides) if holes[path] > GROWING]
             is_proven = not any("\\" in piece for piece in pieces + others)
-        if not (is_proven or self.proves(order, pieces, insides)):
+        if not (is_proven or self.proves(order, pieces)):
             return False
         self.pieces = pieces
         self.kinds = [holes[path] for path in order]
@@ -387,13 +387,13 @@ class Lesson:
         self.steps = [step for step, _ in self.found]
         return True
 
-    def proves(self, order: list[Path], pieces: list[str], insides: list[str]) -> bool:
+    def proves(self, order: list[Path], pieces: list[str]) -> bool:
         """Parse the line with other values in its holes. Return whether the result has these values at the
         paths of the holes, and otherwise equals the chunk."""
         changed: list[str] = []
         values: list[str] = []
-        for number, (path, piece, inside) in enumerate(zip(order, pieces, insides)):
-            value = f"{number}x" if inside != f"{number}x" else f"{number}y"
+        for number, (path, piece) in enumerate(zip(order, pieces)):
+            value = f"{number}x" if _at(self.chunk, path) != f"{number}x" else f"{number}y"
             changed += (piece, value if self.holes[path] <= GROWING else f'"{value}"')
             values.append(value)
         try:

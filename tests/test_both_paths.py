@@ -433,7 +433,7 @@ GUARDS = (
     ("a line has one choice, or is not learnt",
      "len(choices) != 1 or", "", "content", "second choice"),
     ("a place that the search for its key found is proven, if the line has escaped keys",
-     "if not (is_proven or self.proves(order, pieces, insides)):", "if False:", "content", "look-alike"),
+     "if not (is_proven or self.proves(order, pieces)):", "if False:", "content", "look-alike"),
     ("a fragment without an index goes to the last call",
      "return step is None or step.call is step.calls.last", "return True", "arguments", "p"),
     ("logprobs must be an object again",

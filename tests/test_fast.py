@@ -96,6 +96,11 @@ RUNS = [
     ("a key that comes twice, with the text that is put in its place to try",
      run_of('{"id":"i","choices":[{"index":0,"delta":{"content":"\x1b","content":"\x1a"}}]}',
             ["x"] * 5 + WORDS, ["x"] * 3 + ["q", "r", *OTHERS]), None),
+    *((f"a value that is what is put in its place to try, below an unchanged look-alike: {key}, {value}",
+       [text_of({"x": {"choices": {"delta": {key: decoy}}},
+                 **chunk({"content": "a", key: other})}).replace("0x", value)
+        for decoy, other in (("0x", "a"), ("0x", "b"), ("0x", "0x"), ("c", "0x"), ("0x", "d"))], None)
+      for key in ("y", "y-z") for value in ("0x", "0\\u0078")),
     ("two texts in one delta",
      run_of(chunk({"content": MARK, "reasoning": MARK}), WORDS), None),
     ("the same unknown field each time", run_of(chunk({"content": MARK}, x="z"), WORDS), 2),
