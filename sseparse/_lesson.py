@@ -687,7 +687,11 @@ def _find(text: str, holes: dict[Path, int], spans: dict[Path, tuple[int, int]])
         if text[pos] != ":":
             break
         pos = _skip(text, pos + 1)
-        spans[path] = pos, (scanstring(text, pos + 1) if text[pos] == '"' else scan_json(text, pos))[1]
+        try:
+            end = (scanstring(text, pos + 1) if text[pos] == '"' else scan_json(text, pos))[1]
+        except (ValueError, StopIteration):  # a key such as "," was found between two strings, or inside one
+            break
+        spans[path] = pos, end
     return is_unique
 
 

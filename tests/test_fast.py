@@ -96,6 +96,11 @@ RUNS = [
     ("a key that comes twice, with the text that is put in its place to try",
      run_of('{"id":"i","choices":[{"index":0,"delta":{"content":"\x1b","content":"\x1a"}}]}',
             ["x"] * 5 + WORDS, ["x"] * 3 + ["q", "r", *OTHERS]), None),
+    *((f"a key that is also found where no value follows: {key}",
+       run_of(chunk({"content": MARK, "x": value, key: OTHER}), WORDS, OTHERS), None)
+      for key, value in (("a\\", 'a":!'), (",", ["", ":b"]))),
+    ("a key that is also found where an unfinished string follows",
+     run_of({**chunk({"content": MARK, "\\": OTHER}), "x": '":'}, WORDS, OTHERS), None),
     *((f"a value that is what is put in its place to try, below an unchanged look-alike: {key}, {value}",
        [text_of({"x": {"choices": {"delta": {key: decoy}}},
                  **chunk({"content": "a", key: other})}).replace("0x", value)
