@@ -246,6 +246,8 @@ RUNS = [
     ("content, many", run_of(CONTENT, WORDS * 25), 2),
     ("arguments, many", run_of(chunk(call(function={"name": "f", "arguments": MARK})), WORDS * 25), 2),
     ("no text now and then", run_of(CONTENT, ["a", "b", "c", ""] * 250), 2),
+    ("no reasoning now and then, so that it comes from another field, many",
+     run_of(chunk({"reasoning": MARK, "thinking_blocks": "b"}), [*WORDS[:20], *WORDS, ""] * 10), None),
     ("no text for long, and a bad frame, whose number counts all of them",
      [*run_of(CONTENT, WORDS + [""] * 200), "x", *run_of(CONTENT, WORDS)], 4),
     ("padding, many", run_of(PADDED, WORDS * 25, NUMBERS * 25), 2),
