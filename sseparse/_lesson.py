@@ -67,7 +67,7 @@ OBJECT, ANY = 6, 7  # an object; anything
 
 LARGEST = 1 << 60  # larger integers are always scanned
 
-TEXTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
+_TEXT_EVENTS = (ContentDelta, ReasoningDelta, RefusalDelta, ToolCallDelta)
 _NOISE = frozenset(NOISE_FIELDS)
 _ALONE = DELTA_NOISE | {"content", "role"}  # a delta with no other fields may have empty content
 _FOLD_AT = Text.FOLD_AT
@@ -353,7 +353,7 @@ class Lesson:
         is_proven = _find(text, holes, spans)
         if len(spans) < len(holes):
             return False
-        order = sorted(spans, key=spans.__getitem__) if len(spans) > 1 else [*spans]
+        order = sorted(spans, key=spans.__getitem__)
         pieces: list[str] = []
         insides: list[str] = []
         pos = 0
@@ -375,13 +375,12 @@ class Lesson:
         self.pieces = pieces
         self.kinds = [holes[path] for path in order]
         self.echo = tuple(map(order.index, self.same))
-        if len(order) > 1:
-            numbers = list(filter(is_countable, [_at(self.chunk, path) for path in order]))
-            texts = [number for number, kind in enumerate(self.kinds) if kind <= CONTENT]
-            if texts and len(numbers) == len(order) - 1:
-                self.numbers = tuple(numbers)
-                self.at = texts[0]
-                order.append(order.pop(self.at))
+        numbers = list(filter(is_countable, [_at(self.chunk, path) for path in order]))
+        texts = [number for number, kind in enumerate(self.kinds) if kind <= CONTENT]
+        if texts and len(numbers) == len(order) - 1:
+            self.numbers = tuple(numbers)
+            self.at = texts[0]
+            order.append(order.pop(self.at))
         for step, path_of_step in self.found:
             step.locate(order, path_of_step)
         self.steps = [step for step, _ in self.found]
@@ -425,13 +424,13 @@ class Lesson:
             if kind is Extra:
                 explained = self._extra(event, is_again)
             elif kind is LogprobsDelta:
-                path = (*self.paths["choice"], "logprobs")
-                explained = self.parts["choice"].get("logprobs").__class__ is dict
-                self._step(Whole(self.reader.choices[event.choice], "logprobs", "choice"), path, OBJECT)
+                explained = True
+                step = Whole(self.reader.choices[event.choice], "logprobs", "choice")
+                self._step(step, (*self.paths["choice"], "logprobs"), OBJECT)
             elif kind is Usage:
                 explained = has_usage and event is caused[-1]
             else:
-                explained = kind in TEXTS and self._text(event)
+                explained = kind in _TEXT_EVENTS and self._text(event)
             if not explained:
                 return False
         return not has_usage or self._usage(usage)
@@ -531,7 +530,7 @@ class Lesson:
         """Find the unknown field that an Extra comes from."""
         field = event.field
         path = self.paths.get(event.place)
-        if path is None or field in FIELDS_WITH_RULES or event.index is not None:
+        if path is None or field in FIELDS_WITH_RULES:
             return False
         if event.place == "delta" and field in DETAIL_FIELDS:
             texts = map(self.parts["delta"].get, REASONING_FIELDS)
