@@ -558,6 +558,7 @@ class ChunkReader:
         content or of arguments. (As two methods, this takes 3 % more of the time of a frame in full.)
         """
         delta: Any = entry.get("delta")
+        # (The first condition repeats a later one: it saves 3 % of add() with "Together text beside delta".)
         if len(entry) > 4 or delta.__class__ is not dict or (is_borrowed and len(delta) != 1):
             return False
         index: Any = entry.get("index")
@@ -768,7 +769,7 @@ class ChunkReader:
 
     def keep(
         self,
-        kept: dict[str, Any],
+        into: dict[str, Any],
         fields: dict[str, Any],
         choice: int | None,
         index: int | None,
@@ -785,7 +786,7 @@ class ChunkReader:
             kind = value.__class__
             if value is None:
                 continue
-            old: Any = kept.get(key)
+            old: Any = into.get(key)
             if kind is list and old.__class__ is list and place in GROWING_LISTS.get(key, ()):
                 old += render(value, False)
                 self.kept += 1
@@ -794,10 +795,10 @@ class ChunkReader:
                     self.kept += 1
             elif kind is dict or kind is list:
                 if not is_same(old, value):
-                    kept[key] = render(value, False)
+                    into[key] = render(value, False)
                     self.kept += 1
             elif replaces(key, old, value):
-                kept[key] = value
+                into[key] = value
                 self.kept += 1
             else:
                 continue
@@ -811,14 +812,14 @@ class ChunkReader:
 
     def keep_in_delta(self, choice: Choice, fields: dict[str, Any]) -> None:
         """Keep unknown fields of a delta (rules 9 and 10)."""
-        kept = choice.message_extras
+        into = choice.message_extras
         for key, value in fields.items():
-            old: Any = kept.get(key)
+            old: Any = into.get(key)
             if value.__class__ is dict and old.__class__ is Text and key in REASONING_FIELDS:
-                kept[key] = {"text": old}  # a string came first, then an object (a signature)
+                into[key] = {"text": old}  # a string came first, then an object (a signature)
             if value.__class__ is list and old.__class__ is list and "delta" in GROWING_LISTS.get(key, ()):
                 old += render(value, self._has_surrogates)
-            elif not grow(kept, key, value, self._has_surrogates):
+            elif not grow(into, key, value, self._has_surrogates):
                 continue
             self.kept += 1
             self._extra(choice.index, None, key, value, "delta")
@@ -950,7 +951,7 @@ class ChunkReader:
                 self.version += 1
                 add_part(choice.parts, {"type": "text", "text": piece}, self._has_surrogates)
             pieces = content.pieces
-            if pieces and len(pieces) < _LAST_BEFORE_FOLD and not (content.held or self._has_surrogates):
+            if len(pieces) < _LAST_BEFORE_FOLD and not (content.held or self._has_surrogates):
                 pieces.append(piece)  # inlined from _append(), for speed
             else:
                 piece = self._append(content, piece)
@@ -1011,7 +1012,7 @@ class ChunkReader:
             if is_emitted:
                 return True
             text = self._separate_reasoning(choice)
-        if text.pieces and len(text.pieces) < _LAST_BEFORE_FOLD and not (text.held or self._has_surrogates):
+        if len(text.pieces) < _LAST_BEFORE_FOLD and not (text.held or self._has_surrogates):
             text.pieces.append(piece)  # inlined from _emit_reasoning(), for speed
             self.events.append(ReasoningDelta(choice.index, piece, name))
         else:
@@ -1266,16 +1267,15 @@ class ChunkReader:
         """Emit the Done events of one choice."""
         index = choice.index
         emit = self.events.append
-        for text, delta, whole in (
-            (choice.content, ContentDelta, ContentDone),
-            (choice.emitted_reasoning, ReasoningDelta, ReasoningDone),
-            (choice.refusal, RefusalDelta, RefusalDone),
+        delta: Any
+        for text, delta, whole, field in (
+            (choice.content, ContentDelta, ContentDone, ()),
+            (choice.emitted_reasoning, ReasoningDelta, ReasoningDone, (choice.reasoning_field,)),
+            (choice.refusal, RefusalDelta, RefusalDone, ()),
         ):
-            if text is not None and (text.pieces or text.blocks):
-                if text.held and text is choice.emitted_reasoning:
-                    emit(ReasoningDelta(index, "\ufffd", choice.reasoning_field))
-                elif text.held:
-                    emit(delta(index, "\ufffd"))
+            if text:
+                if text.held:
+                    emit(delta(index, "\ufffd", *field))
                 emit(whole(index, text.settle()))
         if choice.calls.in_order:
             for id, call in zip(self.answer.call_ids(choice), choice.calls):
