@@ -31,7 +31,7 @@ Rule 8. Content is a string or a list of parts. Text parts are text, ``thinking`
     message adjacent parts of a kind are merged, but nothing is added to reasoning that has a signature.
 
 Rule 9. Reasoning has the names in REASONING_FIELDS, and each is kept under its own name. If several come in
-    one delta, the events have only the first text of the table that is not empty. If there is none, the
+    one delta, the events have only one: the first in the table whose text is not empty. If there is none, the
     events have the text inside an object or a list: under one of these names, or else in DETAIL_FIELDS.
     ``{"reasoning_details": [{"text": "Hm"}]}`` is the reasoning "Hm". In a list of objects, entries with the
     same type and index are merged. An entry without an index is merged with the last entry of its type, if

@@ -31,8 +31,9 @@ What is left goes to ``_read_any``. It checks max_total_bytes and the beginning 
 state. It calls ``_read_frames``, which takes path 1, 3 or 4 for each frame, but only 4 while
 ``_may_take_short_path`` is False. Only feed(), frames() and close() change ``_where``.
 
-The first state is BETWEEN. ELSEWHERE is also the state while the first bytes fed may be the beginning of one
-of _HEADS, and the only one if there is a limit that the shorter paths do not check.
+The first state is BETWEEN. But with max_total_bytes, or with a max_event_bytes that is too low for the fast
+path, the state is always ELSEWHERE. Otherwise a feed sets ELSEWHERE if ``_may_take_short_path`` is then False,
+or if the first bytes may be the beginning of one of _HEADS.
 
 A frame is counted either in ``_full`` or by the fast path (``hits``). The number of a frame in an Error is
 the sum of the two before that frame: the first frame is 0.
