@@ -412,6 +412,10 @@ class Lesson:
         """
         if not self.find_parts():
             return False
+        delta = self.parts["delta"]
+        if delta.get("tool_calls") or delta.get("function_call"):  # they may change the last call
+            if [event.__class__ for event in caused if event.__class__ in _TEXT_EVENTS] != [ToolCallDelta]:
+                return False
         # An unknown field of a delta always increases ``kept``. If nothing else did, all other unknown fields
         # came again unchanged.
         is_again = not changes or changes == sum(
@@ -494,8 +498,6 @@ class Lesson:
             return self._arguments(event, choice, delta)
         if not delta:
             return (*self.paths["choice"], "text"), Append(event, choice, choice.content), TEXT
-        if delta.get("tool_calls") or delta.get("function_call"):
-            return None  # they may change the last call
         if kind is ReasoningDelta:
             if [one for one in REASONING_FIELDS if delta.get(one) is not None] != [event.field]:
                 return None

@@ -213,6 +213,14 @@ RUNS = [
           text_of(chunk({"tool_calls": [{"function": {"arguments": "to a"}}]}))], None)
       for name in ("content", "reasoning")
       for fragment in ({"index": 0, "function": {"arguments": ""}}, {"id": "a"})),
+    *((f"numbers beside {fragment}, which touches another call",
+       [text_of(chunk({"tool_calls": [{"index": n, "id": id, "function": {"name": "f", "arguments": id}}]}))
+        for n, id in enumerate("ab")]
+       + [text_of(chunk({"tool_calls": [fragment]}, usage={"n": n})) for n in range(5)]
+       + [text_of(chunk({"tool_calls": [{"index": 1, "function": {"arguments": "1"}}]})),
+          text_of(chunk({"tool_calls": [fragment]}, usage={"n": 5})),
+          text_of(chunk({"tool_calls": [{"function": {"arguments": "to a"}}]}))], None)
+      for fragment in ({"index": 0, "id": "a"}, {"id": "a"})),
     ("16 choices", [text_of(chunk({}, choices=[{"index": number % 16, "delta": {"content": "a"}}]))
                     for number in range(160)], 57),
     ("17 choices", [text_of(chunk({}, choices=[{"index": number % 17, "delta": {"content": "a"}}]))
