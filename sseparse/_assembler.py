@@ -555,7 +555,7 @@ class ChunkReader:
 
         Return False for any other entry; then nothing was read. A caller's entry (``is_borrowed``) may have
         values of any type and halves of surrogate pairs. So it is read here only if it has one piece of
-        content or of arguments. (As two methods, this takes 3 % more of the time of a frame in full.)
+        content or of arguments. (As two methods, it took 3 % longer to read a frame in full.)
         """
         delta: Any = entry.get("delta")
         # (The first condition repeats a later one: it saves 3 % of add() with "Together text beside delta".)

@@ -32,8 +32,8 @@ state. It calls ``_read_frames``, which takes path 1, 3 or 4 for each frame, but
 ``_may_take_short_path`` is False. Only feed(), frames() and close() change ``_where``.
 
 The first state is BETWEEN. But with max_total_bytes, or with a max_event_bytes that is too low for the fast
-path, the state is always ELSEWHERE. Otherwise a feed sets ELSEWHERE if ``_may_take_short_path`` is then False,
-or if the first bytes may be the beginning of one of _HEADS.
+path, the state is always ELSEWHERE. Otherwise a feed sets ELSEWHERE if ``_may_take_short_path`` is then
+False, or if the first bytes may be the beginning of one of _HEADS.
 
 A frame is counted either in ``_full`` or by the fast path (``hits``). The number of a frame in an Error is
 the sum of the two before that frame: the first frame is 0.
