@@ -7,9 +7,10 @@ these two frames of a content stream differ only in a text:
     data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Hel"}}]}
     data: {"id":"c1","choices":[{"index":0,"delta":{"content":"lo"}}]}
 
-A *template* is such a frame with *holes* in place of these values, and with *steps*: what the frame does with
-the value of each hole. A later frame that has the same bytes around its holes is read by decoding only the
-holes. Every other frame takes the full path, which parses it and gives the chunk to the assembler.
+A *template* is such a frame with *holes* in place of these values, and with *steps*: what the frame does.
+Most steps use the value of one hole, and some holes have no step. A later frame that has the same bytes
+around its holes is read by decoding only the holes. Every other frame takes the full path, which parses it
+and gives the chunk to the assembler.
 
 This file knows the bytes of frames. It does not know the fields of a chunk: ``_lesson.py`` finds the holes of
 a frame and has the steps. A ``FastPath`` is in one of two stages:
@@ -31,44 +32,46 @@ line has the same bytes around its holes.
    padding of ASCII letters and digits; the part of a growing string (of a message) that was scanned in the
    frame before; and an expected integer, whose bytes equal those that ``%d`` writes. (Integers are expected
    to change as before: a count goes up by one in each frame, a time stays the same for a second.)
-   A line takes the full path if it is not UTF-8, or if a hole may have half of a surrogate pair. If a hole
+   A line takes the full path if it is not UTF-8, or if a hole may have a half of a surrogate pair. If a hole
    may have a container, a line takes the full path if it may be nested too deep, or if it has a CR. (A CR
    between JSON values is white space in JSON, but a line end in SSE.) The values of padding, id and time must
    not be containers.
 2. *The places of the holes.* The assembler finds a value along a path of keys. There are two ways to find the
-   place of this value in the line. The short way is a search for the last key of the path. The key is in the
-   line, because the chunk has a value at this path. The place is right under two conditions: the key is in
-   the line only once, between quotes and before a colon; and the line has no backslash except inside the
-   strings of holes. Then no key is escaped, and each quote outside the holes begins or ends a string. So the
-   text after the key is the value. The long way is a search for each key of the path, one after the other.
-   It is taken if the key is in the line more than once, and it may find another place. If either condition
-   does not hold, the line is also parsed again with other values in all holes, and the result must equal the
-   chunk with these values at these paths. This excludes a place on another path, a duplicate key that
-   replaces the value later, the same text inside a string, and a key that is written with escapes.
+   place of this value in the line. The short way is a search for the last key of the path. The place is right
+   under two conditions: the key is an identifier that is in the line only once, between quotes and before a
+   colon; and the line has no backslash except inside the strings of holes. Then no key is escaped, and each
+   quote outside the holes begins or ends a string. So the text after the key is the value. The long way is a
+   search for each key of the path, one after the other. It is taken if the first condition does not hold, and
+   it may find another place. If either condition does not hold, the line is also parsed again with other
+   values in all holes, and the result must equal the chunk with these values at these paths. This excludes a
+   place on another path, a duplicate key that replaces the value later, the same text inside a string, and a
+   key that is written with escapes.
    A text event is never assigned to a hole only because the text is the same: a delta with two possible
    sources of one event (``custom`` and ``function`` in one fragment, two reasoning fields) is not learnt.
 3. *The effect of the values.* A value must have the properties that its effect depends on, as it had when the
    line was learnt. A text must be a non-empty string, because the effect of ``""`` may depend on other
-   fields. (Content may be empty if its delta has no other field with an effect: then it has none either.)
-   Logprobs must be an object, and a number must be a finite number. The steps give logprobs and
-   whole unknown fields to the same methods of the assembler that the full path calls. The methods report no
-   error about such values, and ignore null. Three effects are written a second time, in the
-   steps: a text is appended, also to a text in an unknown field; numbers are set in usage or in an unknown
-   field that is otherwise the same; and an unknown field that comes again unchanged causes its Extra. The
-   tests compare the results with those of the full path.
+   fields. (Content may be empty if its delta has no other field with an effect. Empty content then has no
+   effect.) Logprobs must be an object, and a number must be a finite number. The steps give logprobs, whole
+   unknown fields, and usage after other usage to the same methods of the assembler that the full path calls.
+   The methods report no error about such values, and ignore null. Three effects are written a second time, in
+   the steps: a text is appended, also to a text in an unknown field; numbers are set in usage or in an
+   unknown field that is otherwise the same; and an unknown field that comes again unchanged causes its Extra.
+   The tests compare the results with those of the full path.
 4. *The effect of the rest of the line.* The assembler counts the changes of state that can affect how a later
    chunk is read: ``version``, and ``kept`` for unknown fields. A line is learnt only if ``version`` did not
    change and each of its events belongs to one of the steps. So the rest of the line had no effect. It has no
    effect again while both numbers are the same: then the template *applies*. The template's own steps may
    change ``kept``. Four changes are in neither number:
-   - A text begins. No step and no constant part of a learnt line asks whether a text is empty. (A fragment
-     with an id asks that. So the first arguments of a call are counted if they come with an id.)
-   - Usage changes. Only later usage depends on it. So a line is learnt only if its usage has a step, and if
-     its choice has no usage.
+   - A text of an event begins or grows. (It counts if it has a half of a surrogate pair.) No step and no
+     constant part of a learnt line asks whether a text is empty. A fragment with an id may ask whether a call
+     has arguments. So the first arguments of a call count too, except in a fragment that has nothing but an
+     index and arguments.
+   - Known fields of usage change. (New fields count.) Only later usage depends on them. So a line is learnt
+     only if its usage has a step, and if its choice has no usage.
    - Logprobs are extended. Only a whole message depends on them, and that is not learnt without a delta.
    - Another call becomes the last one. A fragment without an index goes to the last call. So a template with
-     such a fragment checks which call is the last, and each step for a call makes its call the last. A line
-     with fragments and another text is not learnt.
+     such a fragment checks which call is the last, and each step for a call with an index makes that call the
+     last. A line with fragments is learnt only if its one text is the arguments of its one fragment.
 5. *The order of events* is the order in which the full path emitted them.
 
 Many frames at once. A run of bytes is cut at its line ends. From each piece, as many bytes are removed as the
@@ -103,16 +106,16 @@ if TYPE_CHECKING:
 MAX_TEMPLATES = 16
 # These constants limit the cost of learning. To learn a line takes as long as parsing it twice: it is
 # searched for keys and may be parsed with other values. The characters that may be parsed are FIRST_CREDIT,
-# half of each line that could be learnt, and 64 for each frame that a template read. A *miss* is a frame that
-# the full path read although a template could have: ``version`` did not change. There are MAX_ATTEMPTS
-# attempts at first, one more for eight misses, and one more for four frames that a template read. Learning
-# stops, and all templates are dropped, after MAX_MISSES misses and two more for each frame that a template
-# read.
+# half of each line that could be learnt, and 64 for each frame that a template read. A *miss* is a chunk that
+# the full path read and that left ``version`` as it was. (Before the first template, only a chunk with events
+# is a miss.) There are MAX_ATTEMPTS attempts at first, one more for every eight misses, and one more for
+# every four frames that a template read. Learning stops, and all templates are dropped, after MAX_MISSES
+# misses and two more for each frame that a template read.
 FIRST_CREDIT = 49152
 MAX_ATTEMPTS = 4
 MAX_MISSES = 26
-MAX_SEEN = 64  # keys that are remembered: see ``_knows``
-MAX_BRACKETS = 96  # after the first hole of a line, if a hole may have a container: few are open before it
+MAX_SEEN = 64  # names and hashes that ``_knows`` remembers
+MAX_BRACKETS = 96  # in a line after its first hole, if a hole may have a container: few are open before that
 MAX_LINE = 16384  # characters; templates for longer frames gain nothing
 SMALLEST_BULK = 2048  # bytes
 LARGEST_BULK = 65536  # bytes that are read at once, and the longest line that is read here
@@ -149,7 +152,7 @@ class FastPath:
         self._credit = FIRST_CREDIT  # characters that learning may still parse
         self._misses = 0
         self._seen: tuple[Any, ...] = ()  # unknown fields of earlier frames, and hashes of their key orders
-        self._earlier: dict[str, Any] = {}  # usage and unknown fields of an earlier frame: see ``_note``
+        self._earlier: dict[str, Any] = {}  # usage and unknown fields of the frame before: see ``_note``
         self._last: Any = None  # the template that read the last frame, or was learnt from it
         self._heads: tuple[bytes, ...] = ()  # the beginnings of the templates' frames
         self.stage = LEARNING if is_on else GIVEN_UP
@@ -354,17 +357,18 @@ class FastPath:
             return
         if not caused:
             return
-        # A frame is learnt only if its order of keys and its unknown fields have come before, for three
-        # reasons. If all orders differ, no template would ever fit. Whether a field changes is known only
-        # when it comes again. And learning takes as long as reading four frames: an answer of one word has
-        # fewer.
+        # A frame is learnt only if the order of its top keys and its unknown fields have come before, for
+        # three reasons. If all orders differ, no template would ever fit. Whether a field changes is known
+        # only when it comes again. And learning takes as long as reading four frames: an answer of one word
+        # has fewer.
         if self._knows([hash(tuple(chunk)), *[event.field for event in caused if event.__class__ is Extra]]):
             self._learn(begin, text, chunk, caused, kept)
         else:
             self._note(chunk, caused, kept)
 
     def _note(self, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
-        """Remember usage, and unknown fields that changed: the next lesson compares the numbers in them."""
+        """Remember usage for the next lesson, which compares the numbers in it. If an unknown field changed,
+        remember the objects in unknown fields outside the delta, too."""
         usage = chunk.get("usage")
         self._earlier = {} if usage is None else {"usage": render(usage, False)}
         if self._reader.kept != kept:
@@ -436,8 +440,9 @@ class Template:
     ``at``: the number of the hole with the text. ``numbers``: the integers in the other holes, as they were
     in the last frame. ``gains``: by how much each of them changed there. ``following``: the integers that are
     expected next. ``forms``: ``head`` and ``last`` with ``%d`` in place of integers, b"" if they have none;
-    None if there are other values than integers. ``moving``: the forms in which an integer is expected to
-    change, b"" for one without; None if there is none.
+    None if there are other values than integers. ``moving``: the forms that must be written again for the
+    next frame, b"" for one in which no integer is expected to change; None if there is none.
+    ``blank``: as in ``FastPath``.
     ``grown``: the inside of the string in a GROWING hole, as it was in the last frame.
     ``echo``: the numbers of two holes that must have the same text.
     ``number``, ``then``: the numbers of this template and of the one that came after it the last time. (A
@@ -646,7 +651,7 @@ class Template:
 
 
 def _string(inside: str) -> str:
-    """Decode the inside of a JSON string. Raise ValueError if it is invalid or has half a surrogate pair."""
+    """Decode the inside of a JSON string. Raise ValueError if it is invalid or has a half of a pair."""
     inside += '"'
     text, end = scanstring(inside, 0)
     if end != len(inside) or (len(text) != end - 1 and contains_surrogates(text)):
@@ -662,7 +667,7 @@ def _form(pieces: list[str], blank: bytes = b"") -> bytes:
 
 
 def _strings_of(insides: Sequence[bytes]) -> list[str] | None:
-    """Decode the insides of many JSON strings. None if any is invalid or has a lone surrogate."""
+    """Decode the insides of many JSON strings. None if any is invalid or has a half of a pair."""
     try:
         joined = _SEPARATOR.encode().join(insides).decode() + '"'
         text, end = scanstring(joined, 0)
