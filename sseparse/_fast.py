@@ -208,7 +208,7 @@ class FastPath:
                     self._last = due
                     other = self.templates[due.then]
                     applies = other.version == due.version and other.kept == due.kept
-                    self.due = other if applies and other.needs_last is None else self._following(due)
+                    self.due = other if applies and other.needs_last is None else self._after(due)
                 return size
         if not data.startswith(self._heads, pos):
             return pos  # such as a heartbeat: without this, the row "ping" takes 2.6 times as long
@@ -266,7 +266,7 @@ class FastPath:
             if due.then != due.number:
                 other = self.templates[due.then]
                 applies = other.version == due.version and other.kept == due.kept
-                following = self.due = other if applies and other.needs_last is None else self._following(due)
+                following = self.due = other if applies and other.needs_last is None else self._after(due)
                 if pos == size or following is None:
                     break
                 due = following
@@ -290,9 +290,9 @@ class FastPath:
     def predict(self) -> None:
         """Set ``due``: the template that followed the last one earlier, or else the first that applies."""
         last = self._last  # no template is newer: if ``version`` has changed since, none applies any more
-        self.due = self._following(last) if last.version == self._reader.version else None
+        self.due = self._after(last) if last.version == self._reader.version else None
 
-    def _following(self, last: Template) -> Template | None:
+    def _after(self, last: Template) -> Template | None:
         templates = self.templates
         following = templates[last.then]
         if following.applies(self._reader):
@@ -438,7 +438,7 @@ class Template:
     ``needs_last``: the step whose call must be the last one, or None.
     ``nests``: whether a hole may have a container.
     ``at``: the number of the hole with the text. ``numbers``: the integers in the other holes, as they were
-    in the last frame. ``gains``: by how much each of them changed there. ``following``: the integers that are
+    in the last frame. ``gains``: by how much each of them changed there. ``expected``: the integers that are
     expected next. ``forms``: ``head`` and ``last`` with ``%d`` in place of integers, b"" if they have none;
     None if there are other values than integers. ``moving``: the forms that must be written again for the
     next frame, b"" for one in which no integer is expected to change; None if there is none.
@@ -452,7 +452,7 @@ class Template:
     """
 
     __slots__ = (
-        "around", "at", "blank", "bulk", "echo", "following", "forms", "gains", "grown", "head", "holes",
+        "around", "at", "blank", "bulk", "echo", "expected", "forms", "gains", "grown", "head", "holes",
         "is_plain", "kept", "last", "line_end", "middle", "most", "moving", "needs_last", "nests", "number",
         "numbers", "only", "prefix", "steps", "then", "version",
     )  # fmt: skip
@@ -474,7 +474,7 @@ class Template:
         self.grown = ""
         self.at = lesson.at
         self.numbers: tuple[int, ...] = lesson.numbers
-        self.following: tuple[int, ...] = ()
+        self.expected: tuple[int, ...] = ()
         self.gains = (0,) * len(self.numbers)
         self.forms: tuple[bytes, bytes] | None = None
         self.moving: tuple[bytes, bytes] | None = None
@@ -535,7 +535,7 @@ class Template:
 
     def _expect(self) -> None:
         """Write the integers that are expected in the next frame into ``head`` and ``last``."""
-        numbers = self.following = tuple(map(add, self.numbers, self.gains))
+        numbers = self.expected = tuple(map(add, self.numbers, self.gains))
         before, after = self.moving or (b"", b"")
         if before:
             self.head = before % numbers[: self.at]
@@ -615,7 +615,7 @@ class Template:
 
     def take(self, text: str, reader: ChunkReader, events: list[Event]) -> None:
         """Take the steps of a frame with this text and the numbers that were expected."""
-        numbers = self.numbers = self.following
+        numbers = self.numbers = self.expected
         values = (*numbers, text)
         # These lines are those of read(). A function for both would cost each frame a call.
         held = reader.events
