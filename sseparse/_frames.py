@@ -3,8 +3,8 @@
 
 A *frame* is a piece of the body that is read as one chunk. The standard knows one kind: ``data`` lines and a
 blank line. ``FrameParser`` builds on the grammar of ``_sse.py`` and adds the other kinds that servers send.
-This file knows JSON. Of a chunk it knows only whether it is an error or a whole response. The subclass reads
-the frames (``_frame``). These are the rules, numbered as in the README.
+This file knows JSON. About an object it knows only whether it is an error, is a whole response, or has
+``choices``. The subclass reads the frames (``_frame``). These are the rules, numbered as in the README.
 
 A *stray line* is a line without a field name of the standard, for example ``{"error": "overloaded"}`` or
 ``1f4``. A *document* is a JSON text that begins on a stray line.
@@ -15,8 +15,8 @@ Rule 12. Errors, and frames without ``data:``. An error is reported, and reading
     - It has no list of ``choices``, but ``type: "error"``, an ``error_msg`` or an ``error_code``.
     - It has no list of ``choices``, but a ``message`` beside a ``code`` other than 0 and 200.
     - It has no list of ``choices`` and no event type of its own, but ``errors``, a ``base_resp`` with a
-      ``status_code`` other than 0, or a message (under any name of c) beside such a ``code``,
-      ``success: false``, or a status of "error" or from 400 on.
+      ``status_code`` other than 0, or a message of the server (under one of the names in c) beside a ``code``
+      other than 0 and 200, ``success: false``, or a status of "error" or from 400 on.
   A list of such objects is an error. So is any data under ``event: error``, even empty data. If an error has
   no list of ``choices``, nothing else in it is read.
   a. A line that is a whole JSON object is a frame: ``{"error": {"message": "overloaded"}}``. An ``event:``
@@ -57,8 +57,8 @@ Rule 13. Bad frames, frames without their blank line, and bodies that are no eve
      whole object, its lines were fed without their ends (requests' iter_lines()): ``not_sse``.
   e. A body that begins with ``HTTP/1.``, ``HTTP/2 ``, a gzip header or a byte order mark of UTF-16 is
      ``not_sse`` at once, and the message says what to do. The rest is still read.
-  f. If frames came, but none with a list of choices, a usage or an error, they belong to another API. That is
-     ``not_chat`` at ``[DONE]`` or at close, and not ``truncated``.
+  f. If frames came that are no pings, but none has a list of choices, a usage or an error, they belong to
+     another API. That is ``not_chat`` at ``[DONE]`` or at close, and not ``truncated``.
 
 ``_body`` is the state of the body. The last three columns are the next state (``-``: the same one):
 
@@ -82,17 +82,17 @@ At close STARTED becomes FOREIGN if the held document is none of the three cases
 ``_held_document`` and ``_displaced`` hold what came before the first frame. In EVENTS there is neither, so a
 subclass that counts a frame needs ``_before_frame`` in the other states only (see ``_count``).
 
-``_pending`` is what is known about the pending data:
+``_pending`` is what is known about the pending data. When the data is delivered, the state is UNSEEN again:
 
-    state          the pending data                                      next state
+    state          the pending data                                      next state before that
     UNSEEN         was not looked at                                     any other one, at the next line
-    a dict         is one line, and this is the object in it             UNSEEN, when delivered
-    DONE           is one line, ``[DONE]``                               UNSEEN, when delivered
+    a dict         is one line, and this is the object in it             -
+    DONE           is one line, ``[DONE]``                               -
     INCOMPLETE     is one line, empty or with ``{`` first, not whole     a _Continuation, at a stray line
     _Continuation  is the beginning of an object; this scans it          NO_OBJECT
-    NO_OBJECT      is no object, and no line can make it one             UNSEEN, at the blank line
+    NO_OBJECT      cannot be continued by a stray line                   -
 
-Each line is parsed at most once and scanned at most once, so the time is linear.
+Each line is parsed and scanned at most a few times, so the time is linear.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ LINES, ANSWERED, OPENED, EVENTS = "lines", "answered", "opened", "events"
 UNSEEN, INCOMPLETE, NO_OBJECT = "unseen", "incomplete", "no object"
 
 DONE = "[DONE]"  # the data of the last frame
-BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", b"\xef\xbb\xbf")  # of an event stream
+# How the first line of an event stream may begin.
+BEGINNINGS = (b"data", b"event", b"id", b"retry", b"error", b"\xef\xbb\xbf")
 
 ABSENT: Any = ...  # no value was parsed yet; None is the value of "null"
 
@@ -282,8 +283,8 @@ class FrameParser(EventStreamParser):
     def _append(self, line: bytes) -> None:
         """Append a stray line to the pending data.
 
-        Stray lines that follow each other share one bytearray: a bytes object for each would take 50 bytes
-        for a line of two.
+        Stray lines that follow each other share one bytearray: a bytes object for each would take 50 bytes,
+        even if the line has only two.
         """
         last = self._data[-1]
         if last.__class__ is bytearray:
@@ -343,7 +344,10 @@ class FrameParser(EventStreamParser):
             self._ignore(line)
 
     def _read_bare(self, line: bytes, text: str, stripped: str, with_end: str) -> bool:
-        """Read a bare object (rule 12a), or open a document (12b). Return False if the line is neither."""
+        """Read a bare object (rule 12a), or open a document (12b). Return False if the line is neither.
+
+        At close, a line that begins an object after pending data is the last frame: the stream was cut in it.
+        """
         value: Any = parse_or_none(stripped) if stripped[0] == "{" else None
         if value.__class__ is dict:
             self._deliver_whole_line()

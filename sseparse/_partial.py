@@ -406,9 +406,9 @@ class PartialJSON(_Reader):
     error. Raises TypeError at once if it is not an int, ValueError if it is below 0.
 
     No content of the text makes it raise. It accepts the same texts as ``json.loads`` (RFC 8259), except
-    those with NaN or Infinity, and builds the same value. Two details: a lone surrogate becomes U+FFFD (two
-    that meet are joined), and an integer with more digits than the interpreter converts
-    (``sys.set_int_max_str_digits``) is an error. It can be pickled and copied at any point.
+    those with NaN or Infinity and those that nest too deep, and builds the same value. Two details: a lone
+    surrogate becomes U+FFFD (two that meet are joined), and an integer with more digits than the interpreter
+    converts (``sys.set_int_max_str_digits``) is an error. It can be pickled and copied at any point.
 
     Attributes:
         complete: bool, whether the first value has ended.
@@ -541,9 +541,9 @@ if is_lax:
 
 
 def _first_bad(text: str, pos: int) -> int:
-    """Return the position of the first bad character of the string whose text starts at ``pos``, or of its
-    closing quote if it has none."""
-    # Needed at most once per text, so it is compiled here and not at import.
+    """Return the position of the first bad character of the string whose text starts at ``pos``. If all are
+    good, return that of its closing quote."""
+    # Compiled here and not at import: where the scanner is not lax, it is needed at most once per text.
     good = re.compile(r'[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})').match
     while True:
         match = good(text, pos)
@@ -559,7 +559,7 @@ def _decidable(text: str) -> int:
     pos = max(0, len(text) - 11)
     if text.find("\\", pos) < 0 and not "\ud800" <= text[-1:] <= "\udbff":
         return len(text)
-    undecided = re.compile(_UNDECIDED).search  # at import it would take as long as two files
+    undecided = re.compile(_UNDECIDED).search  # at import it would take as long as two files of the package
     while True:
         match = undecided(text, pos)
         if match is None:

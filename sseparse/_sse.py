@@ -2,15 +2,16 @@
 """From bytes to events: the event stream of the WHATWG HTML standard, and nothing more.
 
 This file follows "Server-sent events" of the HTML standard, sections "Parsing an event stream" (9.2.5) and
-"Interpreting an event stream" (9.2.6), exactly. It knows no JSON and no chat. For example, these two pieces
-contain two ``data`` lines and a blank line, and so one event with the data ``"a\\nb"``:
+"Interpreting an event stream" (9.2.6). The limits are an addition, and a ``retry`` of more than 18 digits is
+ignored. This file knows no JSON and no chat. For example, these two pieces contain two ``data`` lines and a
+blank line, and so one event with the data ``"a\\nb"``:
 
     b"data: a\\r\\ndata"    b": b\\n\\n"
 
 ``EventStreamParser`` is the grammar. It cuts the bytes into lines. Each line changes a few fields, and a
 blank line dispatches the event. Two classes build on this one. ``SSEDecoder`` collects the events.
-``FrameParser`` (``_frames.py``) accepts more than the standard does. For that it overrides the methods that
-are called before a ``data`` line, for any other field, and at a blank line without data.
+``FrameParser`` (``_frames.py``) accepts more than the standard does. For that it also overrides the methods
+that are called before a ``data`` line, for any other field, at a blank line without data, and to drop data.
 
 ``_reading`` is the state of the reading:
 
@@ -20,8 +21,8 @@ are called before a ``data`` line, for any other field, and at a blank line with
     STOPPED   a limit was exceeded: feed() ignores bytes     CLOSED at close()
     CLOSED    feed() raises RuntimeError                     -
 
-feed() and close() alone change it. The methods below them raise ``LimitReached`` at a limit, and feed() or
-close() catches it.
+Only feed() and close() change it, also through ``_stop()``. The methods below them raise ``LimitReached`` at
+a limit, and feed() or close() catches it.
 
 Limits. ``max_event_bytes`` limits the size of any one line (also of a comment) without its line end, plus
 the pending ``data`` lines before it. With a limit of 10, ``data: abc`` (9 bytes) is read. ``data: abcde`` is
@@ -110,7 +111,7 @@ class EventStreamParser:
         """Whether close() was called."""
         return self._reading == CLOSED
 
-    # Methods that subclasses override.
+    # Methods for subclasses. (FrameParser also overrides _field(), _forget_data() and _stop().)
 
     def _dispatch(self, event: str, lines: list[bytes | bytearray]) -> None:
         """Handle an event: its type (``""`` is the default) and its data lines.
@@ -125,7 +126,10 @@ class EventStreamParser:
         """Called for a line with a field name that the standard does not know."""
 
     def _end_without_data(self) -> None:
-        """Called at a blank line after an ``event`` line if no data came. The standard has no event then."""
+        """Called at a blank line or the end of the input, if an ``event`` line came and no data.
+
+        The standard has no event then.
+        """
         self._event = ""
 
     def _parse(self, data: bytes) -> None:
@@ -277,7 +281,8 @@ class SSEDecoder(EventStreamParser):
     Attributes: ``last_event_id`` (str), ``retry`` (int or None), ``comments`` (int, their number),
     ``overflowed`` (bool: ``max_event_bytes`` was exceeded, and nothing more is read), ``closed`` (bool).
 
-    Raises TypeError at once if ``max_event_bytes`` is not an int, ValueError if it is below 0.
+    Raises TypeError at once if ``max_event_bytes`` is not an int or ``last_event_id`` is not a string,
+    ValueError if ``max_event_bytes`` is below 0.
 
     Source: WHATWG HTML, section "Interpreting an event stream". It can be pickled and deep-copied at any
     point.
