@@ -43,14 +43,15 @@ if TYPE_CHECKING:
 # absent or empty, because a reader would not take it for a field of the answer.
 _TEXT, _OBJECT = (str,), (dict,)
 _ARGUMENTS = (str, dict)  # an object is read as its JSON text
-_BODY: Table = {"name": _TEXT, "arguments": _ARGUMENTS, "input": _ARGUMENTS}
-_CALL: Table = {"id": _TEXT, "type": _TEXT, "function": _BODY, "custom": _BODY}
+_FUNCTION: Table = {"name": _TEXT, "arguments": _ARGUMENTS}
+_CUSTOM: Table = {"name": _TEXT, "input": _ARGUMENTS}
+_CALL: Table = {"id": _TEXT, "type": _TEXT, "function": _FUNCTION, "custom": _CUSTOM}
 _MESSAGE: Table = {
     "role": _TEXT,
     "content": (str, list),
     "refusal": _TEXT,
     "tool_calls": [_CALL],
-    "function_call": _BODY,
+    "function_call": _FUNCTION,
     "audio": _OBJECT,
     **dict.fromkeys(REASONING_FIELDS, (str, dict, list)),
 }

@@ -1005,6 +1005,16 @@ class Completions(unittest.TestCase):
                 wire = b"".join(sseparse.encode(answer(message), size=size))
                 self.assertEqual(sseparse.parse(wire)["choices"][0]["message"], message)
 
+    def test_a_call_that_has_the_text_of_the_other_kind_as_an_unknown_field(self):
+        for kind, text, field in (("function", "arguments", "input"), ("custom", "input", "arguments")):
+            for value in (5, True, [1], "x", {"a": 1}):
+                body = {"name": "f", text: "{}", field: value}
+                calls = [calling({"id": "i", "type": kind, kind: body})]
+                if kind == "function":
+                    calls.append(answer({"role": "assistant", "content": None, "function_call": body}))
+                for completion in calls:
+                    self.assertEqual(sseparse.parse(b"".join(sseparse.encode(completion))), completion)
+
     def test_arguments_that_are_not_a_completion(self):
         for completion in (None, 5, "text", [], b"{}"):
             with self.assertRaises(TypeError):
