@@ -51,12 +51,13 @@ line has the same bytes around its holes.
 3. *The effect of the values.* A value must have the properties that its effect depends on, as it had when the
    line was learnt. A text must be a non-empty string, because the effect of ``""`` may depend on other
    fields. (Content may be empty if its delta has no other field with an effect. Empty content then has no
-   effect.) Logprobs must be an object, and a number must be a finite number. The steps give logprobs, whole
-   unknown fields, and usage after other usage to the same methods of the assembler that the full path calls.
-   The methods report no error about such values, and ignore null. Three effects are written a second time, in
-   the steps: a text is appended, also to a text in an unknown field; numbers are set in usage or in an
-   unknown field that is otherwise the same; and an unknown field that comes again unchanged causes its Extra.
-   The tests compare the results with those of the full path.
+   effect.) Logprobs must be an object. A number must be finite, and not 0.0: it equals -0.0, so no step would
+   see that one replaces the other. The steps give logprobs, whole unknown fields, and usage after other usage
+   to the same methods of the assembler that the full path calls. The methods report no error about such
+   values, and ignore null. Three effects are written a second time, in the steps: a text is appended, also to
+   a text in an unknown field; numbers are set in usage or in an unknown field that is otherwise the same; and
+   an unknown field that comes again unchanged causes its Extra. The tests compare the results with those of
+   the full path.
 4. *The effect of the rest of the line.* The assembler counts the changes of state that can affect how a later
    chunk is read: ``version``, and ``kept`` for unknown fields. A line is learnt only if ``version`` did not
    change and each of its events belongs to one of the steps. So the rest of the line had no effect. It has no
@@ -591,7 +592,7 @@ class Template:
                 elif kind == NUMBER:
                     value, pos = scan_number(line, pos)
                     if value.__class__ is not int and (
-                        value.__class__ is not float or not -1e400 < value < 1e400
+                        value.__class__ is not float or not value or not -1e400 < value < 1e400
                     ):
                         return None
                 else:

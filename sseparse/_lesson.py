@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 # matters: ``_fast.py`` compares kinds with ``<``.)
 TEXT, CONTENT = 0, 1  # a text that must not be empty; content that may be empty
 PADDING, GROWING = 2, 3  # without an effect; the second usually begins with its earlier value
-NUMBER, SCALAR = 4, 5  # a finite number; anything except a container
+NUMBER, SCALAR = 4, 5  # a finite number, except 0.0; anything except a container
 OBJECT, ANY = 6, 7  # an object; anything
 
 LARGEST = 1 << 60  # larger integers are always scanned
@@ -635,7 +635,7 @@ def _put(chunk: Any, path: Path, value: Any) -> None:
 
 
 def _is_twin(one: Any, other: Any) -> bool:
-    """Whether two values are the same, including the order of keys."""
+    """Whether two values have the same JSON text, except for white space and escapes."""
     kind = one.__class__
     if kind is not other.__class__:
         return False
@@ -643,7 +643,7 @@ def _is_twin(one: Any, other: Any) -> bool:
         return list(one) == list(other) and all(map(_is_twin, one.values(), other.values()))
     if kind is list:
         return len(one) == len(other) and all(map(_is_twin, one, other))
-    return bool(one == other)
+    return str(one) == str(other) if kind is float else bool(one == other)  # 0.0 == -0.0
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:

@@ -344,8 +344,9 @@ def overlay(kept: dict[str, Any], new: dict[str, Any]) -> int:
                 if kind is dict:
                     todo.append((old, value))
                 elif kind is list:
-                    changed |= 0 if is_same(old, value) else GROWN
-                    kept[key] = render(value, False)
+                    if not is_same(old, value):
+                        kept[key] = render(value, False)
+                        changed |= GROWN
                 elif value != old and (value or replaces(key, old, value)):
                     kept[key] = value
                     changed |= CHANGED

@@ -8,6 +8,7 @@ returns the number of frames that the stream parsed. ``Version`` tests the numbe
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import re
 import unittest
@@ -286,6 +287,18 @@ class Runs(unittest.TestCase):
                         self.assertEqual(readings(stream), readings(slow))
                         if most is not None:
                             self.assertLessEqual(read_in_full(stream), 1 + most)
+
+    def test_zeros_of_both_signs(self):
+        """They are equal, but their JSON texts differ."""
+        for pattern in ({"x": {"n": OTHER}}, {"x": {"n": OTHER, "m": 1}}, {"x": {"n": [OTHER]}},
+                        {"x": {"n": 1, "m": [{"n": OTHER}]}}, {"usage": {"n": OTHER}}):  # fmt: skip
+            line = text_of(chunk({"content": MARK}, **pattern)).replace(json.dumps(OTHER), OTHER)
+            for numbers in itertools.product(("0.0", "-0.0", "1.5"), repeat=5):
+                wires = wires_of(run_of(line, WORDS, numbers))
+                whole, events = deliver(wires, fast_path=False)
+                fast, others = deliver(wires)
+                self.assertEqual(repr(others), repr(events))
+                self.assertEqual(repr(fast.snapshot()), repr(whole.snapshot()))
 
     def test_a_lesson_without_room_on_the_stack(self):
         wires = wires_of(run_of(CONTENT, WORDS))
