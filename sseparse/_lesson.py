@@ -339,7 +339,7 @@ class Lesson:
         self.echo: tuple[int, ...] = ()
 
     def learn(self, caused: list[Event], changes: int) -> bool:
-        """Learn the line. Return False if one of the conditions in ``_fast.py`` does not hold.
+        """Learn the line. Return False if it has no hole, or if a condition in ``_fast.py`` does not hold.
 
         ``caused`` are the events of the line. ``changes`` is the number of kept unknown fields that changed.
         """
@@ -406,7 +406,8 @@ class Lesson:
         return bool(chunk == self.chunk)
 
     def explains(self, caused: list[Any], changes: int) -> bool:
-        """Find the step for each event. Return False if there is an event without one.
+        """Find the step for each event. Return False if there is an event without one, or a fragment of a
+        call without arguments.
 
         ``changes`` is the number of kept unknown fields that changed.
         """
@@ -416,8 +417,8 @@ class Lesson:
         if delta.get("tool_calls") or delta.get("function_call"):  # they may change the last call
             if [event.__class__ for event in caused if event.__class__ in _TEXT_EVENTS] != [ToolCallDelta]:
                 return False
-        # An unknown field of a delta always increases ``kept``. If nothing else did, all other unknown fields
-        # came again unchanged.
+        # An unknown field of a delta that causes an Extra increases ``kept``. If nothing else did, all other
+        # unknown fields came again unchanged.
         is_again = not changes or changes == sum(
             [event.__class__ is Extra and event.place == "delta" for event in caused]
         )
@@ -440,8 +441,8 @@ class Lesson:
         return not has_usage or self._usage(usage)
 
     def find_parts(self) -> bool:
-        """Find the parts of the chunk. Return False if it has more than one entry, or none, or anything else
-        in place of a delta."""
+        """Find the parts of the chunk. Return False if it has more than one entry, or none, or if the entry
+        has usage or anything else in place of a delta."""
         choices: Any = self.chunk.get("choices")
         if choices.__class__ is not list or len(choices) != 1 or choices[0].__class__ is not dict:
             return False
@@ -669,7 +670,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:
 def _find(text: str, holes: dict[Path, int], spans: dict[Path, tuple[int, int]]) -> bool:
     """Find the start and the end of each hole's value, and put them into ``spans`` until one is not found.
 
-    Return whether each key is in the line only once.
+    Return whether each key is an identifier that is in the line only once.
     """
     is_unique = True
     for path in holes:
