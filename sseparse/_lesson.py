@@ -414,9 +414,9 @@ class Lesson:
         if not self.find_parts():
             return False
         delta = self.parts["delta"]
-        if delta.get("tool_calls") or delta.get("function_call"):  # they may change the last call
-            if [event.__class__ for event in caused if event.__class__ in _TEXT_EVENTS] != [ToolCallDelta]:
-                return False
+        texts = [event.__class__ for event in caused if event.__class__ in _TEXT_EVENTS]
+        if (delta.get("tool_calls") or delta.get("function_call")) and texts != [ToolCallDelta]:
+            return False  # the call of a fragment without a text becomes the last one, too
         # An unknown field of a delta that causes an Extra increases ``kept``. If nothing else did, all other
         # unknown fields came again unchanged.
         is_again = not changes or changes == sum(
