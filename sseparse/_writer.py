@@ -226,7 +226,7 @@ class Writer:
             self.late[name] = value
             if self.base:
                 self.complete_header()
-        elif name == "x_groq" and value[0] == "{":
+        elif name == "x_groq" and value[0] == "{" and value != "{}":
             # It has a copy of the usage, which a reader uses if the chunk has no other. So both must be in
             # one frame.
             overlay(self.groq, parse_json(value))

@@ -1045,6 +1045,7 @@ class Completions(unittest.TestCase):
             ({"choices": []}, {"choices": [], "model": None}),
             ({"choices": [{"text": "a"}]}, {"choices": [{"index": 0, "text": "a", "finish_reason": None}]}),
             (answer(error=None, p="x", usage=None, x=None), answer()),
+            (answer(x_groq={}), answer(x_groq={})),
             (
                 {"choices": [{"message": {}}, {"message": {"content": "b", "tool_calls": None}}]},
                 {
