@@ -302,9 +302,60 @@ def in_parts(dice, choice):
     }
 
 
+def mingled(dice, choice):
+    """Two calls; then two forms of frames, each with some of all fields and perhaps with a fragment that says
+    a call and no text. A key may be a mark of JSON."""
+    first, mark = head(dice), dice.choice(("x", "text", ",", ":", "0x", "\\", '"'))
+    by = dice.choice((("id",), ("index",), ("id", "index")))
+    forms = [{name for part in MINGLED for name in part if dice.random() < 0.3} for _ in range(2)]
+    order, slip, has_text = dice.random() < 0.5, dice.choice((0.0, 0.1, 0.3)), dice.random() < 0.5
+    counts = [5, 5]
+
+    def call(text):
+        at = dice.choice((0, 0, 0, 1))
+        fragment = {"id": f"i{choice}{at}", "index": at}
+        fragment = {name: fragment[name] for name in by if dice.random() < 0.9}
+        return {**fragment, "function": {"arguments": text}} if has_text or not fragment else fragment
+
+    def frame(text, number):
+        if number < 2:
+            function = {"name": "f", "arguments": "1"}
+            fragment = {"index": number, "id": f"i{choice}{number}", "function": function}
+            return {**first, "choices": [entry(choice, {"tool_calls": [fragment]})]}
+        one, two = counts
+        if dice.random() < slip:  # after this frame, go on as if it had not come
+            one, two = one + dice.choice((0, 1, 7)), two + dice.choice((0, 0, 3))
+        else:
+            counts[:] = one + 1, two + (slip > 0.1)
+        values = {
+            "usage": {"n": one, "d": {"k": two}}, "mark": {"m": two, "l": [one]}, "urls": ["u"], "p": text,
+            "logprobs": {"content": [{"token": "t", "logprob": -two}]}, "y": {"q": one},
+            "content": text, "reasoning": text, "refusal": text, "role": "assistant", "z": text,
+            "tool_calls": [call(text)], "token_id": one, "function_call": {"arguments": text},
+            "reasoning_details": [{"type": "reasoning.text", "text": text, "index": 0}],
+        }
+        chosen = forms[dice.random() < 0.2]
+        around, inside, delta = (
+            {mark if name == "mark" else name: values[name] for name in part if name in chosen}
+            for part in MINGLED
+        )
+        choices = {"choices": [entry(choice, delta, **inside)]}
+        return {**first, **around, **choices} if order else {**first, **choices, **around}
+
+    return frame
+
+
+MINGLED = (  # the fields of a chunk, of a choice and of a delta
+    ("usage", "mark", "urls", "p"),
+    ("logprobs", "y"),
+    ("content", "reasoning", "refusal", "role", "z", "tool_calls", "token_id", "function_call",
+     "reasoning_details"),
+)  # fmt: skip
+
+
 SHAPES = (
     plain, padded, thinking, details, counted, accounted, stepping, judged, cited, doubled, timed, likely,
-    moving, completions, calling, calling_loosely, legacy, spoken, in_parts,
+    moving, completions, calling, calling_loosely, legacy, spoken, in_parts, mingled,
 )  # fmt: skip
 
 
