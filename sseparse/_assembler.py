@@ -720,11 +720,7 @@ class ChunkReader:
 
     def _message_as_delta(self, choice: Choice, message: dict[str, Any]) -> None:
         """Read a whole message as one delta, but only for fields that are still empty. (Simulated
-        streaming: Amm1rr/WebAI-to-API#55; a final snapshot: abundantbeing/hermes-browser-extension#11)
-
-        Reasoning that came under one name is not kept again under another one. Its details are: they may have
-        signatures that came nowhere else.
-        """
+        streaming: Amm1rr/WebAI-to-API#55; a final snapshot: abundantbeing/hermes-browser-extension#11)"""
         is_emitted = bool(choice.emitted_reasoning)
         have: dict[str, Any] = {
             "content": choice.content or choice.parts,
@@ -732,7 +728,7 @@ class ChunkReader:
             "tool_calls": len(choice.calls),
             "function_call": choice.function_call,
             "audio": choice.audio,
-            **dict.fromkeys(REASONING_FIELDS, is_emitted),
+            **dict.fromkeys(MAY_HOLD_REASONING, is_emitted),
         }
         extras = choice.message_extras
         fields = {
@@ -880,7 +876,7 @@ class ChunkReader:
     ) -> None:
         """Read the fields of a delta in the order that events have, whatever their order in the delta."""
         if not MAY_HOLD_REASONING.isdisjoint(rest):
-            self._read_reasoning(choice, rest, is_emitted)
+            self._read_reasoning(choice, rest)
         if content.__class__ is str:
             self.content(choice, content)
         elif is_text(content):
@@ -907,11 +903,9 @@ class ChunkReader:
         if rest:
             self.keep_in_delta(choice, rest)
 
-    def _read_reasoning(self, choice: Choice, rest: dict[str, Any], is_emitted: bool) -> None:
-        """Read the reasoning in a delta (rule 9). Strings are taken out of ``rest``, objects are not.
-
-        ``is_emitted``: its reasoning was emitted before.
-        """
+    def _read_reasoning(self, choice: Choice, rest: dict[str, Any]) -> None:
+        """Read the reasoning in a delta (rule 9). Strings are taken out of ``rest``, objects are not."""
+        is_emitted = False
         for name in REASONING_FIELDS:
             if name in rest and is_text(rest[name]):
                 is_emitted = self.reasoning(choice, name, text_of(rest.pop(name)), is_emitted)

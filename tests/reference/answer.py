@@ -684,7 +684,7 @@ class Answer:
             "tool_calls": not choice.calls,
             "function_call": choice.function_call is None,
             "audio": choice.audio is None,
-            **dict.fromkeys(REASONING, not choice.reasoning.raw),
+            **dict.fromkeys((*REASONING, *DETAILS), not choice.reasoning.raw),
         }
         missing = {
             field: value

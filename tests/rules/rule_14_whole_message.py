@@ -66,17 +66,6 @@ ROWS = [
      "done",
      message({"reasoning": "R",
               "content": [{"type": "thinking", "thinking": "R"}, {"type": "text", "text": "a"}]})),
-    ("reasoning details of a message after reasoning deltas are kept, because of their signatures",
-     [delta({"reasoning": "R"}),
-      {"choices": [{"message": {"reasoning_content": "R", "reasoning_details": [
-          {"type": "reasoning.text", "text": "R", "signature": "s", "index": 0}]}}]}, END],
-     [START, thought("R", field="reasoning"),
-      extra("reasoning_details",
-            [{"type": "reasoning.text", "text": "R", "signature": "s", "index": 0}], 0),
-      thought_done("R"), choice_done(None), DONE],
-     "done",
-     message({"reasoning": "R", "reasoning_details": [
-         {"type": "reasoning.text", "text": "R", "signature": "s", "index": 0}]})),
     ("a message beside a delta is an unknown field",
      [{"choices": [{"delta": {"content": "a"}, "message": {"content": "b", "refusal": "n"}}]}, END],
      [START, content("a"), content_done("a"), choice_done(None), DONE],
