@@ -420,12 +420,12 @@ class FastPath:
 class Template:
     """One frame with holes, and its steps.
 
-    ``prefix`` is the bytes before the first hole. Each of ``holes`` has a kind, the text after the hole, and
-    the length of that text. ``read()`` reads any frame.
+    ``prefix`` is the bytes before the first hole. ``kinds`` are the kinds of the holes. Each of ``holes`` has
+    its kind, the text after it, and the length of that text. ``read()`` reads any frame.
 
     A *plain* template has one text, perhaps padding after it, and no other hole. ``FastPath`` reads its usual
     frames in less time. Their bytes are ``head``, the text, ``middle`` and the padding if there is any, and
-    ``last``.
+    ``last``. Few of these templates need ``holes``, which repeat these bytes. So ``read()`` makes them.
 
     A template is plain, too, while it has one text, all other values are integers, and these come as
     expected. Then ``head`` and ``last`` have the integers that are expected in the next frame. A
@@ -454,8 +454,8 @@ class Template:
 
     __slots__ = (
         "around", "at", "blank", "bulk", "echo", "expected", "forms", "gains", "grown", "head", "holes",
-        "is_plain", "kept", "last", "line_end", "middle", "most", "moving", "needs_last", "nests", "number",
-        "numbers", "only", "prefix", "steps", "then", "version",
+        "is_plain", "kept", "kinds", "last", "line_end", "middle", "most", "moving", "needs_last", "nests",
+        "number", "numbers", "only", "prefix", "steps", "then", "version",
     )  # fmt: skip
 
     def __init__(self, lesson: Lesson, begin: bytes, blank: bytes) -> None:
@@ -479,9 +479,10 @@ class Template:
         self.gains = (0,) * len(self.numbers)
         self.forms: tuple[bytes, bytes] | None = None
         self.moving: tuple[bytes, bytes] | None = None
-        # Without the closing quote, which the string scanner reads.
-        behind = [piece[kind <= GROWING :] for kind, piece in zip(kinds, pieces[1:])]
-        self.holes = tuple(zip(kinds, behind, map(len, behind)))
+        self.kinds = tuple(kinds)
+        self.holes: tuple[tuple[int, str, int], ...] = ()
+        if not self.is_plain:
+            self._find_holes(pieces[1:])
         if self.numbers:
             at = lesson.at + 1
             self.forms = self.moving = (_form(pieces[:at]), _form(pieces[at:], blank))
@@ -504,7 +505,17 @@ class Template:
 
     def is_like(self, other: Template) -> bool:
         """Whether two templates are for the same frames."""
-        return self.prefix == other.prefix and self.holes == other.holes
+        if self.prefix != other.prefix or self.kinds != other.kinds:
+            return False
+        if self.holes and other.holes:
+            return self.holes == other.holes
+        return self.middle == other.middle and self.last == other.last
+
+    def _find_holes(self, pieces: list[str]) -> None:
+        """Set ``holes``. ``pieces`` is the text after each hole."""
+        # Without the closing quote, which the string scanner reads.
+        behind = [piece[kind <= GROWING :] for kind, piece in zip(self.kinds, pieces)]
+        self.holes = tuple(zip(self.kinds, behind, map(len, behind)))
 
     def _compare(self, values: list[Any]) -> None:
         """Compare the numbers with those of the frame before. Expect the same changes in the next frame.
@@ -551,6 +562,9 @@ class Template:
         fits = pos < stop <= pos + LARGEST_BULK and data.startswith(self.prefix, pos)
         if not (fits and data.startswith(blank, stop)):
             return 0
+        if not self.holes:
+            behind = filter(None, (self.middle, self.last[: -len(blank)]))
+            self._find_holes([piece.decode() for piece in behind])
         values = self._values(data[pos + len(self.prefix) : stop])
         if values is None:
             return 0
@@ -646,7 +660,7 @@ class Template:
             if b"" in middles or not (b"".join(padding).isalnum() or _strings_of(padding) is not None):
                 return nothing
         texts = _strings_of(holes)
-        if texts is None or ("" in texts and self.holes[self.at][0] == TEXT):
+        if texts is None or ("" in texts and self.kinds[self.at] == TEXT):
             return nothing
         return texts, stop
 
