@@ -48,7 +48,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="small streams and few rounds, as a test")
     parser.add_argument(
-        "--rounds", type=int, help="number of measurements of each (7; 2 with --quick; 15 with --against)"
+        "--rounds", type=int, help="measurements of each at most (7; 2 with --quick; 15 with --against)"
     )
     parser.add_argument(
         "--only", action="append", choices=SECTIONS, help="run only this section (may be repeated)"
@@ -62,7 +62,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         "1 byte, or as recorded",
     )
     parser.add_argument("--no-peers", action="store_true", help="do not measure other packages")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show each recording in recordings")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show a row for each recording")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     parser.add_argument("--svg", metavar="FILE", type=Path, help="write the chart of the README to this file")
     options = parser.parse_args(argv)
@@ -254,14 +254,14 @@ def _say(fact: Fact) -> str:
 
 
 LEGEND = """\
-Each number is a CPU time divided by that of the floor: decode and json.loads of each payload, which was cut
-out beforehand. It is the median of {rounds} rounds in turn, with the garbage collector on. The floor itself
-is in µs per frame. its best: the shortest time of the floor. ours: sseparse. best: the shortest time of
-sseparse divided by that of the floor. hits: the frames on the fast path. no fast: sseparse without the fast
-path. / orjson: sseparse over orjson.loads of each payload. kept: sseparse, and all events are kept. limit: a
-loop for one stream only, which knows its frames beforehand and does only what the results of sseparse need.
-json, orjson, msgspec loop: loops to the whole answer, by hand. orjson, msgspec: only decode each payload.
-*: the reader returned another text. >: too slow, stopped."""
+Most numbers are a CPU time divided by that of the floor: decode and json.loads of each payload, which was
+cut out beforehand. They are medians of at most {rounds} rounds in turn, with the garbage collector on. floor
+µs: the time of the floor for one frame. its best: the shortest one. ours: sseparse. best: the shortest time
+of sseparse divided by that of the floor. hits: the share of frames on the fast path. no fast: sseparse
+without the fast path. / orjson: sseparse over orjson.loads of each payload. kept: sseparse, and all events
+are kept. limit: a loop for one stream only, which knows its frames beforehand and does only what the results
+of sseparse need. json, orjson, msgspec loop: loops to the whole answer, by hand. orjson, msgspec: only decode
+each payload. *: the reader returned another text. >: too slow, stopped. fails: it raised an exception."""
 
 
 def _streams(

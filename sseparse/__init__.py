@@ -31,7 +31,7 @@ Where things live:
     _errors.py      StreamError, the only exception that input can cause
     __main__.py     the command line
     _input.py       the input of the command line: files, HTTP heads, gzip, recordings
-    types.py        TypedDicts of the final object; nothing else imports it
+    types.py        TypedDicts of the final object; other files import it only for type checkers
 
 How a frame is read. All paths emit events and change the same answer. The fast path compares the bytes around
 the values that change, and decodes only these values:

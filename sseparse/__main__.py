@@ -10,7 +10,7 @@ Messages about it go to standard error. Text of the server or the model reaches 
 ``_ONE_LINE`` or ``_ESCAPES`` has escaped it, or as ASCII JSON. So it can neither move the cursor nor reorder
 text.
 
-How it works. ``_show`` reads the file piece by piece. A ``_View``, one class for each option, turns the
+How it works. ``_show`` reads the file piece by piece. A ``_View``, which the option chooses, turns the
 events of a piece into text and gives it to ``_Output``, which writes to standard output. ``_Pace`` measures
 how fast the answer came. At the end ``_show`` writes the summary (not with --text), and the reason if the
 answer is not whole.
@@ -114,7 +114,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         ("text", "the text of choice 0 and nothing else"),
         ("json", "the final object, as far as it arrived"),
         ("events", "one JSON object per event and line"),
-        ("fields", "the arguments of tool calls field by field, as they grow"),
+        ("fields", "the answer, with the arguments of tool calls field by field"),
         ("sse", "the answer as a canonical stream, which every client we tried accepts"),
     ):
         show.add_argument(f"--{name}", action="store_const", dest="show", const=name, help=meaning)

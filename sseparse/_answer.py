@@ -97,8 +97,9 @@ class Choice:
     ``emitted_reasoning`` is the reasoning that the events carried. Usually it is the same ``Text`` as the one
     in ``message_extras`` under its wire name. ``reasoning_field`` is the wire name of the piece that ended in
     a half of a surrogate pair, for the event that ``finish()`` emits if the other half does not come.
-    ``message_extras`` has the unknown fields of the message, and ``refusal`` if that came as null. ``extras``
-    has the unknown fields of the choice, and ``logprobs`` if that came as null.
+    ``message_extras`` has the reasoning under its wire names, the unknown fields of the message, and
+    ``refusal`` if that came as null. ``extras`` has the unknown fields of the choice, and ``logprobs`` if
+    that came as null.
     """
 
     __slots__ = (
@@ -142,7 +143,10 @@ class Choice:
 
 
 def id_tail(id: str | None) -> str:
-    """Return the end of generated call ids: "_" and at most 16 characters of the completion's id, or ""."""
+    """Return the middle of generated call ids: "_" and at most 16 characters of the completion's id, or "".
+
+    For example, ``"_abc"`` of ``call_abc_0_0``.
+    """
     tail = [c for c in id or "" if c.isascii() and (c.isalnum() or c in "-_")][-16:]
     return "_" + "".join(tail) if tail else ""
 

@@ -2,8 +2,8 @@
 """From chunks to events and the final message.
 
 This file reads chunks (decoded JSON objects), emits events, and keeps in ``Answer`` what the non-streaming
-response would contain. It knows no bytes, no frames and no ``[DONE]``. The caller that knows them calls
-``finish()`` at the end.
+response would contain. It knows no bytes and no ``[DONE]``, and of a frame only its number and its event
+type. The caller that knows the rest calls ``finish()`` at the end.
 
 The other rules are in ``_values.py`` (1 and 10), ``_calls.py`` (4 and 5), ``_frames.py`` (12 and 13) and
 ``_text.py`` (15). These are in this file:
@@ -11,8 +11,9 @@ The other rules are in ``_values.py`` (1 and 10), ``_calls.py`` (4 and 5), ``_fr
 Rule 2. Top level. These are kept: the first non-empty ``id``, the first ``created`` that is not zero, the
     last non-empty ``model``. After ``{"id": "a"}`` and ``{"id": "b"}`` the id is "a". If the id is an
     integer, its digits are the id. If ``created`` is digits in a string, their number counts. Of an unknown
-    field, here and on choices and calls, the last value that is not null is kept; objects are merged. The
-    ``object`` of a chunk is ignored: Azure sends "", Perplexity "chat.completion.done".
+    field, here and on choices and calls, the last value that is not null is kept; objects are merged, and
+    lists in GROWING_LISTS are extended. The ``object`` of a chunk is ignored: Azure sends "", Perplexity
+    "chat.completion.done".
 
 Rule 3. A choice is identified by its ``index``, or by its position in the chunk if it has none. Choices may
     come in any order.
@@ -35,16 +36,16 @@ Rule 9. Reasoning has the names in REASONING_FIELDS, and each is kept under its 
     events have the text inside an object or a list: under one of these names, or else in DETAIL_FIELDS.
     ``{"reasoning_details": [{"text": "Hm"}]}`` is the reasoning "Hm". In a list of objects, entries with the
     same type and index are merged. An entry without an index is merged with the last entry of its type, if
-    the type is in JOINED_TYPES and that entry has no signature. Otherwise it is appended. An entry without a
-    type is merged only if it has nothing but text and a signature, because search results have no type
-    either.
+    the type is in JOINED_TYPES and that entry has no signature. Otherwise it is appended. An entry with
+    neither index nor type is merged only if it has nothing but text and a signature, because search results
+    have no type either.
 
 Rule 11. Usage is updated field by field and never summed: ``{"a": 1}`` and then ``{"b": 2}`` give both. It
     may also be in ``x_groq`` or on a choice. Each list in logprobs is extended. The data and the transcript
     of audio are appended. Its other fields are replaced, and objects are merged.
 
 Rule 14. A whole ``message`` in place of a delta is read as one delta, but only for fields that are still
-    empty. After ``[DONE]`` usage and unknown fields of the chunk are still read, choices are not.
+    empty. After ``[DONE]`` usage, errors and unknown fields of the chunk are still read, choices are not.
 
 Rule 16. Never guess: a delta that comes twice counts twice, and text that repeats earlier text is not cut.
 
@@ -56,14 +57,16 @@ and emits every Done event. After that, entries of ``choices`` are ignored. A *c
 in ``_calls.py``. It ends with its choice and never before, because arguments that are valid JSON may still
 continue.
 
-The fast path (``_fast.py``) appends texts itself. For other effects it calls methods of ``ChunkReader``:
-``logprobs``, ``usage``, ``keep``, ``keep_in_delta`` and ``note_kept``. Two numbers tell it what a chunk has
-changed. ``kept`` increases when the kept value of an unknown field changes or may have changed. ``version``
-increases with every other state change that can affect how a later chunk is read, except these four. (The
-reasons are in ``_fast.py``, at 4.)
+The fast path (``_fast.py``) appends texts, sets numbers that change, marks the last call, and emits the
+events of these effects and of unchanged unknown fields itself. For other effects it calls methods of
+``ChunkReader``: ``logprobs``, ``usage``, ``keep``, ``keep_in_delta`` and ``note_kept``. Two numbers tell it
+what a chunk has changed. ``kept`` increases when the kept value of an unknown field changes or may have
+changed. ``version`` increases with every other state change that can affect how a later chunk is read,
+except these four. (The reasons are in ``_fast.py``, at 4.)
 
 - A text of an event begins or grows. (It counts if the chunk has a half of a surrogate pair or the text
-  ended in one, and if arguments begin in a fragment that ``_more_arguments`` does not read.)
+  ended in one, and if arguments begin in a fragment that ``_more_arguments`` does not read. It always counts
+  in audio, once content had parts, and once reasoning came under a second name.)
 - A scalar in usage replaces another. (Any other change of usage counts.)
 - Logprobs are extended.
 - Another call becomes the last one.
@@ -191,10 +194,11 @@ FRAGMENT_FIELDS = frozenset(("index", "id", "type", "function", "custom", *NOISE
 ENTRY_FIELDS = frozenset(("index", "delta", *NOISE_FIELDS))
 RARE_FIELDS = frozenset(("message", "text", "logprobs", "error", "usage"))
 
-# Fields of a chunk, a choice or a delta that have a rule. If one comes as an Extra, its value has the wrong
-# type for the rule, but the next value may have the right one. So the fast path never learns such an Extra.
-# If you add a rule for a field, add the field here. (The signs of an error without choices need not be here:
-# the fast path reads only chunks with a choice.)
+# Fields of a chunk, a choice or a delta that have a rule. If one comes as an Extra, the Extra may not be its
+# only effect (x_groq, audio, GROWING_LISTS), or its value has the wrong type for the rule and the next value
+# may have the right one. So the fast path never learns such an Extra. If you add a rule for a field, add the
+# field here. (The signs of an error without choices need not be here: the fast path reads only chunks with a
+# choice.)
 FIELDS_WITH_RULES = frozenset((
     "audio", "choices", "content", "delta", "error", "finish_reason", "function_call", "index", "logprobs",
     "message", "refusal", "role", "text", "tool_calls", "usage", "x_groq", *GROWING_LISTS, *REASONING_FIELDS,
@@ -772,7 +776,9 @@ class ChunkReader:
         place: Place,
         silent: bool = False,
     ) -> None:
-        """Keep unknown fields outside deltas: the last value that is not null. Objects are merged.
+        """Keep unknown fields outside deltas: the last value that is not null.
+
+        Objects are merged, and lists in GROWING_LISTS are extended.
 
         ``silent``: emit no Extra.
         """
@@ -919,8 +925,8 @@ class ChunkReader:
     def _append(self, text: Text, piece: str) -> str:
         """Append a piece to a text. Return the part that can be emitted now.
 
-        All text of events is appended here, except in content(), in reasoning() and in the hottest loops of
-        the fast path, which repeat this.
+        The content, reasoning, refusal, arguments and transcript of events are appended here, except in
+        content(), in reasoning() and on the fast path, which append them directly.
         """
         pieces = text.pieces
         pieces.append(piece)
@@ -1359,9 +1365,9 @@ class ChatAssembler(Reading):
 
         ``chunk`` is a mapping as ``json.loads`` or an SDK's ``model_dump()`` returns it, keys in any order.
         No JSON value makes it raise: wrong types and nesting beyond 128 levels cause Error events. After a
-        limit error add() returns ``[]``. After ``close(done=True)`` only usage and unknown fields are read.
-        Raises TypeError if ``chunk`` is not a mapping of JSON values, RuntimeError after ``close()`` without
-        ``done``.
+        limit error add() returns ``[]``. After ``close(done=True)`` only usage, unknown fields and errors are
+        read. Raises TypeError if ``chunk`` is not a mapping of JSON values, RuntimeError after ``close()``
+        without ``done``.
         """
         plain: Any = chunk
         if plain.__class__ is not dict and not (hasattr(plain, "items") and hasattr(plain, "keys")):

@@ -90,6 +90,8 @@ OTHER_IDS = (("function", "id"),)
 class Call:
     """One tool call, or the legacy function_call.
 
+    ``index`` is the call's place in the final ``tool_calls``, not an index on the wire; None for the legacy
+    function_call. ``kind`` is "function", "custom" or "function_call", ``type`` the ``type`` as sent.
     ``inner`` has the unknown fields of ``function`` or ``custom``, ``extras`` those beside it.
     ``name`` and ``name_rest`` are the pieces of the name, ``name_size`` is their total length.
     ``seen`` has the indexes at which the call was seen. Of the calls that were seen at one index, the one

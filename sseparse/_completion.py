@@ -73,7 +73,7 @@ _COMPLETION: Table = {
 }
 _TYPE_NAMES = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
 
-# In the first entry of a choice, if the choice has null for its logprobs.
+# This is written in the first entry of a choice whose logprobs are null.
 _NULL_LOGPROBS = '"logprobs":null,'
 
 
@@ -86,9 +86,9 @@ def encode(completion: Mapping[str, Any], *, usage: bool = True, size: int | Non
         size: the number of characters of text in one frame; None for all of them.
 
     ``parse(b"".join(encode(c)))`` equals ``c`` if ``parse()`` or ``snapshot()`` returned ``c``. (If ``c`` has
-    no ``id`` or no ``created``, one is generated.) Any other completion comes back in the shape that these
-    return: without unknown fields that are null, without the ``index`` of calls, and with the choices in
-    order.
+    no ``id`` or no ``created``, one is generated. If a finish_reason is "error", parse() needs
+    ``ignore=("server",)``.) Any other completion comes back in the shape that these return: without unknown
+    fields that are null, without the ``index`` of calls, and with the choices in order.
 
     Raises ValueError, which names the field, if no stream can carry it: a field of a wrong type, two calls of
     a choice with one id, an ``error``. Raises ValueError, too, if ``size`` is below 1, and TypeError if

@@ -20,24 +20,26 @@ Rule 2. The first delta of a choice is ``{"role": "assistant", "content": ""}``.
   something other than content comes first. (``encode`` knows the whole message: the first content is ``""``
   if the final content is a string, and ``"refusal": null`` is there if the message has it.) In a text
   completion no role is written, and content is in ``text``, without a delta.
-Rule 3. After that, a frame has at most one choice and one field of it, and a delta has no nulls. These share
-  a frame: logprobs and the text before them, if both came in the same feed(); the fields that have one and
-  the same reasoning. Every entry has ``finish_reason``, null until the choice ends.
+Rule 3. After that, a frame has at most one choice and one field of it, and a delta has no nulls. There are
+  two exceptions. Logprobs are in the frame of the text before them, if both came in the same feed(). All
+  fields that have the same reasoning are in one frame. Every entry has ``finish_reason``, null until the
+  choice ends.
 Rule 4. A call begins with ``{"index": 0, "id": "call_1", "type": "function", "function": {"name": "f",
   "arguments": ""}}`` and continues with ``{"index": 0, "function": {"arguments": "{}"}}``. Its id, type and
   name are written once. So a name that grows after ToolCallStart cannot be written any more.
 Rule 5. ``finish_reason`` comes in a frame of its own, with ``"delta": {}`` (``"text": ""`` in a text
   completion), once for each choice that has one.
 Rule 6. Usage comes in one frame with ``"choices": []``, after the last finish_reason. Usage events before
-  that are held, and the last one counts.
+  that are held, and the last one counts. Usage that comes after Done has another such frame.
 Rule 7. ``[DONE]`` is written for a Done event, and at the end of ``encode``, but not by close(): a stream
   that was cut stays cut. After that, only usage, errors and unknown fields of the chunk are written: no
   reader reads choices there.
 Rule 8. An Error is written in its place among the other events, as a frame without choices:
   ``{"error": {"message": "M", "type": "server", "param": null, "code": 5}}``. ``malformed`` is not written,
-  because the answer went on after it. An error that only repeats what an error frame said is not written
-  again. An upstream's error frame that says ``truncated`` is written at the end (``Writer.error``).
-Rule 9. An Extra is written in its ``place``. A field of a call has an empty argument text beside it,
+  because the answer went on after it. Two errors that a reader finds by itself are not written after certain
+  error frames, and an upstream's error frame that says ``truncated`` is written at the end: see
+  ``Writer.error``.
+Rule 9. An Extra is written in its ``place``. A field beside ``function`` comes with an empty argument text,
   ``{"index": 0, "function": {"arguments": ""}, "extra_content": {}}``: clients fail on a fragment of a call
   without ``function``. An Extra with ``place="frame"`` is not written, because clients read any data as a
   chunk. Reasoning keeps its wire name if that is in REASONING_FIELDS; otherwise it is ``reasoning_content``.
@@ -94,9 +96,8 @@ TOO_LARGE = 1 << PRINTABLE_BITS
 def _json(value: Any, depth: int) -> str:
     """Return the JSON text of a value that will be inside ``depth`` containers.
 
-    Keys become strings, NaN and Infinity become null, as in reading. Raises Excessive or ValueError if a
-    reader would refuse the value (nested too deep, an integer too long to print), TypeError if it is not a
-    JSON value.
+    Keys become strings, NaN and Infinity become null, as in reading. Raises Excessive if the
+    value is nested too deep or has an integer too long to print, TypeError if it is not a JSON value.
     """
     try:
         text = json_of(value)
@@ -188,7 +189,7 @@ def _extra(event: Any) -> Step | None:
 
 
 def _call_extra(event: Any, text: str) -> Step | None:
-    """Return the step of an unknown field of a call. Return None for two that cannot be written alone.
+    """Return the step of an unknown field of a call, or None for two kinds of fields that cannot stand alone.
 
     A reader ignores a fragment with nothing but an empty string, and takes one of OTHER_IDS for the id of the
     call (rule 4 of reading).
@@ -283,12 +284,12 @@ class ChatEncoder:
     def feed(self, events: Iterable[Event]) -> bytes:
         """Return the frames of ``events`` (any iterable): zero or more whole frames.
 
-        If the ``ToolCallStart`` of a call is not fed, nothing of the call is written. Some reasoning is
-        returned with the next frame, because an Extra with the same reasoning as an object may follow, and
-        both must be in one frame: the first text of a choice, and each text after such an object. Raises
-        TypeError for an item that is not an event, ValueError for an event that no frame can carry (an Extra
-        that is nested too deep, or whose field is a known one), RuntimeError after close(). If it raises,
-        nothing of ``events`` is written.
+        If the ``ToolCallStart`` of a call is not fed, nothing of the call is written. The first text of
+        reasoning of a choice, and each one after reasoning in an object, is held back until the next frame:
+        an Extra with the same reasoning as an object may follow, and both must be in one frame. Raises
+        TypeError if ``events`` is not an iterable of events or a field has a wrong type, ValueError for an
+        event that no frame can carry (an Extra that is nested too deep, or whose field is a known one),
+        RuntimeError after close(). If it raises, nothing of ``events`` is written.
         """
         self._check_open("feed")
         if isinstance(events, (str, bytes, bytearray, memoryview)) or not hasattr(events, "__iter__"):

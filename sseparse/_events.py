@@ -251,13 +251,15 @@ class ToolCallDone(_Record):
     """A tool call is final. Run it only if ``status`` is ``"complete"`` (or ``"empty"``, meaning ``{}``).
 
     Fields: ``choice`` (int), ``index`` (int or None, as in ``ToolCallStart``), ``id`` (str, generated if
-    the server sent none; None for the legacy ``function_call``), ``name`` (str, or None if never sent),
-    ``arguments`` (str, as sent, never repaired), ``kind`` (as in ``ToolCallStart``), ``status``.
+    the server sent none or that of an earlier call; None for the legacy ``function_call``), ``name`` (str, or
+    None if never sent), ``arguments`` (str, as sent, never repaired), ``kind`` (as in ``ToolCallStart``),
+    ``status``.
 
     The status of a function's arguments: ``"complete"`` is one JSON object, ``"empty"`` no argument text,
-    ``"incomplete"`` the beginning of a JSON object, ``"invalid"`` anything else, or a call without a name.
-    The input of a custom tool is ``"complete"`` or ``"incomplete"``. If the choice ended badly (for example
-    with the finish_reason ``"length"``, or cut), that input and empty arguments are ``"incomplete"``.
+    ``"incomplete"`` the beginning of a JSON object, ``"invalid"`` anything else. The input of a custom tool
+    is ``"complete"`` or ``"incomplete"``. If the choice ended badly (for example with the finish_reason
+    ``"length"``, or cut), that input and empty arguments are ``"incomplete"``. A call without a name is
+    ``"invalid"`` if it would otherwise be ``"complete"`` or ``"empty"``.
     """
 
     __slots__ = __match_args__ = ("choice", "index", "id", "name", "arguments", "kind", "status")
@@ -356,7 +358,10 @@ class Usage(_Record):
 
 @final
 class Extra(_Record):
-    """A field that has no event of its own has come. A value that is no object or list must have changed.
+    """A field that has no event of its own has come.
+
+    An object or a list causes an Extra each time it comes. Any other value causes one if it differs from the
+    value that was kept, or is appended to it.
 
     Fields: ``choice`` (int, or None for a field of the chunk), ``index`` (int, the tool call that has the
     field, or None), ``field`` (str, its name), ``value`` (JSON, as in this chunk), ``place`` (the object

@@ -63,16 +63,16 @@ line has the same bytes around its holes.
    change and each of its events belongs to one of the steps. So the rest of the line had no effect. It has no
    effect again while both numbers are the same: then the template *applies*. The template's own steps may
    change ``kept``. Four changes are in neither number:
-   - A text of an event begins or grows. (It counts if it has a half of a surrogate pair.) No step and no
+   - A text of an event begins or grows. (The top of ``_assembler.py`` lists when it counts.) No step and no
      constant part of a learnt line asks whether a text is empty. A fragment with an id may ask whether a call
      has arguments. So the first arguments of a call count too, except in a fragment that has nothing but an
      index and arguments.
-   - Known fields of usage change. (New fields count.) Only later usage depends on them. So a line is learnt
-     only if its usage has a step, and if its choice has no usage.
+   - A scalar in usage replaces another. (Any other change of usage counts.) Only later usage depends on it.
+     So a line with usage is learnt only if a step has it. A line whose choice has usage is not learnt.
    - Logprobs are extended. Only a whole message depends on them, and that is not learnt without a delta.
    - Another call becomes the last one. A fragment without an index goes to the last call. So a template with
-     such a fragment checks which call is the last, and each step for a call with an index makes that call the
-     last. A line with fragments is learnt only if its one text is the arguments of its one fragment.
+     such a fragment checks which call is the last, and each step for a tool call makes that call the last.
+     A line with fragments is learnt only if its one text is the arguments of its one fragment.
 5. *The order of events* is the order in which the full path emitted them.
 
 Many frames at once. A run of bytes is cut at its line ends. From each piece, as many bytes are removed as the
@@ -105,13 +105,14 @@ if TYPE_CHECKING:
     Marks = list[tuple[int, int]]
 
 MAX_TEMPLATES = 16
-# These constants limit the cost of learning. To learn a line takes as long as parsing it twice: it is
-# searched for keys and may be parsed with other values. The characters that may be parsed are FIRST_CREDIT,
-# half of each line that could be learnt, and 64 for each frame that a template read. A *miss* is a chunk that
-# the full path read and that left ``version`` as it was. (Before the first template, only a chunk with events
-# is a miss.) There are MAX_ATTEMPTS attempts at first, one more for every eight misses, and one more for
-# every four frames that a template read. Learning stops, and all templates are dropped, after MAX_MISSES
-# misses and two more for each frame that a template read.
+# These constants limit the cost of learning. A line is searched for keys, and may be parsed with other
+# values. So to learn a long line takes at most as long as parsing it twice. (A short one takes longer: see
+# ``learn``.) The characters that may be parsed are FIRST_CREDIT, half of each line that could be learnt, and
+# 64 for each frame that a template read. A *miss* is a chunk that the full path read and that left
+# ``version`` as it was. (Before the first template, only a chunk with events is a miss.) There are
+# MAX_ATTEMPTS attempts at first, one more for every eight misses, and one more for every four frames that a
+# template read. Learning stops, and all templates are dropped, after MAX_MISSES misses and two more for each
+# frame that a template read.
 FIRST_CREDIT = 49152
 MAX_ATTEMPTS = 4
 MAX_MISSES = 26
@@ -212,7 +213,7 @@ class FastPath:
                     self.due = other if applies and other.needs_last is None else self._after(due)
                 return size
         if not data.startswith(self._heads, pos):
-            return pos  # such as a heartbeat: without this, the row "ping" takes 2.6 times as long
+            return pos  # without this, the row "ping in a feed of its own" takes 2.6 times as long
         return self._read_on(due, data, pos, events, marks)
 
     def _read_on(
@@ -425,7 +426,8 @@ class Template:
 
     A *plain* template has one text, perhaps padding after it, and no other hole. ``FastPath`` reads its usual
     frames in less time. Their bytes are ``head``, the text, ``middle`` and the padding if there is any, and
-    ``last``. Few of these templates need ``holes``, which repeat these bytes. So ``read()`` makes them.
+    ``last``. Such a template seldom needs ``holes``, which repeat these bytes. So it has none until
+    ``read()`` is called.
 
     A template is plain, too, while it has one text, all other values are integers, and these come as
     expected. Then ``head`` and ``last`` have the integers that are expected in the next frame. A
@@ -520,7 +522,7 @@ class Template:
     def _compare(self, values: list[Any]) -> None:
         """Compare the numbers with those of the frame before. Expect the same changes in the next frame.
 
-        Expect nothing if the last two changes differ, unless the numbers did not change before the last one.
+        Expect nothing if this change differs from the one before, unless the one before was zero.
         """
         del values[-1]  # the text
         if not all(map(is_countable, values)):

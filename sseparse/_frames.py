@@ -4,7 +4,8 @@
 A *frame* is a piece of the body that is read as one chunk. The standard knows one kind: ``data`` lines and a
 blank line. ``FrameParser`` builds on the grammar of ``_sse.py`` and adds the other kinds that servers send.
 This file knows JSON. About an object it knows only whether it is an error, is a whole response, or has
-``choices``. The subclass reads the frames (``_frame``). These are the rules, numbered as in the README.
+``choices``, and where a message of the server is in it (rule 12c). The subclass reads the frames
+(``_frame``). These are the rules, numbered as in the README.
 
 A *stray line* is a line without a field name of the standard, for example ``{"error": "overloaded"}`` or
 ``1f4``. A *document* is a JSON text that begins on a stray line.
@@ -19,8 +20,8 @@ Rule 12. Errors, and frames without ``data:``. An error is reported, and reading
       other than 0 and 200, ``success: false``, or a status of "error" or from 400 on.
   A list of such objects is an error. So is any data under ``event: error``, even empty data. If an error has
   no list of ``choices``, nothing else in it is read.
-  a. A line that is a whole JSON object is a frame: ``{"error": {"message": "overloaded"}}``. An ``event:``
-     line before it sets its type.
+  a. A line that is a whole JSON object (a *bare object*) is a frame:
+     ``{"error": {"message": "overloaded"}}``. An ``event:`` line before it sets its type.
   b. A JSON text over several stray lines is a document, if no data is pending. A line that begins with ``{``
      or ``[`` opens it, and each following line that can continue the JSON text belongs to it. A whole
      document is a frame; if it is a list, each object in it is a frame. If a line cannot continue the
@@ -51,20 +52,21 @@ Rule 13. Bad frames, frames without their blank line, and bodies that are no eve
      data line is pending, and that one is a whole object or ``[DONE]``, the pending line is a frame. It is
      delivered at once, with the event type that was set before it.
   b. At close the last frame needs no blank line. If it does not parse, the stream was cut inside it.
-  c. If the first line that is not blank is no field, no comment and no JSON, the body is ``not_sse``, unless
-     a data, event or error line comes later.
+  c. If the first line that is not blank is no field and no comment, and begins no JSON object or list, the
+     body is ``not_sse``, unless a data, event or error line comes later.
   d. If the body ends in an unfinished line like ``data: {"a": 1}data: {"a``, with ``data:`` straight after a
      whole object, its lines were fed without their ends (requests' iter_lines()): ``not_sse``.
   e. A body that begins with ``HTTP/1.``, ``HTTP/2 ``, a gzip header or a byte order mark of UTF-16 is
      ``not_sse`` at once, and the message says what to do. The rest is still read.
-  f. If frames came that are no pings, but none has a list of choices, a usage or an error, they belong to
-     another API. That is ``not_chat`` at ``[DONE]`` or at close, and not ``truncated``.
+  f. If frames came that are no pings, but none has a list of choices, an error, or a usage without an event
+     type and a ``type``, they belong to another API. (Anthropic's message_delta has a usage, but also both.)
+     That is ``not_chat`` at ``[DONE]`` or at close, and not ``truncated``.
 
 ``_body`` is the state of the body. The last three columns are the next state (``-``: the same one):
 
     state     what came so far                            at a data, event  at a frame   at a stray line
                                                           or error line                  that is no JSON
-    UNKNOWN   blank lines and comments                    OPENED            LINES        FOREIGN (1)
+    UNKNOWN   blank lines, comments, then stray lines     OPENED            LINES        FOREIGN (1)
     STARTED   id or retry lines, or a document            OPENED            LINES        FOREIGN (2)
     FOREIGN   a first line that is not an event stream's  OPENED (3)        - (4)        -
     LINES     frames without ``data:``                    EVENTS            - (4)        -
@@ -88,7 +90,8 @@ subclass that counts a frame needs ``_before_frame`` in the other states only (s
     UNSEEN         was not looked at                                     any other one, at the next line
     a dict         is one line, and this is the object in it             -
     DONE           is one line, ``[DONE]``                               -
-    INCOMPLETE     is one line, empty or with ``{`` first, not whole     a _Continuation, at a stray line
+    INCOMPLETE     begins with a line that is empty or begins with       a _Continuation, at a stray line
+                   ``{``, and is not whole
     _Continuation  is the beginning of an object; this scans it          NO_OBJECT
     NO_OBJECT      cannot be continued by a stray line                   -
 

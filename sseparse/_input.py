@@ -3,16 +3,17 @@
 
 People save and pipe streams as their tools print them. Besides a plain body, these inputs are read:
 
-    curl -i ... > answer.txt                    the head of an HTTP response before the body, of any version
-    nc ... > answer.txt                         a chunked body after that
+    curl -i ... > answer.txt                    a response of any HTTP version: its head, then the body
+    nc ... > answer.txt                         the same, with a chunked body
     curl -H 'Accept-Encoding: gzip' ...         a body in gzip or deflate
     python -m benchmarks record ...             the project's own recordings, name.timed.jsonl
 
 How it works. A ``_Source`` yields pieces of bytes, each with the time at which it came, and can look at the
 first bytes without taking them. These bytes decide which wrapping is removed: a head, then chunks, then gzip
-or deflate, then a recording. A look waits for more bytes only while the bytes so far do not decide. The bytes
-decide, and not the head, because curl prints ``Transfer-Encoding: chunked`` and ``Content-Encoding`` above a
-body that it has decoded. This file knows nothing of events.
+or deflate, then a recording. A look waits for more bytes only while the bytes so far do not decide. The head
+alone never decides, because curl prints ``Transfer-Encoding: chunked`` and ``Content-Encoding`` above a body
+that it has decoded. But chunks, and deflate without zlib's header, are looked for only if the head says so.
+This file knows nothing of events.
 """
 
 from __future__ import annotations

@@ -225,7 +225,7 @@ def parse_json(text: str) -> Any:
     # cheap test: a level takes at least two characters if it is an array, five if it is an object, and there
     # are at most as many arrays as characters from the first "[" to the last. (Finding these two takes half
     # the time of counting the brackets. Most frames are too short to be too deep: asking for the length first
-    # is worth 7 % of the row "hostile".)
+    # is worth 7 % of the row "hostile, no two alike".)
     if len(text) > _SHORT:
         arrays = text.rfind("[") - text.find("[") + 1
         if len(text) > 5 * MAX_DEPTH - 3 * arrays and is_too_deep(text):

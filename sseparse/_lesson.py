@@ -310,8 +310,8 @@ class Lesson:
     the same text. If one hole has a text and all others have integers, ``numbers`` has these, and ``at`` is
     the number of the hole with the text. Then the steps take the text as the last value.
 
-    Where a chunk has its parts and its texts is written in ``paths``, ``find_parts`` and ``_source``. A
-    lesson for another wire format would replace these three.
+    Where a chunk has its parts and its texts is written in ``paths``, ``find_parts`` and ``_source``. Names
+    of other fields are in ``explains``, ``_arguments``, ``_usage`` and ``find_passing``.
     """
 
     __slots__ = (
@@ -442,7 +442,7 @@ class Lesson:
 
     def find_parts(self) -> bool:
         """Find the parts of the chunk. Return False if it has more than one entry, or none, or if the entry
-        has usage or anything else in place of a delta."""
+        has usage, a delta that is no object, or a message in place of a delta."""
         choices: Any = self.chunk.get("choices")
         if choices.__class__ is not list or len(choices) != 1 or choices[0].__class__ is not dict:
             return False

@@ -479,8 +479,8 @@ class JSONScanner(_Reader):
         scanner.feed('{"a": [1, ')
         scanner.is_whole()              # False, and scanner.error is None: it is unfinished
 
-    Besides the text it needs a bounded amount of memory, and an unfinished number. An integer may have any
-    number of digits.
+    Its memory is bounded, except for the text of an unfinished number. An integer may have any number of
+    digits.
 
     Attributes:
         error: None, or the ``JSONProblem`` that ended the reading.

@@ -12,8 +12,9 @@ opens, closes or buffers a source, or runs in the background.
 
 Reading ends at the end of the source or of ``body``, at a limit error, or at a cut. A cut is an exception
 listed in ``broken``, or a response that ``body`` cannot read. A source with ``recv`` is also read no further
-after ``Done``. In each case the stream is closed and its last events come. Then ``_Feeding.judge`` raises
-StreamError if the answer is not whole, or if the source was cut before ``[DONE]``.
+after ``Done``, unless ``body`` knows where the response ends. In each case the stream is closed and its last
+events come. Then ``_Feeding.judge`` raises StreamError if the answer is not whole, or if the source was cut
+before ``[DONE]``.
 
 The two public functions are not generator functions: a generator function would report a wrong argument at
 the first ``next()``, which may be far from the mistake. These functions report it at the call.
@@ -89,8 +90,9 @@ def iter_events(
     source. The source is not closed.
 
     Raises TypeError for any other source: at the call if possible, else when the source yields anything but
-    bytes. Raises RuntimeError if ``stream`` or ``body`` is closed already. Raises StreamError after the last
-    event if ``stream.completion()`` does.
+    bytes. Raises TypeError, too, for a wrong ``stream``, ``body`` or ``broken``, and RuntimeError if
+    ``stream`` or ``body`` is closed already. Raises StreamError after the last event if
+    ``stream.completion()`` does.
 
     If the source raises one of ``broken``, or ``body`` finds its response cut or unreadable, the stream is
     closed, its last events come, and then StreamError is raised from that exception. But if ``[DONE]`` had

@@ -17,8 +17,8 @@ the bytes:
    give each frame to ``_frame`` or, if it is one data line, to ``_read_line``, which tries the fast path and
    then ``_read_in_full``.
 
-What a JSON value is (a chunk, an error, a ping, a frame of another API) is decided in ``_is_chunk`` and
-``_object``.
+What a JSON value is (a chunk, an error, a ping, a frame of another API) is decided in ``_is_chunk``,
+``_object`` and ``_without_choices``.
 
 ``_where`` is the position of the next bytes. It tells feed() what to try at once:
 
@@ -156,7 +156,7 @@ class ChatStream(FrameParser, Reading):
         self._api: str | None = None  # the API of the stream: CHAT, a name in OTHER_APIS, or not known
         self._foreign: str | None = None  # the beginning of the first frame that may be of another API
         self.truncated = False
-        # The paths 1 to 3 check no limits, so feed() does not try them at once if they could exceed one.
+        # What feed() tries at once checks no limits, so it tries nothing if a limit could be exceeded.
         is_limited = max_event_bytes < 2 * LARGEST_BULK or max_total_bytes is not None
         self._where = ELSEWHERE if is_limited else BETWEEN
         self._held: bytearray | None = None  # the bytes of the unfinished frame, if frames() is used
@@ -292,7 +292,7 @@ class ChatStream(FrameParser, Reading):
         return frames
 
     def _read_held(self, data: bytes, pos: int, held: bytearray, frames: Frames) -> int:
-        """Read one line on the full path, and hold it until its frame ends. Return the end of the line."""
+        """Read one line with feed(), and hold it until its frame ends. Return the end of the line."""
         if self._where == BETWEEN and self._head is None and len(data) - pos < _SMALL:
             rest = data[pos:]
             if LF not in rest and CR not in rest:  # the beginning of a line
@@ -416,8 +416,8 @@ class ChatStream(FrameParser, Reading):
     def _report(self, kind: ErrorKind, message: str, text: str | None) -> None:
         """Report an Error that quotes ``text``.
 
-        Only ``malformed`` has the number of a frame. Of ``not_sse`` and ``not_chat`` only the first is
-        reported.
+        Of the errors reported here, only ``malformed`` has the number of a frame. Of ``not_sse`` and
+        ``not_chat`` only the first is reported.
         """
         if kind in ("not_sse", "not_chat") and self._is_not_chat():
             return

@@ -101,7 +101,7 @@ IDENTITY_FIELDS = frozenset(("id", "name", "type", "model", "finish_reason"))
 
 
 class Excessive(Exception):
-    """A value of the caller is too deep or has an integer too large to print. No JSON parser returns one."""
+    """A value of the caller is too deep or has an integer too large to print."""
 
 
 class Items:
@@ -653,8 +653,9 @@ def count_values(value: Any) -> int:
 def plain_copy(value: Any) -> Any:
     """Return a deep copy of a caller's object or list for ``add()``, or None if ``plain_json`` must make it.
 
-    That is so if it has other types than ``json.loads`` returns, a half of a surrogate pair, a key that is
-    not ASCII, or so many containers that it may be too deep (in a chunk, which is one more level).
+    That is so if it has other types than ``json.loads`` returns, NaN, an infinity, an integer that may be too
+    large to print, a half of a surrogate pair, a key that is not ASCII, or so many containers that it may be
+    too deep (in a chunk, which is one more level).
     """
     top = value.copy()
     todo = [top]

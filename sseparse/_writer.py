@@ -97,7 +97,7 @@ class _Choice:
         self.calls: dict[int | None, tuple[int, str]] = {}
         self.ids: set[str] = set()
         self.finished = False
-        self.text_at = -1  # the number of the frame with its last text, -1 if there is none without logprobs
+        self.text_at = -1  # the number of the frame with its last text; -1 if none, or if it has logprobs
         self.reasoning = UNSEEN
 
 
@@ -241,13 +241,13 @@ class Writer:
     def error(self, kind: str, type: str, error: str, is_finish: bool) -> None:
         """Write an error (rule 8).
 
-        Two errors are left out if an error frame was written that says the same: that the stream was cut, and
-        that the finish_reason of a choice is ``error`` (``is_finish``). A reader of this writer's frames
-        emits these errors besides that of the error frame.
+        Two errors are left out, because a reader of this writer's frames emits them itself: that the stream
+        was cut, after an error frame with a type in ENDS; and that the finish_reason of a choice is ``error``
+        (``is_finish``), after any error frame.
 
-        An error of the server that says that its own stream was cut waits for ``close()``. In the stream its
-        frame is the last one. But a reader emits it at once, and the ChoiceDone events only at the end: their
-        frames must come before it, as they did.
+        An error of the server that says that its own stream was cut waits for ``close()``. A reader emits
+        this error at once, but the ChoiceDone events only at the end. So the frames of the ChoiceDone events
+        must be written before the error frame, as they were in the stream that was read.
         """
         is_known = (kind == "truncated" and self.errors == LAST_ERROR) or (
             is_finish and self.errors != NO_ERROR

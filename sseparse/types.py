@@ -33,7 +33,7 @@ class Custom(TypedDict):
 
 @final
 class FunctionToolCall(TypedDict):
-    """A call of a function. ``id`` is generated if none was sent.
+    """A call of a function. ``id`` is generated if none was sent, or that of an earlier call.
 
     ``type`` is ``"function"``. If the server sent a type that is not in the API, that type is kept.
     """
@@ -45,7 +45,7 @@ class FunctionToolCall(TypedDict):
 
 @final
 class CustomToolCall(TypedDict):
-    """A call of a custom tool. ``id`` is generated if none was sent."""
+    """A call of a custom tool. ``id`` is generated if none was sent, or that of an earlier call."""
 
     id: str
     type: Literal["custom"]
@@ -72,7 +72,8 @@ class Message(_MessageBase, total=False):
     """A message. It always has ``role`` and ``content``; it has the other fields if they were sent.
 
     ``content`` is None if never sent, and a list of parts if the server sent parts. Reasoning has the name
-    that the server gave it (the tables in ``_values.py``).
+    that the server gave it. If the server sent an object or a list there, for example with a signature, the
+    field is one, whatever its type here.
     """
 
     refusal: Union[str, None]

@@ -303,8 +303,9 @@ def in_parts(dice, choice):
 
 
 def mingled(dice, choice):
-    """Two calls; then two forms of frames, each with some of all fields and perhaps with a fragment that says
-    a call and no text. A key may be a mark of JSON."""
+    """Two frames that begin two calls, then frames of two forms. A form has some of the fields in MINGLED. In
+    some streams the fragments of calls have an id or an index but no text. The key that stands for "mark" may
+    be a character of JSON's own syntax."""
     first, mark = head(dice), dice.choice(("x", "text", ",", ":", "0x", "\\", '"'))
     by = dice.choice((("id",), ("index",), ("id", "index")))
     forms = [{name for part in MINGLED for name in part if dice.random() < 0.3} for _ in range(2)]
@@ -323,7 +324,7 @@ def mingled(dice, choice):
             fragment = {"index": number, "id": f"i{choice}{number}", "function": function}
             return {**first, "choices": [entry(choice, {"tool_calls": [fragment]})]}
         one, two = counts
-        if dice.random() < slip:  # after this frame, go on as if it had not come
+        if dice.random() < slip:  # the next frames count as if this one had not come
             one, two = one + dice.choice((0, 1, 7)), two + dice.choice((0, 0, 3))
         else:
             counts[:] = one + 1, two + (slip > 0.1)
