@@ -570,6 +570,11 @@ AGAIN = data(say(delta={"content": "C"})) * 3
 
 # Inputs for single lines of the library that no random stream has reached.
 NARROW = [
+    (
+        "reasoning in the delta whose call is the error that ends the reading",
+        data(say(delta={"reasoning_text": "", "tool_calls": [{"id": "a", "function": {"name": "f"}}]})),
+        {"max_tool_calls": 0, "max_errors": 0},
+    ),
     ("a data line without a colon after a whole one", b'data: {"x": 1, "y": 2}\ndata\n\ndata: x\n\n', {}),
     ("a document, a blank line and a frame", b'{"x": 1, "y": 2}\n\ndata: {"x": 2, "y": 1}\n\n', {}),
     ("a BOM that is not the first thing", HELLO + b"\xef\xbb\xbf" + AGAIN, {}),

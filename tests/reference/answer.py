@@ -644,6 +644,11 @@ class Answer:
             choice.role = clean(delta["role"])  # rule 7
         if not quiet_reasoning:
             self.reasoning(choice, delta)
+        # Reasoning is kept before the rest is read, because an error in the rest may end the reading.
+        for name in REASONING:
+            if is_text_like(delta.get(name)):
+                text = text_of(delta[name])
+                self.keep("delta", choice.index, None, choice.fields, name, text, merge_own, silent=True)
         self.content(choice, delta.get("content"), quiet_reasoning)
         if "refusal" in delta:
             choice.refusal_seen = True
@@ -658,10 +663,8 @@ class Answer:
         if self.is_a(dict, delta.get("audio"), choice.index):
             self.audio(choice, delta["audio"])
         for field, value in delta.items():
-            if field not in DELTA:
-                is_said = field in REASONING and is_text_like(value)
-                value = text_of(value) if is_said else value
-                self.keep("delta", choice.index, None, choice.fields, field, value, merge_own, is_said)
+            if field not in DELTA and not (field in REASONING and is_text_like(value)):
+                self.keep("delta", choice.index, None, choice.fields, field, value, merge_own)
 
     def reasoning(self, choice, delta):
         """Rule 9: each name is kept; the first that has text feeds the events."""
