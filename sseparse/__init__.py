@@ -59,64 +59,70 @@ the values that change, and decodes only these values:
 
 from __future__ import annotations
 
-from ._assembler import ChatAssembler
-from ._errors import StreamError
-from ._events import (
-    AudioDelta,
-    ChoiceDone,
-    ContentDelta,
-    ContentDone,
-    Done,
-    Error,
-    Event,
-    Extra,
-    JSONTextDelta,
-    JSONValue,
-    LogprobsDelta,
-    ReasoningDelta,
-    ReasoningDone,
-    RefusalDelta,
-    RefusalDone,
-    ServerSentEvent,
-    Start,
-    ToolCallDelta,
-    ToolCallDone,
-    ToolCallStart,
-    Usage,
-)
-from ._partial import JSONProblem, PartialJSON
-from ._sse import SSEDecoder
-from ._stream import ChatStream, parse
-
-# Not every program needs these names, so each file is imported at its first use. With them,
-# ``import sseparse`` takes 1.4 times as long. (The import statements are written out because programs like
-# PyInstaller look for them. A type checker must not see ``__getattr__``, which would let each misspelt name
-# pass.)
+# Each file is imported when one of its names is first used, so ``import sseparse`` alone costs a program
+# little that may never read a stream. A type checker must not see ``__getattr__``, which would let each
+# misspelt name pass. (The import statements are also for programs like PyInstaller, which look for them.)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ._assembler import ChatAssembler
     from ._completion import encode
     from ._encoder import SSE_HEADERS, ChatEncoder
+    from ._errors import StreamError
+    from ._events import (
+        AudioDelta,
+        ChoiceDone,
+        ContentDelta,
+        ContentDone,
+        Done,
+        Error,
+        Event,
+        Extra,
+        JSONTextDelta,
+        JSONValue,
+        LogprobsDelta,
+        ReasoningDelta,
+        ReasoningDone,
+        RefusalDelta,
+        RefusalDone,
+        ServerSentEvent,
+        Start,
+        ToolCallDelta,
+        ToolCallDone,
+        ToolCallStart,
+        Usage,
+    )
     from ._http import HTTPBody
+    from ._partial import JSONProblem, PartialJSON
     from ._sources import aiter_events, iter_events
+    from ._sse import SSEDecoder
+    from ._stream import ChatStream, parse
     from ._think import ThinkTags
 else:
+    # The file of each public name. The other names of ``__all__`` are in ``_events``.
+    _FILES = {
+        "ChatAssembler": "_assembler",
+        "ChatEncoder": "_encoder",
+        "ChatStream": "_stream",
+        "HTTPBody": "_http",
+        "JSONProblem": "_partial",
+        "PartialJSON": "_partial",
+        "SSEDecoder": "_sse",
+        "SSE_HEADERS": "_encoder",
+        "StreamError": "_errors",
+        "ThinkTags": "_think",
+        "aiter_events": "_sources",
+        "encode": "_completion",
+        "iter_events": "_sources",
+        "parse": "_stream",
+    }
 
     def __getattr__(name):
         """Import the file of a public name that was not used before."""
-        global SSE_HEADERS, ChatEncoder, encode, HTTPBody, aiter_events, iter_events, ThinkTags
-        if name in ("SSE_HEADERS", "ChatEncoder"):
-            from ._encoder import SSE_HEADERS, ChatEncoder
-        elif name == "encode":
-            from ._completion import encode
-        elif name == "HTTPBody":
-            from ._http import HTTPBody
-        elif name in ("aiter_events", "iter_events"):
-            from ._sources import aiter_events, iter_events
-        elif name == "ThinkTags":
-            from ._think import ThinkTags
-        else:
+        if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return globals()[name]
+        file = __import__(_FILES.get(name, "_events"), globals(), None, [name], 1)  # from .file import name
+        value = globals()[name] = getattr(file, name)
+        return value
 
     def __dir__():
         return sorted({*globals(), *__all__})

@@ -95,7 +95,7 @@ class TestTables(unittest.TestCase):
             told[name.strip("`")] = (tag.strip("`"), tuple(re.findall(r"`(\w+)`", fields)))
         made = {
             name: (value.type, value.__match_args__)
-            for name, value in vars(sseparse).items()
+            for name, value in ((name, getattr(sseparse, name)) for name in sseparse.__all__)
             if isinstance(value, type) and hasattr(value, "as_dict")
         }
         self.assertEqual(told, made)
