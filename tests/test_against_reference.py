@@ -571,6 +571,11 @@ AGAIN = data(say(delta={"content": "C"})) * 3
 # Inputs for single lines of the library that no random stream has reached.
 NARROW = [
     (
+        "a body of JSON lines with NaN",
+        b'{"choices": [{"delta": {"content": "A"}}], "usage": {"n": NaN}}\n' * 3,
+        {},
+    ),
+    (
         "reasoning in the delta whose call is the error that ends the reading",
         data(say(delta={"reasoning_text": "", "tool_calls": [{"id": "a", "function": {"name": "f"}}]})),
         {"max_tool_calls": 0, "max_errors": 0},

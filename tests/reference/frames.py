@@ -141,7 +141,7 @@ class Framing:
         self.stream_seen = False  # a data, event or error line
         self.whole_seen = False  # a whole completion came bare
         self.first_line = ""  # the first that is not blank
-        self.begins_as_json = False  # an object, or a document that did not break
+        self.begins_as_json = False  # an object (also one with NaN), or a document that did not break
         self.skipped = None  # the first stray line (or broken document) that was ignored
         self.foreign_frame = None  # the first frame that was an object, but no chat
         self.chat_seen = False  # a frame had a list of choices, a usage or an error
@@ -171,7 +171,9 @@ class Framing:
                     break  # cut before anything could be told; not foreign
                 self.first_line = line
                 may_be_json = line.lstrip(JSON_SPACE).startswith(("{", "["))
-                self.begins_as_json = may_be_json and Document(lines, number).state != "broken"
+                self.begins_as_json = may_be_json and (
+                    bare_object(line) is not None or Document(lines, number).state != "broken"
+                )
             if is_last and not self.data and lacks_line_ends(line):
                 self.report("not_sse", line[:200])
                 break
