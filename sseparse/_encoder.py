@@ -183,7 +183,7 @@ def _extra(event: Any) -> Step | None:
         return Writer.entry, (_index(event), "", f"{field},")
     if place != "delta":
         return _call_extra(event, text)
-    if name in MAY_HOLD_REASONING and value.__class__ in (dict, list):
+    if name in MAY_HOLD_REASONING and value.__class__ in (str, dict, list):
         return Writer.reason_object, (_index(event), name, text, quote(reasoning_in(value)))
     return Writer.entry, (_index(event), field)
 

@@ -338,7 +338,7 @@ class Writer:
             choice.reasoning = TEXT
 
     def reason_object(self, index: int, name: str, value: str, text: str) -> None:
-        """Write reasoning that is an object. ``text`` is the text inside it.
+        """Write reasoning that is an object, or a string in its place. ``text`` is the text inside it.
 
         If take() has not returned the last frame with reasoning, the object goes into that frame. If that
         frame has only a field of the same name with the same text, the object replaces the field. If it has a
