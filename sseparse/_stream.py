@@ -528,7 +528,7 @@ class ChatStream(FrameParser, Reading):
         elif self._api != CHAT:
             self._foreign = self._foreign or text[:QUOTED]
             self._api = self._api or other_api(value)
-        if is_named and usage is None and value.get("choices") is None and value.get("error") is None:
+        if is_named and usage is None and value.get("choices") is None:
             self._reader.foreign_frame(event, value, has_surrogates)
         else:
             self._reader.read(value, text, has_surrogates)
@@ -546,10 +546,10 @@ class ChatStream(FrameParser, Reading):
         stripped = text.strip(BLANK)
         if event == "error" and not stripped:
             self._server_error(stripped, {}, False)  # without a message, also if there is white space
-        elif not stripped or text[0] == ":":
-            pass  # a heartbeat
         elif event == "error" and not (self._reading == ENDING and stripped[0] in '{"'):
             self._server_error(text, {}, False)
+        elif not stripped or text[0] == ":":
+            pass  # a heartbeat
         elif self._reading == ENDING:
             self._cut = (self._frame_count - 1, text[:QUOTED])
         else:

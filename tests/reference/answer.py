@@ -498,9 +498,7 @@ class Answer:
                 return  # rule 12: nothing but the error
         elif set(chunk) <= {"type"}:
             return  # rule 13: a ping
-        elif event_type not in ("", "message") and all(
-            chunk.get(key) is None for key in ("choices", "usage", "error")
-        ):
+        elif event_type not in ("", "message") and chunk.get("choices") is chunk.get("usage") is None:
             self.emit("extra", None, None, clean(event_type), clean(chunk), "frame")
             return  # rule 2: a stranger's frame
         entries = chunk.get("choices")

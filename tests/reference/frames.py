@@ -369,7 +369,7 @@ class Framing:
                 self.chat_seen = True
                 answer.server_error("", "")
             return
-        if data.startswith(":"):
+        if data.startswith(":") and not is_error_event:
             return
         try:
             value = parse(data)
