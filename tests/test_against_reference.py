@@ -571,6 +571,11 @@ AGAIN = data(say(delta={"content": "C"})) * 3
 # Inputs for single lines of the library that no random stream has reached.
 NARROW = [
     (
+        "an error event on a bare line with a number that is too long for Python",
+        b'event: error\n{"choices": [{"index": ' + b"1" * 5000 + b"}]}\n\n",
+        {},
+    ),
+    (
         "a body of JSON lines with NaN",
         b'{"choices": [{"delta": {"content": "A"}}], "usage": {"n": NaN}}\n' * 3,
         {},

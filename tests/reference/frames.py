@@ -314,7 +314,11 @@ class Framing:
             value = parse(text)
         except ValueError:  # JSON, but deeper or with longer numbers than can be read
             self.count(text)
-            self.answer.malformed(None)
+            if event_type == "error":
+                self.chat_seen = True
+                self.answer.server_error(text, text)  # as in frame()
+            else:
+                self.answer.malformed(None)
             return
         objects = value if isinstance(value, list) else [value]
         self.bare_frames(text, [one for one in objects if isinstance(one, dict)], event_type)
