@@ -130,7 +130,7 @@ class Writer:
 
     ``id``, ``model``, ``created``, ``is_text`` (a text completion): what the header says.
     ``base``: the header without the fields of LATE_HEADER, ``""`` while it is incomplete.
-    ``late``: the fields of LATE_HEADER that are known. ``head``: the header with these.
+    ``late``: the fields of LATE_HEADER that are known and strings. ``head``: the header with these.
     ``last_head``: the header of the last frame: a late field that came after it still needs a frame.
     ``waiting_chunks``: chunks that wait for the header, and the error frames after them.
     ``waiting_fields``: unknown fields of calls that wait for the start, by choice and call.
@@ -208,11 +208,18 @@ class Writer:
             self.base = f'data: {{"id":{id},"object":"{name}","created":{created},'
             self.base += f'"model":{quote(self.model or "")},'
             self.last_head = self.base
-        self.head = self.base + "".join([f'"{k}":{self.late[k]},' for k in LATE_HEADER if k in self.late])
-        for frame in self.waiting_chunks:  # an error frame is whole, a chunk lacks the header
-            self.frames.append(frame if frame.startswith("data: ") else self.head + frame)
-            self.last_head = self.head
+        self.head = self._head_without("")
+        for frame in self.waiting_chunks:
+            if not frame.startswith("data: "):  # an error frame is whole, a chunk lacks the header
+                self.last_head = self._head_without(frame)
+                frame = self.last_head + frame
+            self.frames.append(frame)
         self.waiting_chunks = []
+
+    def _head_without(self, frame: str) -> str:
+        """Return the header without the fields of LATE_HEADER that ``frame`` has itself."""
+        names = [name for name in LATE_HEADER if name in self.late and f'"{name}":' not in frame]
+        return self.base + "".join([f'"{name}":{self.late[name]},' for name in names])
 
     def chunk(self, *fields: str) -> None:
         """Write a chunk with an empty list of choices (rule 1: openai-python and LangChain need it)."""
@@ -231,6 +238,8 @@ class Writer:
             # one frame.
             overlay(self.groq, parse_json(value))
         else:
+            if self.late.pop(name, None) and self.base:
+                self.complete_header()  # this value, which is no string, replaces the one in the header
             self.chunk(f"{quote(name)}:{value}")
 
     def set_usage(self, usage: dict[str, Any]) -> None:

@@ -76,7 +76,8 @@ class Stream:
         rest = names[4:]
         later = [name for name in LATER if name in chunk and isinstance(chunk[name], str)]
         assert rest[: len(later)] == later, "rule 1: service_tier and system_fingerprint before choices"
-        assert set(self.later) <= set(later), "rule 1: on every frame once known"
+        replaced = {name for name in LATER if name in chunk} - set(later)  # by a value that is no string
+        assert set(self.later) - replaced <= set(later), "rule 1: on every frame once known"
         self.later = {name: chunk[name] for name in later}
         assert rest[len(later) : len(later) + 1] == ["choices"], "rule 1: choices, always"
         others = rest[len(later) + 1 :]

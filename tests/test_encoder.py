@@ -95,7 +95,7 @@ def said(events):
                 continue  # alone, neither is read as an unknown field
             if event.field in ("service_tier", "system_fingerprint", "x_groq") and event.choice is None:
                 old = late.get(event.field)
-                if isinstance(old, dict):
+                if isinstance(old, dict) and isinstance(event.value, dict):
                     late[event.field] = {**old, **{k: v for k, v in event.value.items() if v is not None}}
                 else:
                     late[event.field] = event.value
@@ -432,6 +432,24 @@ TABLE = [
             entry({"content": "a"}),
             {"system_fingerprint": "f", **entry({"content": "b"})},
             {"service_tier": "s", "system_fingerprint": "f", "choices": []},
+        ],
+    ),
+    (
+        "one of them that is no string replaces the string, and a later string replaces it",
+        [
+            EXTRA(None, None, "service_tier", [1], "chunk"),
+            EXTRA(None, None, "service_tier", "s", "chunk"),
+            EXTRA(None, None, "system_fingerprint", "f", "chunk"),
+            content("a"),
+            EXTRA(None, None, "system_fingerprint", 5, "chunk"),
+            content("b"),
+        ],
+        [
+            {"system_fingerprint": "f", "choices": [], "service_tier": [1]},
+            {"service_tier": "s", "system_fingerprint": "f", **role("")},
+            {"service_tier": "s", "system_fingerprint": "f", **entry({"content": "a"})},
+            {"service_tier": "s", "choices": [], "system_fingerprint": 5},
+            {"service_tier": "s", **entry({"content": "b"})},
         ],
     ),
     ("an Extra with the place frame is not written", [EXTRA(None, None, "ping", {}, "frame")], []),
