@@ -171,7 +171,8 @@ def _extra(event: Any) -> Step | None:
     depth, known = PLACES[place]
     if name in known:
         raise ValueError(f"it is {name!r} at the place {place!r}, which is not an unknown field")
-    if place == "delta" and (name == "content" or (name == "tool_calls" and value.__class__ is not list)):
+    is_one = name == "content" or (name == "tool_calls" and value.__class__ is not list)
+    if is_one and place == "delta" and value is not None:
         value = [value]  # one part, one fragment
     text = _json(value, depth)
     field = f"{quote(name)}:{text}"

@@ -463,6 +463,7 @@ TABLE = [
         [
             *[EXTRA(0, 0, "x", float("nan"), place) for place in ("chunk", "choice", "delta", "tool_call")],
             EXTRA(0, 0, "x", None, "function"),
+            *[EXTRA(0, None, name, None, "delta") for name in ("content", "tool_calls", "reasoning")],
             audio(None, None),
             choice_done(""),
             choice_done("stop"),
