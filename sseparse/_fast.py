@@ -70,9 +70,9 @@ line has the same bytes around its holes.
    - A scalar in usage replaces another. (Any other change of usage counts.) Only later usage depends on it.
      So a line with usage is learnt only if a step has it. A line whose choice has usage is not learnt.
    - Logprobs are extended. Only a whole message depends on them, and that is not learnt without a delta.
-   - Another call becomes the last one. A fragment without an index goes to the last call. So a template with
-     such a fragment checks which call is the last, and each step for a tool call makes that call the last.
-     A line with fragments is learnt only if its one text is the arguments of its one fragment.
+   - Another call becomes the last one. A fragment without an index goes to the last call. So a line with such
+     a fragment is not learnt, and each step for a tool call makes that call the last. A line with fragments
+     is learnt only if its one text is the arguments of its one fragment, and never with a legacy call.
 5. *The order of events* is the order in which the full path emitted them.
 
 Many frames at once. A run of bytes is cut at its line ends. From each piece, as many bytes are removed as the
@@ -210,7 +210,7 @@ class FastPath:
                     self._last = due
                     other = self.templates[due.then]
                     applies = other.version == due.version and other.kept == due.kept
-                    self.due = other if applies and other.needs_last is None else self._after(due)
+                    self.due = other if applies else self._after(due)
                 return size
         if not data.startswith(self._heads, pos):
             return pos  # without this, the row "ping in a feed of its own" takes 2.6 times as long
@@ -268,7 +268,7 @@ class FastPath:
             if due.then != due.number:
                 other = self.templates[due.then]
                 applies = other.version == due.version and other.kept == due.kept
-                following = self.due = other if applies and other.needs_last is None else self._after(due)
+                following = self.due = other if applies else self._after(due)
                 if pos == size or following is None:
                     break
                 due = following
@@ -438,7 +438,6 @@ class Template:
     ``line_end``: the number of bytes from the first LF of a frame to its end.
     ``steps``: what the frame does. ``only``: the step of a plain template that has only one.
     ``version``, ``kept``: the numbers of the reader for which the template applies.
-    ``needs_last``: the step whose call must be the last one, or None.
     ``nests``: whether a hole may have a container.
     ``at``: the number of the hole with the text. ``numbers``: the integers in the other holes, as they were
     in the last frame. ``gains``: by how much each of them changed there. ``expected``: the integers that are
@@ -456,7 +455,7 @@ class Template:
 
     __slots__ = (
         "around", "at", "blank", "bulk", "echo", "expected", "forms", "gains", "grown", "head", "holes",
-        "is_plain", "kept", "kinds", "last", "line_end", "middle", "most", "moving", "needs_last", "nests",
+        "is_plain", "kept", "kinds", "last", "line_end", "middle", "most", "moving", "nests",
         "number", "numbers", "only", "prefix", "steps", "then", "version",
     )  # fmt: skip
 
@@ -494,16 +493,12 @@ class Template:
         self.bulk = SMALLEST_BULK if _HAS_BULK and self.only is not None else 0
         self.most = 2 * self.around if self.is_plain else 0
         self.number = self.then = 0
-        self.needs_last = next((step for step in steps if step.needs_last), None)
         self.version = lesson.reader.version
         self.kept = lesson.reader.kept
 
     def applies(self, reader: ChunkReader) -> bool:
         """Whether a frame of this template has the same effects as the one that was learnt (4. above)."""
-        if self.version != reader.version or self.kept != reader.kept:
-            return False
-        step = self.needs_last
-        return step is None or step.call is step.calls.last
+        return self.version == reader.version and self.kept == reader.kept
 
     def is_like(self, other: Template) -> bool:
         """Whether two templates are for the same frames."""

@@ -23,8 +23,6 @@ knows JSON texts and the assembler. It knows nothing of bytes.
 
 from __future__ import annotations
 
-from itertools import repeat
-
 from ._assembler import DELTA_NOISE, FIELDS_WITH_RULES, IGNORED
 from ._events import ContentDelta, Extra, LogprobsDelta, ReasoningDelta, RefusalDelta, ToolCallDelta, Usage
 from ._json import scan_json
@@ -78,16 +76,9 @@ _new = object.__new__
 
 
 class Step:
-    """What a frame does with the value in one hole. ``hole`` is the number of the hole.
-
-    ``needs_last``: the step is for a fragment without an index. It goes to ``call`` only while ``call`` is
-    the last call.
-    """
+    """What a frame does with the value in one hole. ``hole`` is the number of the hole."""
 
     __slots__ = ("hole",)
-    needs_last = False
-    call: Call | None = None
-    calls: Any = None
 
     def locate(self, order: list[Path], path: Path) -> None:
         """Set ``hole``: its path is ``path``. ``order`` has all paths, in the order of the line."""
@@ -100,11 +91,9 @@ class Step:
 class Append(Step):
     """Append a text and emit its event."""
 
-    __slots__ = ("call", "calls", "event", "field", "index", "is_simple", "needs_last", "pieces", "text")
+    __slots__ = ("call", "calls", "event", "field", "index", "is_simple", "pieces", "text")
 
-    def __init__(
-        self, event: Any, choice: Choice, text: Text, call: Call | None = None, needs_last: bool = False
-    ) -> None:
+    def __init__(self, event: Any, choice: Choice, text: Text, call: Call | None = None) -> None:
         self.event = event.__class__
         self.index = choice.index
         self.field: Any = event.field if self.event is ReasoningDelta else None
@@ -112,7 +101,6 @@ class Append(Step):
         self.pieces = text.pieces  # a Text never replaces this list
         self.call = call
         self.calls = choice.calls
-        self.needs_last = needs_last
         self.is_simple = call is None and self.field is None
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
@@ -143,26 +131,22 @@ class Append(Step):
         else:
             event.index = call.index
             event.arguments = text
-            if call.index is not None:
-                self.calls.last = call
+            self.calls.last = call
 
     def take_many(self, texts: list[str], events: list[Event]) -> None:
         """Take this step with many texts."""
+        kind: Any = self.event
         index = self.index
-        call = self.call
-        if call is not None:
-            if call.index is not None:
-                self.calls.last = call
-            events += map(ToolCallDelta, repeat(index), repeat(call.index), texts)
-        elif self.field is not None:
-            events += map(ReasoningDelta, repeat(index), texts, repeat(self.field))
-        else:
-            kind: Any = self.event
-            for text in texts:
-                event = _new(kind)
-                event.choice = index
+        is_simple = self.is_simple
+        fill = self.fill
+        for text in texts:
+            event = _new(kind)
+            event.choice = index
+            if is_simple:
                 event.text = text
-                events.append(event)
+            else:
+                fill(event, text)
+            events.append(event)
         self.text.append("".join(texts), False)
 
 
@@ -406,8 +390,8 @@ class Lesson:
         return bool(chunk == self.chunk)
 
     def explains(self, caused: list[Any], changes: int) -> bool:
-        """Find the step for each event. Return False if there is an event without one, or a fragment of a
-        call without arguments.
+        """Find the step for each event. Return False if there is an event without one, a fragment of a call
+        without arguments, or a legacy call.
 
         ``changes`` is the number of kept unknown fields that changed.
         """
@@ -415,7 +399,7 @@ class Lesson:
             return False
         delta = self.parts["delta"]
         texts = [event.__class__ for event in caused if event.__class__ in _TEXT_EVENTS]
-        if (delta.get("tool_calls") or delta.get("function_call")) and texts != [ToolCallDelta]:
+        if delta.get("function_call") or (delta.get("tool_calls") and texts != [ToolCallDelta]):
             return False  # the call of a fragment without a text becomes the last one, too
         # An unknown field of a delta that causes an Extra increases ``kept``. If nothing else did, all other
         # unknown fields came again unchanged.
@@ -510,14 +494,12 @@ class Lesson:
         return (*path, "content"), Append(event, choice, choice.content), CONTENT if is_alone else TEXT
 
     def _arguments(self, event: Any, choice: Any, delta: dict[str, Any]) -> tuple[Path, Append, int] | None:
-        """Do the same for arguments, which must come from the one fragment in the delta."""
+        """Do the same for arguments, which must come from the one fragment in the delta.
+
+        Without an index, the call of the fragment would depend on the frames before.
+        """
         fragments: Any = delta.get("tool_calls")
-        path = self.paths["delta"]
-        if event.index is None:
-            call = choice.function_call
-            step = Append(event, choice, call.arguments, call)
-            return None if fragments else ((*path, "function_call", "arguments"), step, TEXT)
-        if fragments.__class__ is not list or len(fragments) != 1 or delta.get("function_call"):
+        if fragments.__class__ is not list or len(fragments) != 1 or fragments[0].get("index") is None:
             return None
         fragment = fragments[0]
         inside: Path = ("function", "arguments")
@@ -526,8 +508,8 @@ class Lesson:
             if fragment.get("function") is not None:
                 return None
         call = choice.calls[event.index]
-        step = Append(event, choice, call.arguments, call, fragment.get("index") is None)
-        return (*path, "tool_calls", 0, *inside), step, TEXT
+        path = (*self.paths["delta"], "tool_calls", 0, *inside)
+        return path, Append(event, choice, call.arguments, call), TEXT
 
     def _extra(self, event: Any, is_again: bool) -> bool:
         """Find the unknown field that an Extra comes from."""

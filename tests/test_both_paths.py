@@ -435,7 +435,7 @@ GUARDS = (
     ("a place that the search for its key found is proven, if the line has escaped keys",
      "if not (is_proven or self.proves(order, pieces)):", "if False:", "content", "look-alike"),
     ("a fragment without an index goes to the last call",
-     "return step is None or step.call is step.calls.last", "return True", "arguments", "p"),
+     ' or fragments[0].get("index") is None', "", "arguments", "p"),
     ("logprobs must be an object again",
      "if kind == OBJECT and value.__class__ is not dict:", "if False:", "reasoning", "logprobs"),
 )  # fmt: skip
