@@ -39,7 +39,6 @@ from ._values import (
     copy_of,
     is_appended,
     is_number,
-    is_same,
     is_shallow,
     render,
 )
@@ -76,13 +75,13 @@ _new = object.__new__
 
 
 class Step:
-    """What a frame does with the value in one hole. ``hole`` is the number of the hole."""
+    """What a frame does with the values in some holes. ``hole`` is the number of the first of these.
+
+    (No other hole is between them.)
+    """
 
     __slots__ = ("hole",)
-
-    def locate(self, order: list[Path], path: Path) -> None:
-        """Set ``hole``: its path is ``path``. ``order`` has all paths, in the order of the line."""
-        self.hole = order.index(path)
+    hole: int
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
         """Do what the full path does with the value."""
@@ -180,14 +179,14 @@ class Numbers(Step):
     the number there. ``inner`` is for ``copy_of``.
     """
 
-    __slots__ = ("choice", "field", "inner", "paths", "place", "places", "start", "stop", "whole")
+    __slots__ = ("choice", "field", "inner", "paths", "place", "places", "whole")
 
     def __init__(self, event: Any, whole: Any, paths: list[Path]) -> None:
         self.choice = event.choice
         self.field = event.field
         self.place = event.place
         self.paths = paths
-        self.whole = whole
+        self.find(whole)
 
     def find(self, whole: Any) -> None:
         """Find the numbers in the kept value."""
@@ -195,16 +194,10 @@ class Numbers(Step):
         self.inner = containers_in(whole)
         self.places = [(_at(whole, path[:-1]), path[-1]) for path in self.paths]
 
-    def locate(self, order: list[Path], path: Path) -> None:
-        count = len(self.paths)
-        self.start = order.index(path + self.paths[0]) if count else 0
-        self.stop = self.start + count  # no other hole is between those of one object
-        self.find(self.whole)
-
     def set(self, values: Sequence[Any]) -> bool:
         """Set the numbers. Return whether any of them changed."""
         is_changed = False
-        for (kept, key), number in zip(self.places, values[self.start : self.stop]):
+        for (kept, key), number in zip(self.places, values[self.hole :]):
             old = kept[key]
             if old != number or old.__class__ is not number.__class__:
                 kept[key] = number
@@ -238,16 +231,15 @@ class Counts(Numbers):
 
     def __init__(self, value: dict[str, Any], paths: list[Path]) -> None:
         self.paths = paths
-        self.whole = self.value = value
+        self.value = value
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
         if reader.counted is not self:
             usage = render(self.value, False)
-            for path, number in zip(self.paths, values[self.start : self.stop]):
+            for path, number in zip(self.paths, values[self.hole :]):
                 _put(usage, path, number)
             reader.usage(usage)
-            kept: Any = reader.answer.usage
-            self.find(kept)
+            self.find(reader.answer.usage)
             reader.counted = self
         elif self.set(values):
             reader.events.append(Usage(copy_of(self.whole, self.inner)))
@@ -287,8 +279,8 @@ class Lesson:
     ``text`` is the data of the line, ``chunk`` its JSON value, ``earlier`` the usage and the unknown fields
     of an earlier chunk.
     While it learns: ``parts`` are the chunk, its entry of ``choices`` and the delta of that. ``found`` has
-    the steps, each with the path of its value. ``holes`` has the kind of each hole, by path. ``same`` has the
-    paths of two holes that must have the same text.
+    the steps, each with the paths of its values. ``holes`` has the kind of each hole, by path. ``same`` has
+    the paths of two holes that must have the same text.
     What it has learnt: ``pieces`` is the text around the holes. ``kinds`` has the kind of each hole, in the
     order of the line. ``steps`` are what the frame does. ``echo`` has the numbers of two holes that must have
     the same text. If one hole has a text and all others have integers, ``numbers`` has these, and ``at`` is
@@ -314,13 +306,9 @@ class Lesson:
         self.parts: dict[str, Any] = {}
         self.holes: dict[Path, int] = {}
         self.same: tuple[Path, ...] = ()
-        self.found: list[tuple[Step, Path]] = []
-        self.pieces: list[str] = []
-        self.kinds: list[int] = []
+        self.found: list[tuple[Step, list[Path]]] = []
         self.at = 0
         self.numbers: tuple[int, ...] = ()
-        self.steps: list[Step] = []
-        self.echo: tuple[int, ...] = ()
 
     def learn(self, caused: list[Event], changes: int) -> bool:
         """Learn the line. Return False if it has no hole, or if a condition in ``_fast.py`` does not hold.
@@ -339,22 +327,19 @@ class Lesson:
             return False
         order = sorted(spans, key=spans.__getitem__)
         pieces: list[str] = []
-        insides: list[str] = []
+        backslashes = text.count("\\")  # outside the strings of holes
         pos = 0
         for path in order:
             start, stop = spans[path]
             if holes[path] <= GROWING:
                 start += 1
                 stop -= 1
+                backslashes -= text.count("\\", start, stop)
             is_proven = is_proven and start >= pos
             pieces.append(text[pos:start])
-            insides.append(text[start:stop])
             pos = stop
         pieces.append(text[pos:])
-        if "\\" in text and is_proven:
-            others = [inside for path, inside in zip(order, insides) if holes[path] > GROWING]
-            is_proven = not any("\\" in piece for piece in pieces + others)
-        if not (is_proven or self.proves(order, pieces)):
+        if not ((is_proven and not backslashes) or self.proves(order, pieces)):
             return False
         self.pieces = pieces
         self.kinds = [holes[path] for path in order]
@@ -365,8 +350,8 @@ class Lesson:
             self.numbers = tuple(numbers)
             self.at = texts[0]
             order.append(order.pop(self.at))
-        for step, path_of_step in self.found:
-            step.locate(order, path_of_step)
+        for step, paths in self.found:
+            step.hole = order.index(paths[0]) if paths else 0
         self.steps = [step for step, _ in self.found]
         return True
 
@@ -415,7 +400,7 @@ class Lesson:
             elif kind is LogprobsDelta:
                 explained = True
                 step = Whole(self.reader.choices[event.choice], "logprobs", "choice")
-                self._step(step, (*self.paths["choice"], "logprobs"), OBJECT)
+                self._step(step, [(*self.paths["choice"], "logprobs")], OBJECT)
             elif kind is Usage:
                 explained = has_usage and event is caused[-1]
             else:
@@ -448,13 +433,12 @@ class Lesson:
         paths = _differences(before, usage)
         if paths is None:
             return False
-        self.found.append((Counts(render(usage, False), paths), ("usage",)))
-        self.holes.update((("usage", *path), NUMBER) for path in paths)
+        self._step(Counts(render(usage, False), paths), [("usage", *path) for path in paths], NUMBER)
         return True
 
-    def _step(self, step: Step, path: Path, kind: int = ANY) -> None:
-        self.found.append((step, path))
-        self.holes[path] = kind
+    def _step(self, step: Step, paths: list[Path], kind: int = ANY) -> None:
+        self.found.append((step, paths))
+        self.holes.update(dict.fromkeys(paths, kind))
 
     def _text(self, event: Any) -> bool:
         """Find the one field that a text event can come from."""
@@ -467,7 +451,7 @@ class Lesson:
                 return False
         except (LookupError, TypeError):
             return False
-        self._step(step, path, kind)
+        self._step(step, [path], kind)
         return True
 
     def _source(self, event: Any) -> tuple[Path, Append, int] | None:
@@ -529,9 +513,9 @@ class Lesson:
         if event.place == "delta":
             detail = self._detail(event)
             if detail is None:
-                self._step(Whole(choice, field, event.place), path)
+                self._step(Whole(choice, field, event.place), [path])
             else:
-                self._step(detail, (*path, 0, detail.key), TEXT)
+                self._step(detail, [(*path, 0, detail.key)], TEXT)
             return True
         kept = (choice or self.reader.answer).extras.get(field)
         is_container = value.__class__ in (dict, list) and is_shallow(value)
@@ -545,10 +529,10 @@ class Lesson:
         elif is_kept and before.__class__ is dict is value.__class__:
             paths = _differences(before, value)
         if paths is None:
-            self._step(Whole(choice, field, event.place), path)
+            self._step(Whole(choice, field, event.place), [path])
         else:
-            self.found.append((Numbers(event, kept if is_kept else render(value, False), paths), path))
-            self.holes.update(((*path, *inside), NUMBER) for inside in paths)
+            step = Numbers(event, kept if is_kept else render(value, False), paths)
+            self._step(step, [(*path, *inside) for inside in paths], NUMBER)
         return True
 
     def _detail(self, event: Any) -> Detail | None:
@@ -578,9 +562,8 @@ class Lesson:
         answer = self.reader.answer
         for place, names in (("chunk", _NOISE), ("choice", _NOISE), ("delta", DELTA_NOISE)):
             fields = self.parts[place]
-            if not names.isdisjoint(fields):
-                for name in names & fields.keys():
-                    self._passing((*self.paths[place], name), fields[name])
+            for name in names & fields.keys():
+                self._passing((*self.paths[place], name), fields[name])
         for name, known in (("id", answer.id), ("created", answer.created)):
             if known and self.chunk.get(name) != known:
                 self._passing((name,), self.chunk.get(name))
@@ -588,8 +571,6 @@ class Lesson:
         message = entry.get("message")
         if message.__class__ is dict and message.get("content").__class__ is str:
             self.holes[(*path, "message", "content")] = GROWING
-        elif message is not None:
-            self.holes[(*path, "message")] = ANY
         content = (*self.paths["delta"], "content")
         if content in self.holes and entry.get("text") == _at(self.chunk, content):
             self.holes[(*path, "text")] = PADDING
@@ -619,14 +600,7 @@ def _put(chunk: Any, path: Path, value: Any) -> None:
 
 def _is_twin(one: Any, other: Any) -> bool:
     """Whether two values have the same JSON text, except for white space and escapes."""
-    kind = one.__class__
-    if kind is not other.__class__:
-        return False
-    if kind is dict:
-        return list(one) == list(other) and all(map(_is_twin, one.values(), other.values()))
-    if kind is list:
-        return len(one) == len(other) and all(map(_is_twin, one, other))
-    return str(one) == str(other) if kind is float else bool(one == other)  # 0.0 == -0.0
+    return bool(one == other) and repr(one) == repr(other)  # 1 == True, 0.0 == -0.0, and keys have an order
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:
@@ -644,7 +618,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:
         elif is_number(value) and is_number(before):
             if value != before:
                 paths.append((key,))
-        elif not is_same(before, value):
+        elif not _is_twin(before, value):
             return None
     return paths
 
@@ -652,14 +626,14 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[Path] | None:
 def _find(text: str, holes: dict[Path, int], spans: dict[Path, tuple[int, int]]) -> bool:
     """Find the start and the end of each hole's value, and put them into ``spans`` until one is not found.
 
-    Return whether each key is an identifier that is in the line only once.
+    Return whether the last key of each path is an identifier that is in the line only once.
     """
     is_unique = True
     for path in holes:
         name: Any = path[-1]
-        key = f'"{name}"'
+        key = f'"{name}":'
         pos = text.find(key)
-        if text.find(key, pos + 1) >= 0 or not name.isidentifier():
+        if text.count(key[:-1]) != 1 or not name.isidentifier():
             is_unique = False
             pos = 0
             for name in path:
@@ -667,18 +641,12 @@ def _find(text: str, holes: dict[Path, int], spans: dict[Path, tuple[int, int]])
                     pos = text.find(f'"{name}":', pos)
         if pos < 0:
             break
-        pos = _skip(text, pos + len(key))
-        if text[pos] != ":":
-            break
-        pos = _skip(text, pos + 1)
+        pos += len(key)
+        if text[pos] in " \t\r\n":
+            pos = blank(text, pos).end()
         try:
             end = (scanstring(text, pos + 1) if text[pos] == '"' else scan_json(text, pos))[1]
         except (ValueError, StopIteration):  # a key such as "," was found between two strings, or inside one
             break
         spans[path] = pos, end
     return is_unique
-
-
-def _skip(text: str, pos: int) -> int:
-    """Return the end of the white space at ``pos``."""
-    return pos if text[pos] not in " \t\r\n" else blank(text, pos).end()
