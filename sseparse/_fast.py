@@ -359,14 +359,22 @@ class FastPath:
             return
         if not caused:
             return
+        earlier = self._earlier
+        self._note(chunk, caused, kept)
         # A frame is learnt only if the order of its top keys and its unknown fields have come before, for
         # three reasons. If all orders differ, no template would ever fit. Whether a field changes is known
         # only when it comes again. And learning takes as long as reading four frames: an answer of one word
         # has fewer.
-        if self._knows([hash(tuple(chunk)), *[event.field for event in caused if event.__class__ is Extra]]):
-            self._learn(begin, text, chunk, caused, kept)
-        else:
-            self._note(chunk, caused, kept)
+        keys = [hash(tuple(chunk)), *[event.field for event in caused if event.__class__ is Extra]]
+        if not (self._knows(keys) and self._affords(len(text))):
+            return
+        lesson = Lesson(text, chunk, self._reader, earlier)
+        try:
+            is_learnt = lesson.learn(caused, self._reader.kept - kept)
+        except RecursionError:  # a deep value, while the stack is nearly full
+            return
+        if is_learnt:
+            self._add(Template(lesson, begin, self.blank))
 
     def _note(self, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
         """Remember usage for the next lesson, which compares the numbers in it. If an unknown field changed,
@@ -378,23 +386,15 @@ class FastPath:
                 if event.__class__ is Extra and event.place != "delta" and event.value.__class__ is dict:
                     self._earlier[event.field] = render(event.value, False)
 
-    def _learn(self, begin: bytes, text: str, chunk: dict[str, Any], caused: list[Any], kept: int) -> None:
-        reader = self._reader
-        cost = 2 * len(text)
-        self._credit += len(text) // 2
+    def _affords(self, size: int) -> bool:
+        """Whether a line of this size may be learnt now. If so, count it."""
+        self._credit += size // 2
         attempts = MAX_ATTEMPTS + self._misses // 8 + self.hits // 4
-        if self._attempts >= attempts or cost > self._credit + 64 * self.hits or len(text) > MAX_LINE:
-            return
-        self._credit -= cost
+        if self._attempts >= attempts or 2 * size > self._credit + 64 * self.hits or size > MAX_LINE:
+            return False
+        self._credit -= 2 * size
         self._attempts += 1
-        lesson = Lesson(text, chunk, reader, self._earlier)
-        self._note(chunk, caused, kept)
-        try:
-            is_learnt = lesson.learn(caused, reader.kept - kept)
-        except RecursionError:  # a deep value, while the stack is nearly full
-            return
-        if is_learnt:
-            self._add(Template(lesson, begin, self.blank))
+        return True
 
     def _knows(self, keys: list[Any]) -> bool:
         """Whether all of these keys have come before. Remember them."""
@@ -407,7 +407,7 @@ class FastPath:
     def _add(self, template: Template) -> None:
         """Add a template. It replaces an earlier one for the same frames."""
         templates = self.templates
-        number = next((one.number for one in templates if one.is_like(template)), len(templates))
+        number = next((one.number for one in templates if one.shape == template.shape), len(templates))
         if number == MAX_TEMPLATES:
             return
         template.number = template.then = number
@@ -421,8 +421,10 @@ class FastPath:
 class Template:
     """One frame with holes, and its steps.
 
-    ``prefix`` is the bytes before the first hole. ``kinds`` are the kinds of the holes. Each of ``holes`` has
-    its kind, the text after it, and the length of that text. ``read()`` reads any frame.
+    ``shape`` is a hash of the text around the holes and of the kinds of the holes. Templates for the same
+    frames have the same. ``prefix`` is the bytes before the first hole. ``kinds`` are the kinds of the holes.
+    Each of ``holes`` has its kind, the text after it, and the length of that text. ``read()`` reads any
+    frame.
 
     A *plain* template has one text, perhaps padding after it, and no other hole. ``FastPath`` reads its usual
     frames in less time. Their bytes are ``head``, the text, ``middle`` and the padding if there is any, and
@@ -440,10 +442,10 @@ class Template:
     ``version``, ``kept``: the numbers of the reader for which the template applies.
     ``nests``: whether a hole may have a container.
     ``at``: the number of the hole with the text. ``numbers``: the integers in the other holes, as they were
-    in the last frame. ``gains``: by how much each of them changed there. ``expected``: the integers that are
-    expected next. ``forms``: ``head`` and ``last`` with ``%d`` in place of integers, b"" if they have none;
-    None if there are other values than integers. ``moving``: the forms that must be written again for the
-    next frame, b"" for one in which no integer is expected to change; None if there is none.
+    in the last frame. ``gains``: by how much each of them is expected to change. ``expected``: the integers
+    that are expected next. ``forms``: ``head`` and ``last`` with ``%d`` in place of integers, b"" if they
+    have none. ``moving``: the forms in which an integer is expected to change, b"" in place of the other;
+    None if there is none.
     ``blank``: as in ``FastPath``.
     ``grown``: the inside of the string in a GROWING hole, as it was in the last frame.
     ``echo``: the numbers of two holes that must have the same text.
@@ -456,12 +458,13 @@ class Template:
     __slots__ = (
         "around", "at", "blank", "bulk", "echo", "expected", "forms", "gains", "grown", "head", "holes",
         "is_plain", "kept", "kinds", "last", "line_end", "middle", "most", "moving", "nests",
-        "number", "numbers", "only", "prefix", "steps", "then", "version",
+        "number", "numbers", "only", "prefix", "shape", "steps", "then", "version",
     )  # fmt: skip
 
     def __init__(self, lesson: Lesson, begin: bytes, blank: bytes) -> None:
         pieces, kinds, steps = lesson.pieces, lesson.kinds, lesson.steps
         pieces[0] = begin.decode() + pieces[0]
+        self.shape = hash((*pieces, *kinds))
         has_padding = kinds in ([TEXT, PADDING], [CONTENT, PADDING]) and not lesson.echo
         self.is_plain = has_padding or kinds in ([TEXT], [CONTENT])
         self.blank = blank
@@ -478,7 +481,7 @@ class Template:
         self.numbers: tuple[int, ...] = lesson.numbers
         self.expected: tuple[int, ...] = ()
         self.gains = (0,) * len(self.numbers)
-        self.forms: tuple[bytes, bytes] | None = None
+        self.forms = (b"", b"")
         self.moving: tuple[bytes, bytes] | None = None
         self.kinds = tuple(kinds)
         self.holes: tuple[tuple[int, str, int], ...] = ()
@@ -488,7 +491,8 @@ class Template:
             at = lesson.at + 1
             self.forms = self.moving = (_form(pieces[:at]), _form(pieces[at:], blank))
             self.is_plain = True
-            self._count()
+            self._expect()
+            self.moving = None
         self.only: Any = steps[0] if self.is_plain and len(steps) == 1 else None
         self.bulk = SMALLEST_BULK if _HAS_BULK and self.only is not None else 0
         self.most = 2 * self.around if self.is_plain else 0
@@ -500,14 +504,6 @@ class Template:
         """Whether a frame of this template has the same effects as the one that was learnt (4. above)."""
         return self.version == reader.version and self.kept == reader.kept
 
-    def is_like(self, other: Template) -> bool:
-        """Whether two templates are for the same frames."""
-        if self.prefix != other.prefix or self.kinds != other.kinds:
-            return False
-        if self.holes and other.holes:
-            return self.holes == other.holes
-        return self.middle == other.middle and self.last == other.last
-
     def _find_holes(self, pieces: list[str]) -> None:
         """Set ``holes``. ``pieces`` is the text after each hole."""
         # Without the closing quote, which the string scanner reads.
@@ -517,30 +513,22 @@ class Template:
     def _compare(self, values: list[Any]) -> None:
         """Compare the numbers with those of the frame before. Expect the same changes in the next frame.
 
-        Expect nothing if this change differs from the one before, unless the one before was zero.
+        Expect nothing any more after a number that is not an integer.
         """
         del values[-1]  # the text
         if not all(map(is_countable, values)):
-            self.forms = self.moving = None
             self.is_plain = False
+            self.moving = None
             return
-        factors = [kind != SCALAR for kind, _, _ in self.holes if kind > CONTENT]  # 0: a time, which stays
+        factors = [kind != SCALAR for kind in self.kinds if kind > CONTENT]  # 0: a time, which stays
         gains = tuple([(new - old) * factor for new, old, factor in zip(values, self.numbers, factors)])
-        self.is_plain = gains == self.gains or not any(self.gains)
         self.gains = gains
         self.numbers = tuple(values)
-        self.moving = self.forms  # also if not plain: a feed may still be the frame in head and last
-        if self.is_plain:
-            self._count()
-
-    def _count(self) -> None:
-        """Expect the numbers to change as they did in the last frame."""
+        before, after = self.moving = self.forms
         self._expect()
-        before, after = self.forms or (b"", b"")
-        moves = [gain != 0 for gain in self.gains]
-        before = before if any(moves[: self.at]) else b""
-        after = after if any(moves[self.at :]) else b""
-        self.moving = (before, after) if before or after else None
+        before = before if any(gains[: self.at]) else b""
+        after = after if any(gains[self.at :]) else b""
+        self.moving = (before, after) if any(gains) else None
 
     def _expect(self) -> None:
         """Write the integers that are expected in the next frame into ``head`` and ``last``."""
@@ -571,7 +559,7 @@ class Template:
             step.take(values, reader)
         reader.events = held
         self.kept = reader.kept
-        if self.forms is not None:
+        if self.numbers and self.is_plain:
             self._compare(values)
         return stop + len(blank)
 
@@ -681,13 +669,7 @@ def _form(pieces: list[str], blank: bytes = b"") -> bytes:
 def _strings_of(insides: Sequence[bytes]) -> list[str] | None:
     """Decode the insides of many JSON strings. None if any is invalid or has a half of a pair."""
     try:
-        joined = _SEPARATOR.encode().join(insides).decode() + '"'
-        text, end = scanstring(joined, 0)
+        texts = _string(_SEPARATOR.encode().join(insides).decode()).split(_SEPARATOR)
     except ValueError:
         return None
-    texts = text.split(_SEPARATOR)
-    if end != len(joined) or len(texts) != len(insides):
-        return None
-    if len(text) != end - 1 and contains_surrogates(text):
-        return None
-    return texts
+    return texts if len(texts) == len(insides) else None
