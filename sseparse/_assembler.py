@@ -664,7 +664,7 @@ class ChunkReader:
         """Return the choice with this index, a new one if needed. If the index is bad, report it and return
         None."""
         number = as_index(index)
-        if number is None or number < 0 or index == "-0":
+        if number is None or number < 0 or (index.__class__ is str and index[0] == "-"):
             self._malformed("index of a choice is not an integer from 0 on; the entry was ignored")
             return None
         if number >= self._max_choices:

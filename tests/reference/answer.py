@@ -579,6 +579,8 @@ class Answer:
             self.malformed(None)
             return
         index = entry.get("index")
+        if isinstance(index, str) and index.startswith("-"):
+            index = ""  # "-0" is no string of digits
         index = position if index is None else checked_index(index)  # rule 3
         if index is None or not 0 <= index < self.max_choices:
             self.malformed(None)

@@ -49,7 +49,7 @@ ROWS = [
      "done",
      {"choices": [{"index": 1}]}),
     *(odd_choice_index(index, "is not an integer from 0 on")
-      for index in (-1, True, 1.0, "", "-1", "1_0", " 1", "\u0663", [], {})),
+      for index in (-1, True, 1.0, "", "-1", "-0", "-00", "1_0", " 1", "\u0663", [], {})),
     *(odd_choice_index(index, "is not below max_choices (128)") for index in (128, "128", 10**30)),
     ("an entry that is not an object is malformed; the other entries are read",
      [{"choices": [5, "x", {"delta": {"content": "a"}}]}, END],
