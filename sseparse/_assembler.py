@@ -449,7 +449,8 @@ class ChunkReader:
             return False
         for name in PASSING_FIELDS:
             value: Any = fields.get(name)
-            if value.__class__ is str:  # other types from a caller would have to be checked and copied
+            # (Other types from a caller would have to be checked and copied.)
+            if value.__class__ is str and value != header.get(name):
                 header[name] = value
                 if fields == header:
                     return True

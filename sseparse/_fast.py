@@ -116,7 +116,7 @@ MAX_TEMPLATES = 16
 FIRST_CREDIT = 49152
 MAX_ATTEMPTS = 4
 MAX_MISSES = 26
-MAX_SEEN = 64  # names and hashes that ``_knows`` remembers
+MAX_SEEN = 64  # hashes that ``_knows`` remembers
 MAX_BRACKETS = 96  # in a line after its first hole, if a hole may have a container: few are open before that
 MAX_LINE = 16384  # characters; templates for longer frames gain nothing
 SMALLEST_BULK = 2048  # bytes
@@ -153,7 +153,7 @@ class FastPath:
         self._attempts = 0  # lines that it tried to learn
         self._credit = FIRST_CREDIT  # characters that learning may still parse
         self._misses = 0
-        self._seen: tuple[Any, ...] = ()  # unknown fields of earlier frames, and hashes of their key orders
+        self._seen: tuple[int, ...] = ()  # hashes of the unknown fields and the key orders of earlier frames
         self._earlier: dict[str, Any] = {}  # usage and unknown fields of the frame before: see ``_note``
         self._last: Any = None  # the template that read the last frame, or was learnt from it
         self._heads: tuple[bytes, ...] = ()  # the beginnings of the templates' frames
@@ -365,7 +365,7 @@ class FastPath:
         # three reasons. If all orders differ, no template would ever fit. Whether a field changes is known
         # only when it comes again. And learning takes as long as reading four frames: an answer of one word
         # has fewer.
-        keys = [hash(tuple(chunk)), *[event.field for event in caused if event.__class__ is Extra]]
+        keys = [tuple(chunk), *[event.field for event in caused if event.__class__ is Extra]]
         if not (self._knows(keys) and self._affords(len(text))):
             return
         lesson = Lesson(text, chunk, self._reader, earlier)
@@ -399,7 +399,7 @@ class FastPath:
     def _knows(self, keys: list[Any]) -> bool:
         """Whether all of these keys have come before. Remember them."""
         seen = self._seen  # a tuple, because an open stream keeps it: a set takes 150 bytes more
-        missing = [key for key in keys if key not in seen]
+        missing = [key for key in map(hash, keys) if key not in seen]
         if missing and len(seen) < MAX_SEEN:
             self._seen = (*seen, *missing)
         return not missing

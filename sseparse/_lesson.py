@@ -185,14 +185,14 @@ class Numbers(Step):
         self.choice = event.choice
         self.field = event.field
         self.place = event.place
-        self.paths = paths
+        self.paths = tuple(paths)
         self.find(whole)
 
     def find(self, whole: Any) -> None:
         """Find the numbers in the kept value."""
         self.whole = whole
         self.inner = containers_in(whole)
-        self.places = [(_at(whole, path[:-1]), path[-1]) for path in self.paths]
+        self.places = tuple([(_at(whole, path[:-1]), path[-1]) for path in self.paths])
 
     def set(self, values: Sequence[Any]) -> bool:
         """Set the numbers. Return whether any of them changed."""
@@ -230,7 +230,7 @@ class Counts(Numbers):
     __slots__ = ("value",)
 
     def __init__(self, value: dict[str, Any], paths: list[Path]) -> None:
-        self.paths = paths
+        self.paths = tuple(paths)
         self.value = value
 
     def take(self, values: Sequence[Any], reader: ChunkReader) -> None:
@@ -352,7 +352,7 @@ class Lesson:
             order.append(order.pop(self.at))
         for step, paths in self.found:
             step.hole = order.index(paths[0]) if paths else 0
-        self.steps = [step for step, _ in self.found]
+        self.steps = tuple([step for step, _ in self.found])
         return True
 
     def proves(self, order: list[Path], pieces: list[str]) -> bool:
