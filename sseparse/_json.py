@@ -282,7 +282,7 @@ def status_of(arguments: str) -> Status:
         except (ValueError, StopIteration, RecursionError):
             pass
     scanner = JSONScanner()
-    scanner.feed(text)
+    scanner.feed(arguments)  # with the white space at the end: inside a string, a line end is an error
     if scanner.error is not None:
         return "invalid"
     if not scanner.complete:

@@ -22,7 +22,8 @@ def status_rows():
                     '{"a":-Infinity}', '{"a":01}', '{"a":"\n"}', '{"a":"\\x', '{"a":+', '{"a":.5}', "{a",
                     '{"a":tru}', "\ufeff{}", '{"a":{' + deep, "```json\n{}",
                     # The beginning of no object, also where the text merely ends:
-                    "[", '"x', "tru", "-", "12", "1.", '[{"a":1', "{]", '{"a":N', '{"a":-I', "\ufeff{"],
+                    "[", '"x', "tru", "-", "12", "1.", '[{"a":1', "{]", '{"a":N', '{"a":-I', "\ufeff{",
+                    '{"a":"x\n', '{"\r', '{"a":tr ', '{"a":1.\t'],
     }
     for status, examples in texts.items():
         for text in examples:
