@@ -431,10 +431,10 @@ class Template:
     ``last``. Such a template seldom needs ``holes``, which repeat these bytes. So it has none until
     ``read()`` is called.
 
-    A template is plain, too, while it has one text, all other values are integers, and these come as
-    expected. Then ``head`` and ``last`` have the integers that are expected in the next frame. A
-    count is expected to change by as much as it did in the frame before, a time to stay the same. (Counts of
-    vLLM, xAI and Perplexity; the time of Ollama) The steps take the text as the last value, after these.
+    A template is plain, too, while it has one text, and all its other values have been integers. Then
+    ``head`` and ``last`` have the integers that are expected in the next frame. A count is expected to change
+    by as much as it did in the frame before, a time to stay the same. (Counts of vLLM, xAI and Perplexity;
+    the time of Ollama) The steps take the text as the last value, after these.
 
     ``around``: the number of bytes in ``head`` and ``last``.
     ``line_end``: the number of bytes from the first LF of a frame to its end.
@@ -633,24 +633,23 @@ class Template:
 
     def read_many(self, data: bytes, pos: int) -> tuple[list[str], int]:
         """Return the texts of the next frames, and the end of these. No texts if not all frames fit."""
-        nothing: tuple[list[str], int] = ([], pos)
         stop = data.rfind(self.last, pos, pos + self.bulk)
         if stop < pos:
-            return nothing
+            return [], pos
         stop += len(self.last)
         run = data[pos:stop]
         inside = itemgetter(slice(len(self.head), self.line_end - len(self.last)))
         # Cut at each LF and not at blank lines: the search for one byte takes half the time.
         holes: Sequence[bytes] = list(map(inside, run.split(b"\n")[:-1:2]))
         if b"".join((self.head, (self.last + self.head).join(holes), self.last)) != run:
-            return nothing
+            return [], pos
         if self.middle:
             holes, middles, padding = zip(*map(bytes.partition, holes, repeat(self.middle)))
             if b"" in middles or not (b"".join(padding).isalnum() or _strings_of(padding) is not None):
-                return nothing
+                return [], pos
         texts = _strings_of(holes)
         if texts is None or ("" in texts and self.kinds[self.at] == TEXT):
-            return nothing
+            return [], pos
         return texts, stop
 
 

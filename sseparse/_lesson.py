@@ -335,7 +335,6 @@ class Lesson:
                 start += 1
                 stop -= 1
                 backslashes -= text.count("\\", start, stop)
-            is_proven = is_proven and start >= pos
             pieces.append(text[pos:start])
             pos = stop
         pieces.append(text[pos:])
@@ -522,9 +521,7 @@ class Lesson:
         is_kept = is_container and _is_twin(kept, value)
         before: Any = self.earlier.get(field)
         paths: list[Path] | None = None
-        if is_again:
-            if not is_container:
-                return False
+        if is_again and is_container:
             paths = []
         elif is_kept and before.__class__ is dict is value.__class__:
             paths = _differences(before, value)

@@ -110,6 +110,10 @@ RUNS = [
     ("two texts in one delta",
      run_of(chunk({"content": MARK, "reasoning": MARK}), WORDS), None),
     ("the same unknown field each time", run_of(chunk({"content": MARK}, x="z"), WORDS), 2),
+    *((f"an unknown field with {levels} levels that changes after some time",
+       run_of('{"id":"i","x":\x1b,"choices":[{"index":0,"delta":{"content":"\x1a"}}]}', WORDS,
+              ["[" * levels + "]" * levels] * 15 + ["[" * levels + "1" + "]" * levels] * 25), full)
+      for levels, full in ((2, 5), (9, 5), (90, 5), (120, None))),
     ("an unknown field that changes", run_of(chunk({"content": MARK}, x=MARK), WORDS), None),
     ("usage that is null", run_of(chunk({"content": MARK}, usage=None), WORDS), 2),
     ("usage that does not change", run_of(chunk({"content": MARK}, usage={"n": 1}), WORDS), 3),
