@@ -23,6 +23,7 @@ from ._values import (
     grow,
     is_absent,
     is_appended,
+    is_empty_function,
     is_identity,
     plain_json,
     render,
@@ -289,7 +290,7 @@ def _message_steps(
         yield Writer.entry, (index, f'"refusal":{piece}')
     for call_index, call in enumerate(message.get("tool_calls") or ()):
         yield from _call_steps(index, call_index, call, size)
-    if message.get("function_call") is not None:
+    if not is_empty_function(message.get("function_call")):  # a reader ignores an empty one
         yield from _call_steps(index, None, {"function_call": message["function_call"]}, size)
     for name, value in _unknown(message, _MESSAGE, MAY_HOLD_REASONING, DELTA_NOISE):
         yield Writer.entry, (index, f"{quote(name)}:{value}")

@@ -1098,6 +1098,7 @@ class Completions(unittest.TestCase):
                 answer({"content": "a", "x": (1, float("nan"))}),
                 answer({"role": "assistant", "content": "a", "x": [1, None]}),
             ),
+            (answer({"function_call": {"name": ""}}), answer({"role": "assistant", "content": None})),
             (answer({"content": "a\ud83d"}), answer({"role": "assistant", "content": "a\ufffd"})),
             (
                 answer({"audio": {"transcript": "a", "data": "QQ==QQ==", "id": "i", "expires_at": None}}),
