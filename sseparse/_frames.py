@@ -13,7 +13,8 @@ A *stray line* is a line without a field name of the standard, for example ``{"e
 Rule 12. Errors, and frames without ``data:``. An error is reported, and reading goes on. ``error_details``
   finds its message and code in several places. An object is an error (``error_of``) in these cases:
     - It has an ``error`` that is not empty, also inside ``x_groq``, or ``object: "error"``.
-    - It has no list of ``choices``, but ``type: "error"``, an ``error_msg`` or an ``error_code``.
+    - It has no list of ``choices``, but ``type: "error"``, or an ``error_msg``, ``error_message`` or
+      ``error_code``.
     - It has no list of ``choices``, but a ``message`` beside a ``code`` other than 0 and 200.
     - It has no list of ``choices`` and no event type of its own, but ``errors``, a ``base_resp`` with a
       ``status_code`` other than 0, or a message of the server (under one of the names in c) beside a ``code``

@@ -90,9 +90,13 @@ NOISE_FIELDS = ("obfuscation", "p")
 MESSAGE_KEYS = ("message", "detail", "msg", "error_description")
 STATUS_KEYS = ("status", "statusCode", "status_code")
 
+# Keys that make an object an error if they are not empty. (Langchain-Chatchat#1922; ``error_message``:
+# DeepInfra, NousResearch/hermes-agent#65631)
+ERROR_KEYS = ("error_msg", "error_message", "error_code")
+
 # The keys under which an error has its message, and other errors. (``errors``: watsonx; a list under
 # ``detail``: FastAPI, Mistral)
-WORDS_KEYS = ("message", "error_msg", "msg", "status_msg", "error_description")
+WORDS_KEYS = ("message", "error_msg", "error_message", "msg", "status_msg", "error_description")
 INNER_ERROR_KEYS = ("message", "error", "detail", "errors")
 
 # An empty string never overwrites these fields, in any object. (Azure: meilisearch/meilisearch#6477; TGI's
@@ -181,8 +185,8 @@ def error_of(chunk: dict[str, Any], choices: Any, is_named: bool = False) -> Any
     ``x_groq.error`` or ``base_resp``. None if it is no error.
 
     ``choices`` is ``chunk["choices"]``, or None. ``is_named``: the frame has an event type of its own.
-    (``error_msg``: Langchain-Chatchat#1922; ``errors``: watsonx, langchain-ai/langchainjs#10721;
-    ``base_resp``: MiniMax; ``x_groq.error``: groq-python's XGroq)
+    (``errors``: watsonx, langchain-ai/langchainjs#10721; ``base_resp``: MiniMax; ``x_groq.error``:
+    groq-python's XGroq)
     """
     if chunk.get("error"):
         return chunk["error"]
@@ -193,7 +197,7 @@ def error_of(chunk: dict[str, Any], choices: Any, is_named: bool = False) -> Any
         return chunk
     if choices.__class__ is list:
         return None
-    if chunk.get("type") == "error" or chunk.get("error_msg") or chunk.get("error_code"):
+    if chunk.get("type") == "error" or any(map(chunk.get, ERROR_KEYS)):
         return chunk
     if not is_named:  # otherwise it may be the result of a tool
         if chunk.get("errors"):
@@ -227,7 +231,7 @@ def error_details(error: Any, around: dict[str, Any]) -> tuple[str | None, Any, 
     They may be in the error, in the objects inside it, or in ``around``, the object that contains it. (The
     shapes: vllm-project and sglang error frames, OpenRouter with choices, Groq's ``event: error``, llama.cpp
     ggml-org/llama.cpp#16109, old vLLM aaif-goose/goose#8027, RFC 9457, Langchain-Chatchat#1922, watsonx,
-    MiniMax)
+    MiniMax. ``error_type``: TGI beside the error, DeepInfra)
     """
     places: list[Any] = [*_places_in(error), around]
     message = code = status = kind = None
@@ -243,6 +247,8 @@ def error_details(error: Any, around: dict[str, Any]) -> tuple[str | None, Any, 
             status = place.get("status_code") if status is None else status
             if place.get("type").__class__ is str and number < len(places):  # not the type of ``around``
                 kind = kind or place["type"]
+            if place.get("error_type").__class__ is str:
+                kind = kind or place["error_type"]
     return message, status if code is None else code, kind or None
 
 

@@ -180,9 +180,9 @@ def extra(field, value, choice=None, index=None, place=None):
     return sseparse.Extra(choice, index, field, value, place or usual)
 
 
-def server(message, code, data, frame, choice=None):
-    """An error of the server. Its ``server_type`` is the ``type`` of ``data``, if that is a string."""
-    kind = data.get("type") if isinstance(data, dict) else None
+def server(message, code, data, frame, choice=None, kind=None):
+    """An error of the server. Its ``server_type`` is the ``type`` of ``data``, else ``kind``, if a string."""
+    kind = data.get("type", kind) if isinstance(data, dict) else kind
     kind = kind if isinstance(kind, str) else None
     return sseparse.Error("server", message, choice, code, data, frame, kind)
 

@@ -100,7 +100,9 @@ def is_error(chunk, event_type=""):
         return True
     if isinstance(chunk.get("choices"), list):
         return False
-    if chunk.get("type") == "error" or chunk.get("error_msg") or chunk.get("error_code"):
+    if chunk.get("type") == "error" or any(
+        chunk.get(key) for key in ("error_msg", "error_message", "error_code")
+    ):
         return True
     code = chunk.get("code")
     is_bad_code = bool(code) and checked_index(code) not in (0, 200)
@@ -145,7 +147,7 @@ def inner_error(value, event_type=""):
         value.get("object") == "error"
         or isinstance(value.get("choices"), list)
         or value.get("type") == "error"
-        or any(value.get(key) for key in ("error_msg", "error_code", "errors"))
+        or any(value.get(key) for key in ("error_msg", "error_message", "error_code", "errors"))
     )
     if is_stronger or event_type not in ("", "message", "error"):
         return value
@@ -170,7 +172,7 @@ def message_and_code(value, around):
         if is_text(place) and message is None:
             message = clean(place)
         if isinstance(place, dict):
-            for name in ("message", "error_msg", "msg", "status_msg", "error_description"):
+            for name in ("message", "error_msg", "error_message", "msg", "status_msg", "error_description"):
                 if is_text(place.get(name)) and message is None:
                     message = clean(place[name])
             for name in ("code", "error_code"):
@@ -180,6 +182,8 @@ def message_and_code(value, around):
                 status = clean(place.get("status_code"))
             if is_text(place.get("type")) and server_type is None and number < len(places) - 1:
                 server_type = clean(place["type"])
+            if is_text(place.get("error_type")) and server_type is None:
+                server_type = clean(place["error_type"])
     return message, status if code is None else code, server_type
 
 
