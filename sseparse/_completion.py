@@ -336,7 +336,7 @@ def _call_steps(index: int, call_index: int | None, call: dict[str, Any], size: 
     kind = next(name for name in ("function", "custom", "function_call") if call.get(name) is not None)
     body = call[kind]
     text_name = text_field(kind)
-    text = body.get(text_name) or ""
+    text = "" if body.get(text_name) is None else body[text_name]
     type = call.get("type") or kind
     if type in ("function", "custom"):
         type = kind

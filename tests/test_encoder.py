@@ -1098,6 +1098,10 @@ class Completions(unittest.TestCase):
                 answer({"content": "a", "x": (1, float("nan"))}),
                 answer({"role": "assistant", "content": "a", "x": [1, None]}),
             ),
+            (  # no arguments, as an object (Ollama)
+                calling({"id": "i", "type": "function", "function": {"name": "f", "arguments": {}}}),
+                calling({"id": "i", "type": "function", "function": {"name": "f", "arguments": "{}"}}),
+            ),
             (answer({"function_call": {"name": ""}}), answer({"role": "assistant", "content": None})),
             (answer({"content": "a\ud83d"}), answer({"role": "assistant", "content": "a\ufffd"})),
             (
