@@ -157,6 +157,8 @@ def _normalise(completion: dict[str, Any]) -> bool:
     groq: Any = completion.get("x_groq")
     if groq.__class__ is dict:
         _check(groq.get("error"), "completion.x_groq.error", ())
+        if groq.get("usage").__class__ is dict:  # rule 11 of reading
+            completion["usage"] = completion.get("usage") or groq["usage"]
     choices: list[dict[str, Any]] | None = completion.get("choices")
     if choices is None:
         raise ValueError("completion.choices is missing")

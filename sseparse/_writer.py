@@ -275,7 +275,8 @@ class Writer:
 
     def settle(self) -> None:
         """Write what waits: the usage, the chunks that wait for the header, and late fields of the header."""
-        if not self.usage and self.groq.get("usage"):
+        of_groq = self.groq.get("usage")
+        if not self.usage and of_groq and of_groq.__class__ is dict:
             del self.groq["usage"]
         fields = [f'"usage":{dump(self.usage)}'] if self.usage else []
         if self.groq:

@@ -94,11 +94,7 @@ def said(events):
             if event.place in ("tool_call", "function") and (event.value == "" or event.field == "id"):
                 continue  # alone, neither is read as an unknown field
             if event.field in ("service_tier", "system_fingerprint", "x_groq") and event.choice is None:
-                old = late.get(event.field)
-                if isinstance(old, dict) and isinstance(event.value, dict):
-                    late[event.field] = {**old, **{k: v for k, v in event.value.items() if v is not None}}
-                else:
-                    late[event.field] = event.value
+                late[event.field] = merged(late.get(event.field), event.value)
             else:
                 extras.setdefault((event.choice, event.place, event.field), []).append(event.value)
     for key, value in finals.items():
@@ -107,6 +103,13 @@ def said(events):
     for value in extras.values():
         value.sort(key=repr)
     return {**texts, **finals, **late, "extras": extras}
+
+
+def merged(old, new):
+    """Two values of an unknown field of the chunk as one."""
+    if new is None or not (isinstance(old, dict) and isinstance(new, dict)):
+        return old if new is None else new
+    return {**old, **{name: merged(old.get(name), value) for name, value in new.items()}}
 
 
 def without(completion, other):
@@ -1065,6 +1068,8 @@ class Completions(unittest.TestCase):
             ({"choices": [{"text": "a"}]}, {"choices": [{"index": 0, "text": "a", "finish_reason": None}]}),
             (answer(error=None, p="x", usage=None, x=None), answer()),
             (answer(x_groq={}), answer(x_groq={})),
+            (answer(x_groq={"usage": "a"}), answer(x_groq={"usage": "a"})),
+            (answer(x_groq={"usage": {"n": 1}}), answer(x_groq={"usage": {"n": 1}}, usage={"n": 1})),
             (
                 {"choices": [{"message": {}}, {"message": {"content": "b", "tool_calls": None}}]},
                 {
