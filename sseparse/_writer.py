@@ -323,7 +323,7 @@ class Writer:
         self.last_head = self.head
         # An unknown field ``text`` must be beside a delta: a reader takes one without a delta for content.
         is_text = self.is_text and not more.startswith('"text":')
-        if is_text and (not fields or fields.startswith('"content":')):
+        if is_text and (not fields or fields.startswith('"content":"')):
             text = fields[len('"content":') :] or '""'
             start = f'"text":{text},"index":{index}'
         else:

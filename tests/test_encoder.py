@@ -830,6 +830,10 @@ class Frames(unittest.TestCase):
                 text, beside = ({"index": 0, "text": "a"}, {"index": index, "delta": delta, "text": "c"})
                 self.assert_comes_back([{"choices": [text]}, {"choices": [beside]}])
 
+    def test_a_part_of_the_content_of_a_text_completion(self):
+        part = [{"type": "image"}]
+        self.assert_comes_back([{"choices": [{"text": "a"}]}, {"choices": [{"delta": {"content": part}}]}])
+
     def assert_comes_back(self, chunks):
         assembler = sseparse.ChatAssembler()
         events = [event for chunk in chunks for event in assembler.add({**chunk, "id": "c", "created": 1})]
