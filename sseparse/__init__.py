@@ -120,8 +120,11 @@ else:
         """Import the file of a public name that was not used before."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        file = __import__(_FILES.get(name, "_events"), globals(), None, [name], 1)  # from .file import name
-        value = globals()[name] = getattr(file, name)
+        file = _FILES.get(name, "_events")
+        # The file of an earlier import, if it is not in sys.modules any more (mock.patch.dict restores that).
+        # Imported again, it would have other classes of the same names.
+        module = globals().get(file) or __import__(file, globals(), None, [name], 1)  # from .file import name
+        value = globals()[name] = getattr(module, name)
         return value
 
     def __dir__():

@@ -181,6 +181,16 @@ except AttributeError as error:
         self.assertEqual(own - set(modules.split()), {f"{NAME}._input"})  # for the command line
         self.assertEqual(error, f"module {NAME!r} has no attribute 'chatencoder'")
 
+    def test_a_file_is_imported_once_also_if_sys_modules_forgets_it(self) -> None:
+        """As after ``with mock.patch.dict(sys.modules, ...)`` around the first use of a stream."""
+        program = f"""
+(start, *_) = sseparse.ChatStream().feed({FRAMES[0]!r})
+for name in set(sys.modules) - before - {{sseparse.__name__}}:
+    del sys.modules[name]
+print(isinstance(start, sseparse.Start), isinstance(start, sseparse.Event))
+"""
+        self.assertEqual(run(program), "True True\n")
+
     def test_types_at_runtime(self) -> None:
         printed = run(f"from {NAME}.types import Completion; print(*sorted(Completion.__required_keys__))")
         self.assertEqual(printed.split(), ["choices", "created", "id", "model", "object"])
