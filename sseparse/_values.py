@@ -295,11 +295,13 @@ def is_absent(value: Any) -> bool:
 
 
 def is_empty_function(body: Any) -> bool:
-    """Whether a ``function`` has no information: it is absent, empty, or each value is null, "" or []."""
+    """Whether a ``function`` has no information: it is absent, or each value is null, "" or [], or noise."""
     if body.__class__ is not dict:
         return not body
-    values = [value for key, value in body.items() if key != "name" or is_identity(value)]
-    return all(value is None or value == "" or value == [] for value in values)
+    fields = {key: value for key, value in body.items() if key not in NOISE_FIELDS}
+    if not is_identity(fields.get("name")):
+        fields["name"] = None
+    return all(value is None or value == "" or value == [] for value in fields.values())
 
 
 def is_same(old: Any, new: Any) -> bool:

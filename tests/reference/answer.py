@@ -1068,11 +1068,11 @@ def is_absent(value):
 
 
 def is_nothing(body):
-    """Is it no function (or function_call): absent, or all its values are null or empty strings?"""
+    """Is it no function (or function_call): absent, or all its values are null, empty or noise?"""
     if not isinstance(body, dict):
         return not body
     return not is_known(body.get("name")) and all(
-        value is None or value == "" or value == [] for key, value in body.items() if key != "name"
+        value is None or value == "" or value == [] or key in ("name", *NOISE) for key, value in body.items()
     )
 
 
