@@ -59,8 +59,8 @@ the values that change, and decodes only these values:
 
 from __future__ import annotations
 
-# Each file is imported when one of its names is first used, so ``import sseparse`` alone costs a program
-# little that may never read a stream. A type checker must not see ``__getattr__``, which would let each
+# Each file is imported when one of its names is first used. So ``import sseparse`` alone takes little time in
+# a program that may never read a stream. A type checker must not see ``__getattr__``, which would let each
 # misspelt name pass. (The import statements are also for programs like PyInstaller, which look for them.)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,8 +121,8 @@ else:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         file = _FILES.get(name, "_events")
-        # The file of an earlier import, if it is not in sys.modules any more (mock.patch.dict restores that).
-        # Imported again, it would have other classes of the same names.
+        # A file that was imported before is not imported again, even if sys.modules has lost it (as after
+        # mock.patch.dict). A second import would make other classes with the same names.
         module = globals().get(file) or __import__(file, globals(), None, [name], 1)  # from .file import name
         value = globals()[name] = getattr(module, name)
         return value

@@ -571,8 +571,8 @@ class Template:
         try:
             line = rest.decode()
             if self.nests:
-                # An object takes five characters. So those of a short line need not be counted: this is worth
-                # 2 % of the row "logprobs".
+                # An object inside another takes at least five characters, {"":}. So a short line has few, and
+                # they need not be counted. (This is worth 2 % of the row "logprobs".)
                 spare = MAX_BRACKETS - line.count("[")
                 if "\r" in line or (len(line) > 5 * spare and line.count("{") > spare):
                     return None

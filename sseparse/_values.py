@@ -90,8 +90,8 @@ NOISE_FIELDS = ("obfuscation", "p")
 MESSAGE_KEYS = ("message", "detail", "msg", "error_description")
 STATUS_KEYS = ("status", "statusCode", "status_code")
 
-# Keys that make an object an error if they are not empty. (Langchain-Chatchat#1922; ``error_message``:
-# DeepInfra, NousResearch/hermes-agent#65631)
+# Each of these keys makes an object without a list of choices an error, unless its value is empty.
+# (Langchain-Chatchat#1922; ``error_message``: DeepInfra, NousResearch/hermes-agent#65631)
 ERROR_KEYS = ("error_msg", "error_message", "error_code")
 
 # The keys under which an error has its message, and other errors. (``errors``: watsonx; a list under
